@@ -1,0 +1,57 @@
+"""The errors a user sees.
+
+BenchError                 a problem, the thing it concerns, and the mend
+├── RecordError            a hand-written or submitted YAML file that cannot be read
+├── EngineError            no engine for this machine, or one that does not start or dies
+│   └── (kind)             `load`, `crash`, `hang`: becomes the run's failure kind
+├── ModelError             a model file that cannot be had or has the wrong content
+├── RigError               this machine is not the rig it is asked to be
+└── SiteError              the warehouse holds something the site refuses to publish
+"""
+
+from pathlib import Path
+
+
+class BenchError(Exception):
+    """One problem, in one line, with its mend.
+
+    `problem` says what is wrong, `mend` what to do about it; `where` names the file
+    (and line) or the thing concerned. Exit code of the command line: 1.
+    """
+
+    def __init__(self, problem: str, *, mend: str, where: str | Path | None = None) -> None:
+        self.problem, self.mend, self.where = problem, mend, where
+        place = f"{where}: " if where is not None else ""
+        super().__init__(f"{place}{problem}\n  mend: {mend}")
+
+
+class RecordError(BenchError):
+    pass
+
+
+class EngineError(BenchError):
+    """`kind` is the run's failure kind; `log_tail` the engine's last lines, if it ran."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        mend: str,
+        where: str | Path | None = None,
+        kind: str = "load",
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(problem, mend=mend, where=where)
+        self.kind, self.log_tail = kind, log_tail
+
+
+class ModelError(BenchError):
+    pass
+
+
+class RigError(BenchError):
+    pass
+
+
+class SiteError(BenchError):
+    pass

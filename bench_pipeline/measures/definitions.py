@@ -1,0 +1,74 @@
+"""Name, unit and meaning of every column a visitor sees: the page's tooltips, the data
+dictionary and the docs all read this."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Definition:
+    label: str
+    unit: str
+    meaning: str
+
+
+DEFINITIONS: dict[str, Definition] = {
+    "family": Definition("Family", "", "Models that were trained and released together."),
+    "variant": Definition("Variant", "", "Size and tuning of the model within its family."),
+    "quant": Definition(
+        "Quant", "", "How the weights are stored; fewer bits are smaller, faster and less exact."
+    ),
+    "rig": Definition("Hardware", "", "The machine, with its power cap and driver in that run."),
+    "backend": Definition(
+        "Backend", "", "The engine's code path (CUDA, Vulkan, CPU, ...) and its exact build."
+    ),
+    "mode": Definition("Mode", "", "What was switched on or off beyond the engine's defaults."),
+    "concurrency": Definition(
+        "Conc.", "streams", "Requests in flight at once; the server had a slot for each."
+    ),
+    "decode_tok_s": Definition(
+        "Decode",
+        "tok/s",
+        "Speed of one stream once it has begun: output tokens after the first, over the time "
+        "from first to last token. Median over repetitions with its 95 % bootstrap interval.",
+    ),
+    "prefill_tok_s": Definition(
+        "Prefill",
+        "tok/s",
+        "Prompt tokens over the server's prompt time, nothing cached: the speed of reading.",
+    ),
+    "aggregate_tok_s": Definition(
+        "Aggregate",
+        "tok/s",
+        "All streams together, over the time in which every one of them was decoding.",
+    ),
+    "ttft_ms": Definition(
+        "TTFT", "ms", "Time to first token, from sending the request, queueing included."
+    ),
+    "first_visible_ms": Definition(
+        "First visible", "ms", "Time to the first token of the answer, after hidden reasoning."
+    ),
+    "queue_ms": Definition(
+        "Queue", "ms", "The part of TTFT that the server did not spend on the prompt."
+    ),
+    "itl_p99_ms": Definition(
+        "ITL p99", "ms", "Inter-token latency: 99 % of a stream's gaps are shorter than this."
+    ),
+    "joules_per_token": Definition(
+        "Energy", "J/token", "GPU energy over the measured window per output token."
+    ),
+    "n": Definition(
+        "n", "", "Repetitions, warm-up not counted. At concurrency c each has c requests."
+    ),
+    "profile": Definition(
+        "Profile",
+        "",
+        "full: at least 5 repetitions of the whole shape; quick: provisional, "
+        "3 repetitions with shorter outputs.",
+    ),
+    "provenance": Definition(
+        "Provenance",
+        "",
+        "measured: by this code, with every request kept; published: taken "
+        "from another page as printed, with no samples behind it.",
+    ),
+}

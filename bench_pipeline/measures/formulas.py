@@ -1,0 +1,61 @@
+"""The formula of each metric, from the raw counts and times of a run file.
+
+All rates are tokens per second, all times milliseconds.
+"""
+
+from bench_pipeline.records.run import Cell, Request, Wave
+
+CLOCKS_AGREE_WITHIN = 0.01
+"""Client's and server's decode rate may differ by this fraction; more flags the cell."""
+
+
+def decode_tok_s(request: Request) -> float | None:
+    """(output tokens - 1) / time from first to last token, by the client's clock.
+
+    The first token belongs to prefill. None for fewer than two tokens.
+    """
+    if request.output_tokens < 2 or request.decode_ms <= 0:
+        return None
+    return (request.output_tokens - 1) / request.decode_ms * 1000
+
+
+def server_decode_tok_s(request: Request) -> float | None:
+    """The same by the server's raw count and time.
+
+    Its own `predicted_per_second` is not used: it is n/t in older builds, (n-1)/t in newer.
+    """
+    if request.output_tokens < 2 or request.server_decode_ms <= 0:
+        return None
+    return (request.output_tokens - 1) / request.server_decode_ms * 1000
+
+
+def prefill_tok_s(request: Request) -> float | None:
+    """Prompt tokens that were really computed / the server's prompt time (no queueing)."""
+    computed = request.prompt_tokens - request.cached_tokens
+    if computed < 1 or request.server_prompt_ms <= 0:
+        return None
+    return computed / request.server_prompt_ms * 1000
+
+
+def queue_ms(request: Request) -> float:
+    """Time to first token that prompt processing does not explain: queue, HTTP, tokenizing."""
+    return max(0.0, request.ttft_ms - request.server_prompt_ms)
+
+
+def aggregate_tok_s(wave: Wave) -> float | None:
+    """Tokens of all streams / the window in which all of them were decoding."""
+    if wave.all_busy_ms <= 0 or wave.all_busy_tokens < 1:
+        return None
+    return wave.all_busy_tokens / wave.all_busy_ms * 1000
+
+
+def joules_per_token(cell: Cell) -> float | None:
+    """Energy of all devices over the measured window / output tokens in it.
+
+    None unless every device's telemetry is complete: a gap would flatter.
+    """
+    energies = [t.energy_j for t in cell.telemetry if t.complete]
+    tokens = sum(request.output_tokens for request in cell.requests)
+    if not energies or len(energies) < len(cell.telemetry) or None in energies or not tokens:
+        return None
+    return sum(e for e in energies if e is not None) / tokens

@@ -1,0 +1,68 @@
+"""A rig: one machine that benchmarks, declared in `content/rigs/<slug>.yaml`."""
+
+from typing import Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from bench_pipeline.records.base import Count, Record, Slug
+
+Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl"]
+
+
+class BackendSetup(Record):
+    """How the engine is started for one backend on one rig."""
+
+    channel: Literal["wheel", "github-release", "path"] | None = None
+    """Where the build comes from; None: the first channel in engines.yaml that has one."""
+    build: str | None = None
+    """The wanted build, e.g. `b10434`; None: the newest that this rig's CPU can run."""
+    device: str | None = None
+    """`--device`: the engine's own name of the device(s), e.g. `Vulkan0`: excludes an iGPU."""
+    split_mode: Literal["none", "layer", "row"] | None = None
+    main_gpu: Count | None = None
+    gpu_layers: Count | None = None
+    """`--gpu-layers`; None: 999 (all) on a GPU backend, 0 on `cpu`."""
+    threads: int | None = Field(default=None, ge=1)
+    """`--threads`; None: physical cores less one for client and telemetry, at least 1."""
+    args: list[str] = []
+    """More arguments for llama-server, as typed."""
+    env: dict[str, str] = {}
+
+
+class Rig(Record):
+    slug: Slug
+    """The file's stem."""
+    title: str = Field(min_length=1, max_length=120)
+    kind: Literal["desktop", "server", "laptop", "mini-pc", "virtual-machine", "other"] = "other"
+    machine_id: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$")
+    """Salted hash of the machine's identity; tells whether this machine is this rig."""
+    notes: str = ""
+    """What can't be measured: chassis, risers, purpose. Paragraphs divided by a blank line."""
+    backends: dict[Backend, BackendSetup] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _path_channel_is_local(self) -> Self:
+        for backend, setup in self.backends.items():
+            if setup.channel == "path" and setup.build is None:
+                raise ValueError(f"backend {backend}: channel `path` needs `build`")
+        return self
+
+    @property
+    def partition_keys(self) -> list[str]:
+        return [RigBackend(self.slug, backend).key for backend in self.backends]
+
+
+class RigBackend(NamedTuple):
+    """The Dagster partition `rig/backend`."""
+
+    rig: str
+    backend: Backend
+
+    @property
+    def key(self) -> str:
+        return f"{self.rig}/{self.backend}"
+
+    @classmethod
+    def parse(cls, key: str) -> "RigBackend":
+        rig, backend = key.split("/")
+        return cls(rig, backend)  # type: ignore[arg-type]

@@ -1,0 +1,23 @@
+"""A workload: a prompt shape with an output budget, in `content/workloads/<name>.yaml`."""
+
+from pydantic import Field
+
+from bench_pipeline.records.base import Record, Slug
+
+
+class Workload(Record):
+    slug: Slug
+    title: str
+    order: int
+    """Place among the workloads on the page."""
+    explanation: str
+    """What this shape stresses, for a visitor; shown under its chart."""
+    prompt_tokens: int = Field(ge=16)
+    """Tokens of the whole prompt as the server counts it, template and nonce included."""
+    output_tokens: int = Field(ge=8)
+    quick_output_tokens: int = Field(ge=8)
+    """The output budget of profile `quick`."""
+    system: str = ""
+    """Follows the nonce in the system message; for `agent`, the tool schemas."""
+    body: str = Field(min_length=1)
+    """The user's message; cut at a word, or repeated, to meet the prompt budget."""
