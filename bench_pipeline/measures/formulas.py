@@ -10,13 +10,13 @@ CLOCKS_AGREE_WITHIN = 0.01
 
 
 def decode_tok_s(request: Request) -> float | None:
-    """(output tokens - 1) / time from first to last token, by the client's clock.
+    """(received tokens - 1) / time from first to last of them, by the client's clock.
 
     The first token belongs to prefill. None for fewer than two tokens.
     """
-    if request.output_tokens < 2 or request.decode_ms <= 0:
+    if request.received_tokens < 2 or request.decode_ms <= 0:
         return None
-    return (request.output_tokens - 1) / request.decode_ms * 1000
+    return (request.received_tokens - 1) / request.decode_ms * 1000
 
 
 def server_decode_tok_s(request: Request) -> float | None:

@@ -143,7 +143,8 @@ class Request(Record):
     server_decode_ms     server: the same, by its own clock
     server_prompt_ms     server: prompt processing, queueing excluded
     output_tokens        as the server counts them, reasoning included
-    received_tokens      tokens that arrived at the client, by the counter on each event
+    received_tokens      tokens whose arrival the client stamped, by the counter on each event;
+                         `decode_ms` and the ITL figures are over these
     """
 
     wave: Count

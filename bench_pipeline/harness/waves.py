@@ -1,0 +1,88 @@
+"""All streams of a cell together, and what is derived from their timestamps."""
+
+import asyncio
+from collections.abc import Sequence
+
+import aiohttp
+import numpy as np
+
+from bench_pipeline.harness.prompts import Messages
+from bench_pipeline.harness.streaming import (
+    STALL_TIMEOUT_S,
+    Stream,
+    stream_completion,
+    understand,
+)
+from bench_pipeline.records.run import Request, Wave
+
+
+async def run_wave(base_url: str, prompts: Sequence[Messages], output_tokens: int) -> list[Stream]:
+    """Sends every prompt at once, each on its own connection, and waits for all.
+
+    StreamFailed of the first stream that fails; the others are cancelled.
+    """
+    url = f"{base_url}/v1/chat/completions"
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=STALL_TIMEOUT_S)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(stream_completion(session, url, prompt, output_tokens))
+                    for prompt in prompts
+                ]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+    return [understand(task.result()) for task in tasks]
+
+
+def as_requests(streams: Sequence[Stream], wave: int, window_start: float) -> list[Request]:
+    """Records of one wave; `window_start` is the cell's time zero (perf_counter seconds)."""
+    return [
+        _as_request(stream, wave, number, window_start) for number, stream in enumerate(streams)
+    ]
+
+
+def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> Request:
+    times = np.asarray(stream.token_times)
+    gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
+    p50, p95, p99 = (float(value) for value in np.percentile(gaps_ms, [50, 95, 99]))
+
+    def since_sent_ms(moment: float) -> float:
+        return round((moment - stream.sent_at) * 1000, 3)
+
+    return Request(
+        wave=wave,
+        stream=number,
+        sent_at_ms=round((stream.sent_at - window_start) * 1000, 3),
+        prompt_tokens=stream.prompt_tokens,
+        cached_tokens=stream.cached_tokens,
+        output_tokens=stream.output_tokens,
+        received_tokens=len(times),
+        reasoning_tokens=stream.reasoning_tokens,
+        ttft_ms=since_sent_ms(times[0]),
+        first_visible_ms=(
+            since_sent_ms(stream.first_visible_at) if stream.first_visible_at else None
+        ),
+        decode_ms=round(float(times[-1] - times[0]) * 1000, 3),
+        end_to_end_ms=since_sent_ms(stream.ended_at),
+        server_prompt_ms=round(stream.server_prompt_ms, 3),
+        server_decode_ms=round(stream.server_decode_ms, 3),
+        itl_p50_ms=round(p50, 3),
+        itl_p95_ms=round(p95, 3),
+        itl_p99_ms=round(p99, 3),
+        itl_max_ms=round(float(gaps_ms.max()), 3),
+        finish_reason=stream.finish_reason,
+    )
+
+
+def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
+    """The window in which every stream was decoding, and the tokens that arrived in it."""
+    opened = max(stream.token_times[0] for stream in streams)
+    closed = min(stream.token_times[-1] for stream in streams)
+    arrived = sum(opened < moment <= closed for s in streams for moment in s.token_times)
+    return Wave(
+        wave=wave,
+        all_busy_ms=round(max(0.0, closed - opened) * 1000, 3),
+        all_busy_tokens=int(arrived) if closed > opened else 0,
+    )
