@@ -1,7 +1,7 @@
 """How long steps tell what they do: one seam for terminal, Dagster's log and tests."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -24,15 +24,11 @@ class Step(Protocol):
 class Reporter(Protocol):
     """`total` in bytes if `unit` is `bytes`, else in whatever the caller advances by."""
 
-    def step(self, what: str, total: float | None = None, unit: str = "") -> "StepContext": ...
+    def step(
+        self, what: str, total: float | None = None, unit: str = ""
+    ) -> AbstractContextManager[Step]: ...
 
     def say(self, line: str) -> None: ...
-
-
-class StepContext(Protocol):
-    def __enter__(self) -> Step: ...
-
-    def __exit__(self, *exc: object) -> None: ...
 
 
 class _Quiet:
