@@ -7,9 +7,14 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
-    """Immutable; an unknown key, NaN or infinity is an error, not a surprise later."""
+    """Immutable; an unknown key, NaN or infinity is an error, not a surprise later.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    The docstring under a field is its description in the schema and in docs/records.md.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def _in_utc(moment: datetime) -> datetime:
