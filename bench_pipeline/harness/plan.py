@@ -1,7 +1,7 @@
 """Which runs are wanted, and whether a run file satisfies one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from bench_pipeline.records.campaign import Campaign, Profile
@@ -26,7 +26,8 @@ class PlanItem:
     mode: str = "baseline"
     profile: Profile = "quick"
     concurrencies: tuple[int, ...] = (1, 4)
-    campaign: str | None = None
+    campaign: str | None = field(default=None, compare=False)
+    """The first that wants it; the same run wanted twice is one item."""
 
     @property
     def partition(self) -> RigBackend:
@@ -62,13 +63,13 @@ def expand(
 ) -> list[PlanItem]:
     """Every run that the campaigns want, in their order, each once.
 
-    A pattern in `on` meets only backends that a rig declares; a model that is not (or not
+    A pattern in `places` meets only backends that a rig declares; a model that is not (or not
     yet) in the catalogue is left out, as is a backend with no build.
     """
     wanted: dict[PlanItem, None] = {}
     keys = [RigBackend.parse(key) for rig in rigs.values() for key in rig.partition_keys]
     for campaign in campaigns.values():
-        places = [key for key in keys if any(fnmatchcase(key.key, p) for p in campaign.on)]
+        places = [key for key in keys if any(fnmatchcase(key.key, p) for p in campaign.places)]
         for place in places:
             usual = wanted_build(rigs[place.rig], place.backend, catalogue)
             for build in campaign.builds or ([usual] if usual else []):

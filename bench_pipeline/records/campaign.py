@@ -14,7 +14,7 @@ class Campaign(Record):
     title: str
     why: str
     """What a visitor will learn from it; shown with what is coming."""
-    on: list[str] = Field(min_length=1)
+    places: list[str] = Field(min_length=1)
     """Partition keys or patterns: `gaming-desktop/cuda`, `*/cpu`."""
     models: list[Slug] = Field(min_length=1)
     builds: list[str] | None = None
