@@ -1,0 +1,405 @@
+"""From a plan item to a run file: lock the rig, start the engine, measure every cell, write."""
+
+import asyncio
+import platform
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench_pipeline import __version__
+from bench_pipeline.engines.install import InstalledEngine
+from bench_pipeline.engines.placement import judge_memory, read_placement
+from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.errors import EngineError
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.profiles import PROFILES, ProfileRules, output_tokens
+from bench_pipeline.harness.prompts import FittedPrompt, PromptFitter, nonces
+from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.harness.streaming import Stream, StreamFailed
+from bench_pipeline.harness.telemetry import Watch, cpu_busy_fraction, foreign_gpu_processes
+from bench_pipeline.harness.waves import as_requests, as_wave, run_wave
+from bench_pipeline.inventory.capture import capture_inventory
+from bench_pipeline.inventory.cpu import engine_threads
+from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.progress import Reporter, Silent, Step
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.run import (
+    Cell,
+    Engine,
+    Failure,
+    FailureKind,
+    Harness,
+    HostLoad,
+    MemoryProof,
+    Model,
+    Request,
+    Run,
+    StopReason,
+    Wave,
+)
+from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml_files import read_workloads, write_run
+
+CONTEXT_MARGIN_TOKENS = 64
+"""Room in each slot beyond the largest prompt and answer."""
+
+
+def measure_run(
+    item: PlanItem,
+    *,
+    project: Project,
+    rig: Rig,
+    engine: InstalledEngine,
+    model: ModelFile,
+    model_path: Path,
+    reporter: Reporter | None = None,
+) -> tuple[Run, Path]:
+    """Makes the run that `item` asks for and writes its file; returns both.
+
+    A run that fails is a result: it is written and returned with status `failed`. Raises
+    RigError if the rig stays busy, RecordError if the file cannot be written. Interrupted
+    (Ctrl-C), it stops the server, writes nothing and passes the interrupt on.
+    """
+    reporter = reporter or Silent()
+    workloads = list(read_workloads(project.workloads).values())
+    with rig_lock(reporter):
+        run = _Measurement(item, project, rig, engine, model, model_path, workloads).make(reporter)
+    return run, write_run(run, project.runs)
+
+
+class _Measurement:
+    """State of one run while it is made."""
+
+    def __init__(
+        self,
+        item: PlanItem,
+        project: Project,
+        rig: Rig,
+        engine: InstalledEngine,
+        model: ModelFile,
+        model_path: Path,
+        workloads: list[Workload],
+    ) -> None:
+        self.item, self.rig, self.engine, self.model = item, rig, engine, model
+        self.model_path, self.workloads = model_path, workloads
+        self.rules = PROFILES[item.profile]
+        self.run_id = secrets.token_hex(6)
+        self.started_at = datetime.now(UTC).replace(microsecond=0)
+        self.nonces = nonces(seed=int(self.run_id, 16))
+        stem = f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
+        self.log_path = project.runs / rig.slug / item.backend / f"{stem}.server.log"
+
+    def make(self, reporter: Reporter) -> Run:
+        inventory = capture_inventory(self.engine.devices)
+        host_load = HostLoad(
+            cpu_busy_fraction=round(cpu_busy_fraction(), 3),
+            foreign_gpu_processes=foreign_gpu_processes(),
+        )
+        setup = self.rig.backends[self.item.backend]
+        slots = max(self.item.concurrencies)
+        longest = max(w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads)
+        context = -(-(longest + CONTEXT_MARGIN_TOKENS) // 256) * 256
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with Watch(gpus=self.item.backend != "cpu") as watch:
+            server = LlamaServer(
+                self.engine,
+                model=self.model_path,
+                backend=self.item.backend,
+                setup=setup,
+                threads=setup.threads or engine_threads(inventory.cpu),
+                slots=slots,
+                context_tokens_per_slot=context,
+                log_path=self.log_path,
+            )
+            failure, cells, memory = None, [], None
+            reporter.say(f"Starting {self.engine.build} with {self.model.file_name}")
+            try:
+                with server:
+                    watch.server_pid = server.pid
+                    placement = read_placement(server.log_lines())
+                    loaded = watch.memory()
+                    cells, failure = self._measure_cells(server, watch, reporter)
+                    peak = watch.memory()
+                    memory = judge_memory(
+                        placement,
+                        backend=self.item.backend,
+                        model_bytes=self.model.size_bytes,
+                        loaded=loaded,
+                        peak=peak,
+                    )
+            except EngineError as error:
+                kind: Any = error.kind
+                failure = Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
+        return self._run_record(inventory, host_load, server, cells, failure, memory)
+
+    def _measure_cells(
+        self, server: LlamaServer, watch: Watch, reporter: Reporter
+    ) -> tuple[list[Cell], Failure | None]:
+        """All cells in order; on the first that the server does not survive, what there is."""
+        cells: list[Cell] = []
+        places = [(w, c) for c in self.item.concurrencies for w in self.workloads]
+        amounts = [self._amount(workload, c) for workload, c in places]
+        fitter = PromptFitter(server.base_url)
+        what = f"{self.model.family} {self.model.variant} on {self.engine.build}"
+        with (
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+            reporter.step(what, total=sum(amounts)) as step,
+        ):
+            prompts = {w.slug: fitter.fit(w) for w in self.workloads}
+            fitter.close()
+            for (workload, concurrency), amount in zip(places, amounts, strict=True):
+                step.describe(f"{what}: {workload.slug}, concurrency {concurrency}")
+                measure = _CellMeasurement(
+                    workload,
+                    concurrency,
+                    prompts[workload.slug],
+                    output_tokens(workload, self.item.profile),
+                    self.rules,
+                    self.nonces,
+                )
+                cell = measure.make(server, watch, runner, step, amount)
+                cells.append(cell)
+                if cell.failure is not None and not server.alive():
+                    return cells, cell.failure
+        return cells, None
+
+    def _amount(self, workload: Workload, concurrency: int) -> float:
+        """A cell's expected share of the work, in tokens decoded alone.
+
+        A prompt token costs about a seventh of an output token, a stream more at
+        concurrency c about half of one alone: rough, and only for the progress bar.
+        """
+        tokens = workload.prompt_tokens / 7 + output_tokens(workload, self.item.profile)
+        waves = self.rules.warmup_waves + self.rules.min_waves
+        return tokens * waves * (1 + concurrency) / 2
+
+    def _run_record(
+        self,
+        inventory: Inventory,
+        host_load: HostLoad,
+        server: LlamaServer,
+        cells: list[Cell],
+        failure: Failure | None,
+        memory: MemoryProof | None,
+    ) -> Run:
+        placement = read_placement(server.log_lines())
+        caps = [gpu.power_cap_w for gpu in inventory.gpus if gpu.power_cap_w]
+        part = self.model.parts[0]
+        return Run(
+            schema_version=1,
+            run_id=self.run_id,
+            provenance="measured",
+            status="failed" if failure else "ok",
+            failure=failure,
+            started_at=self.started_at,
+            finished_at=datetime.now(UTC).replace(microsecond=0),
+            profile=self.item.profile,
+            harness=Harness(
+                version=__version__,
+                git_commit=code_commit(),
+                python=platform.python_version(),
+            ),
+            rig=self.rig.slug,
+            backend=self.item.backend,
+            mode=self.item.mode,
+            power_cap_w=caps[0] if caps and self.item.backend != "cpu" else None,
+            inventory=inventory,
+            host_load=host_load,
+            engine=Engine(
+                build=self.engine.build,
+                commit=self.engine.commit,
+                channel=self.engine.channel,
+                version_line=self.engine.version_line,
+                binary_sha256=self.engine.binary_sha256,
+                argv=server.public_argv,
+                env=self.rig.backends[self.item.backend].env,
+                system_info=placement.system_info,
+                slots=server.slots,
+                context_tokens_per_slot=server.context_tokens_per_slot,
+                log_proof=placement.proof,
+            ),
+            model=Model(
+                slug=self.model.slug,
+                family=self.model.family,
+                released=self.model.released,
+                variant=self.model.variant,
+                quant=self.model.quant,
+                creator=self.model.creator,
+                licence=self.model.licence,
+                source=f"{part.source}@{part.revision}" if part.revision else part.source,
+                file_name=self.model.file_name,
+                sha256=self.model.sha256,
+                size_bytes=self.model.size_bytes,
+                parameters=placement.parameters,
+                layers=placement.layers,
+                context_train_tokens=placement.context_train_tokens,
+                reasons=self.model.reasons,
+            ),
+            memory=memory,
+            cells=cells,
+        )
+
+
+class _CellMeasurement:
+    """One workload at one concurrency, until its median is known or its time is used up."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        concurrency: int,
+        prompt: FittedPrompt,
+        answer_tokens: int,
+        rules: ProfileRules,
+        fresh_nonces: Iterator[str],
+    ) -> None:
+        self.workload, self.concurrency, self.prompt = workload, concurrency, prompt
+        self.answer_tokens, self.rules, self.nonces = answer_tokens, rules, fresh_nonces
+        self.requests: list[Request] = []
+        self.waves: list[Wave] = []
+
+    def make(
+        self,
+        server: LlamaServer,
+        watch: Watch,
+        runner: asyncio.Runner,
+        step: Step,
+        amount: float,
+    ) -> Cell:
+        warmups: list[Request] = []
+        stop_reason: StopReason | None = None
+        failure: Failure | None = None
+        left = amount
+        a_wave = amount / (self.rules.warmup_waves + self.rules.min_waves)
+
+        def advance() -> None:
+            nonlocal left
+            step.advance(min(left, a_wave))
+            left -= min(left, a_wave)
+
+        def wave() -> list[Stream]:
+            prompts = [self.prompt.with_nonce(next(self.nonces)) for _ in range(self.concurrency)]
+            return runner.run(run_wave(server.base_url, prompts, self.answer_tokens))
+
+        start = time.perf_counter()
+        window, telemetry, window_ms = None, [], None
+        try:
+            for number in range(self.rules.warmup_waves):
+                warmups += as_requests(wave(), number, start)
+                advance()
+            window = watch.window()
+            while stop_reason is None:
+                number = len(self.waves)
+                streams = wave()
+                self.requests += as_requests(streams, number, window.opened_at)
+                self.waves.append(as_wave(streams, number))
+                advance()
+                stop_reason = self._why_stop(time.perf_counter() - window.opened_at)
+        except StreamFailed as error:
+            failure = _stream_failure(error, server)
+            stop_reason = "failed"
+        if window is not None:
+            telemetry = window.close()
+            window_ms = round((time.perf_counter() - window.opened_at) * 1000, 3)
+        step.advance(left)
+        if failure is None and (cached := [r for r in self.requests if r.cached_tokens]):
+            failure = Failure(
+                kind="contaminated",
+                message=f"{len(cached)} of {len(self.requests)} requests reused cached prompt"
+                " tokens, so their prefill was not cold",
+            )
+        return Cell(
+            workload=self.workload.slug,
+            concurrency=self.concurrency,
+            status="failed" if failure else "ok",
+            failure=failure,
+            stop_reason=stop_reason,
+            prompt_tokens_budget=self.workload.prompt_tokens,
+            output_tokens_budget=self.answer_tokens,
+            window_ms=window_ms,
+            warmups=warmups,
+            requests=self.requests,
+            waves=self.waves,
+            telemetry=telemetry,
+        )
+
+    def _why_stop(self, elapsed_s: float) -> StopReason | None:
+        """None: one more wave."""
+        if len(self.waves) < self.rules.min_waves:
+            return None
+        if len(self.waves) >= self.rules.max_waves:
+            return "repetitions"
+        if self.rules.target_half_width is not None and self._converged():
+            return "converged"
+        return "budget" if elapsed_s > self.rules.cell_budget_s else None
+
+    def _converged(self) -> bool:
+        """The figures that a page leads with are known within the target."""
+        figures = figures_of(
+            Cell(
+                workload=self.workload.slug,
+                concurrency=self.concurrency,
+                requests=self.requests,
+                waves=self.waves,
+            )
+        )
+        leading = [figures.decode_tok_s, figures.prefill_tok_s]
+        widths = [estimate.relative_half_width for estimate in leading if estimate]
+        target = self.rules.target_half_width or 0
+        return all(width is not None and width <= target for width in widths)
+
+
+def _loop_factory() -> Any:
+    """uvloop where there is one (not on Windows)."""
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+def _stream_failure(error: StreamFailed, server: LlamaServer) -> Failure:
+    kind: FailureKind
+    if error.kind == "hang":
+        kind = "hang"
+    elif error.kind == "oom" or any("out of memory" in line for line in server.log_tail(15)):
+        kind = "oom"
+    else:
+        kind = "crash"
+    # A killed server closes its sockets a moment before it can be seen to be dead.
+    for _ in range(20):
+        if not server.alive():
+            break
+        time.sleep(0.05)
+    died = "" if server.alive() else "the server died during a request; "
+    return Failure(kind=kind, message=f"{died}{error}", log_tail=server.log_tail(15))
+
+
+def code_commit() -> str | None:
+    """Commit of the measuring code, `-dirty` if it was changed since; None outside git."""
+    root = checkout().root
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "bench_pipeline"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}-dirty" if changed else commit
