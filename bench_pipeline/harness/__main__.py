@@ -1,0 +1,90 @@
+"""Makes one run on this rig, with nothing but the measuring side installed.
+
+    python -m bench_pipeline.harness --rig h100-vm --backend cuda \
+        --model smollm2-135m-instruct-q4_1 --profile full
+
+The run file lands in content/benchmarks/runs/ of this checkout; carry it home by git. On the
+control plane, `python -m bench_pipeline bench` does the same through Dagster.
+"""
+
+import argparse
+import sys
+
+from bench_pipeline.engines.catalogue import choose
+from bench_pipeline.engines.host import this_host
+from bench_pipeline.engines.install import install
+from bench_pipeline.errors import BenchError, RecordError
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.run import measure_run
+from bench_pipeline.models.fetch import fetch_model
+from bench_pipeline.paths import artefact_cache, checkout
+from bench_pipeline.progress import Terminal
+from bench_pipeline.records.yaml_files import read_engines, read_models, read_rigs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench_pipeline.harness")
+    parser.add_argument("--rig", required=True)
+    parser.add_argument("--backend", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--build", help="default: the rig file's, else the newest that runs")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4])
+    options = parser.parse_args()
+    try:
+        return _run(options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the server is stopped and nothing was written", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    project, cache, reporter = checkout(), artefact_cache(), Terminal()
+    rigs, models = read_rigs(project.rigs), read_models(project.models)
+    for what, wanted, known in (
+        ("rig", options.rig, rigs),
+        ("model", options.model, models),
+        ("backend", options.backend, rigs[options.rig].backends if options.rig in rigs else {}),
+    ):
+        if wanted not in known:
+            raise RecordError(
+                f"no {what} `{wanted}`",
+                mend=f"choose from: {', '.join(known) or 'none declared'}",
+                where=project.content,
+            )
+    rig, model = rigs[options.rig], models[options.model]
+    choice = choose(
+        read_engines(project.engines), rig, options.backend, options.build, this_host()
+    )
+    engine = install(choice, options.backend, cache, reporter)
+    model_path = fetch_model(model, cache, reporter)
+    item = PlanItem(
+        rig=rig.slug,
+        backend=options.backend,
+        build=engine.build,
+        model=model.slug,
+        model_sha256=model.sha256,
+        profile=options.profile,
+        concurrencies=tuple(options.concurrency),
+    )
+    run, path = measure_run(
+        item,
+        project=project,
+        rig=rig,
+        engine=engine,
+        model=model,
+        model_path=model_path,
+        reporter=reporter,
+    )
+    reporter.say(f"{path.relative_to(project.root)}: {run.status}")
+    if run.failure:
+        reporter.say(f"{run.failure.kind}: {run.failure.message}")
+    return 0 if run.status == "ok" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""One benchmark on a rig, and a lock that no dead process can hold."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench_pipeline.errors import RigError
+from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.progress import Silent
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.progress import Silent
+with rig_lock(Silent(), Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def lock_file(tmp_path: Path) -> Path:
+    return tmp_path / "rig.lock"
+
+
+@pytest.fixture
+def holder(lock_file: Path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(lock_file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_benchmark_is_told_who_holds_the_rig(lock_file: Path, holder):
+    with (
+        pytest.raises(RigError, match=f"pid {holder.pid} since") as caught,
+        rig_lock(Silent(), lock_file, wait_s=0.2),
+    ):
+        raise AssertionError("the lock was held by another process")
+    assert "run this again" in caught.value.mend
+
+
+def test_kill_9_of_the_holder_frees_the_rig(lock_file: Path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with rig_lock(Silent(), lock_file, wait_s=5):
+        pass
+
+
+def test_the_lock_is_free_after_an_error_inside(lock_file: Path):
+    with pytest.raises(ValueError), rig_lock(Silent(), lock_file):
+        raise ValueError
+    with rig_lock(Silent(), lock_file, wait_s=0):
+        pass
