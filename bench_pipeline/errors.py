@@ -6,6 +6,7 @@ BenchError                 a problem, the thing it concerns, and the mend
 │   └── (kind)             `load`, `crash`, `hang`: becomes the run's failure kind
 ├── ModelError             a model file that cannot be had or has the wrong content
 ├── RigError               this machine is not the rig it is asked to be
+├── WarehouseError         the warehouse file is held by another process, missing or broken
 └── SiteError              the warehouse holds something the site refuses to publish
 """
 
@@ -50,6 +51,10 @@ class ModelError(BenchError):
 
 
 class RigError(BenchError):
+    pass
+
+
+class WarehouseError(BenchError):
     pass
 
 
