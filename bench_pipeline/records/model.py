@@ -1,21 +1,42 @@
 """A model: one GGUF file, catalogued in `content/models/<slug>.yaml`."""
 
-from pydantic import Field
+import re
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import Month, Record, Sha256, Slug
 
+_SHAPES = {
+    "hf": (r"[\w.-]+/[\w.-]+", "`hf:owner/repo`"),
+    # Also what keeps an option or an address from reaching pip as a requirement.
+    "wheel": (r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", "`wheel:distribution`"),
+    "url": (r"https?://\S+", "`url:https://…`"),
+    "file": (r"[/~].*", "`file:/absolute/path`"),
+}
+
 
 class ModelPart(Record):
-    """Where (a piece of) the file comes from.
-
-    source    `hf:owner/repo`, `wheel:distribution`, `url:https://…` or `file:/path`
-    revision  commit or tag on the hub, version of the wheel; not used by `url:` and `file:`
-    file      path inside the repo or wheel; not used by `url:` and `file:`
-    """
+    """Where (a piece of) the file comes from."""
 
     source: str = Field(pattern=r"^(hf|wheel|url|file):.+")
-    revision: str | None = None
+    """`hf:owner/repo`, `wheel:distribution`, `url:https://…` or `file:/path`."""
+    revision: str | None = Field(default=None, pattern=r"^\w[\w.+!/-]*$")
+    """Commit or tag on the hub, version of the wheel; not used by `url:` and `file:`."""
     file: str | None = None
+    """Path inside the repo or wheel; not used by `url:` and `file:`."""
+
+    @model_validator(mode="after")
+    def _says_which_file(self) -> Self:
+        kind, _, rest = self.source.partition(":")
+        pattern, shape = _SHAPES[kind]
+        if not re.fullmatch(pattern, rest):
+            raise ValueError(f"a source of this kind reads {shape}")
+        if kind in ("hf", "wheel") and not (self.revision and self.file):
+            raise ValueError(f"{shape} needs `revision` and `file`")
+        if ".." in (self.file or "").split("/"):
+            raise ValueError("`file` may not lead upwards")
+        return self
 
 
 class ModelFile(Record):

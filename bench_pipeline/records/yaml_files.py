@@ -24,6 +24,10 @@ MAX_BYTES = 16 * 2**20
 """A run file of many hundred requests stays under 1 MiB; more is an accident or an attack."""
 
 
+_ORDER = {"extra_forbidden": 0, "missing": 2}
+"""Which of several faults of a file is told first."""
+
+
 class _StrictLoader(yaml.CSafeLoader):
     """CSafeLoader (ten times faster than the pure one), with duplicate keys refused."""
 
@@ -111,11 +115,13 @@ def parse_record(kind: type[R], text: bytes, where: Path) -> R:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is both unknown and missing: the unknown one is what to mend.
+        errors = error.errors(include_url=False)
+        first = min(errors, key=lambda e: _ORDER.get(e["type"], 1))
         location = tuple(first["loc"])
         line = _line_of(text, location)
         key = ".".join(str(step) for step in location)
-        others = error.error_count() - 1
+        others = len(errors) - 1
         more = f" (and {others} more)" if others else ""
         if first["type"] == "extra_forbidden":
             problem, mend = f"unknown key `{key}`", "remove it, or correct its spelling"

