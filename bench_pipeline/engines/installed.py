@@ -1,0 +1,189 @@
+"""An engine that lies on this machine, and the few questions it answers about itself."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_pipeline.errors import EngineError
+from bench_pipeline.records.inventory import EngineDevice
+from bench_pipeline.records.rig import Backend
+
+_ANSWER_TIMEOUT_S = 120
+"""A first CUDA or Vulkan start compiles or loads for many seconds."""
+
+_UNRECORDED = ("LLAMA_", "GGML_", "OMP_", "GOMP_", "KMP_")
+"""Variables that change how the engine computes. Only those of the rig file reach it: a run
+file records no others, and what it doesn't record must not decide its numbers."""
+
+_DEVICE = re.compile(
+    r"^\s+(?P<id>\w+): (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)\s*$"
+)
+_DEVICE_NAMES: dict[Backend, tuple[str, ...]] = {
+    "cuda": ("CUDA",),
+    "vulkan": ("Vulkan",),
+    "rocm": ("ROCm",),
+    "metal": ("MTL", "Metal"),
+    "sycl": ("SYCL",),
+    "cpu": (),
+}
+_COMMIT = re.compile(r"\((?:build \d+, commit )?(?P<commit>[0-9a-f]{7,40})\)")
+_NUMBER = re.compile(r"^version: (?:\S+ \(build )?(?P<number>\d+)\b")
+
+
+@dataclass(frozen=True)
+class InstalledEngine:
+    """One build, ready to start.
+
+    binary_sha256  of llama-server followed by the shared libraries beside it: in many builds
+                   llama-server itself is a launcher of a few kB. By hand, in its folder:
+                   `cat llama-server *.so* | sha256sum`
+    devices        what `--list-devices` printed under the rig file's environment
+    """
+
+    build: str
+    commit: str | None
+    channel: str
+    binary: Path
+    library_dir: Path
+    version_line: str
+    binary_sha256: str
+    devices: list[EngineDevice]
+    name: str = "llama.cpp"
+
+    def devices_of(self, backend: Backend) -> list[EngineDevice]:
+        """Those of its devices that `backend` computes on; none on `cpu`."""
+        names = _DEVICE_NAMES[backend]
+        return [d for d in self.devices if names and d.id.startswith(names)]
+
+
+def engine_environment(library_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Our environment with the engine's own libraries first and the rig file's variables."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(_UNRECORDED)}
+    paths = [str(library_dir), *filter(None, [ours.get("LD_LIBRARY_PATH")])]
+    return {**ours, "LD_LIBRARY_PATH": os.pathsep.join(paths), **env}
+
+
+def digest(binary: Path) -> str:
+    """sha256 of `binary` and the shared libraries beside it, in order of their names."""
+    total = hashlib.sha256()
+    for path in (binary, *shared_libraries(binary.parent)):
+        with path.open("rb") as file:
+            while chunk := file.read(2**20):
+                total.update(chunk)
+    return total.hexdigest()
+
+
+def shared_libraries(folder: Path) -> list[Path]:
+    """By name, links included (a wheel holds copies where an archive holds links)."""
+    found = [p for p in folder.iterdir() if ".so" in p.suffixes or p.suffix in (".dylib", ".dll")]
+    return sorted(path for path in found if path.is_file())
+
+
+def read_version(binary: Path, env: Mapping[str, str], where: str) -> str:
+    """The line that `--version` prints first."""
+    answer = _ask(binary, "--version", env, where)
+    lines = [line.strip() for line in answer.splitlines() if line.startswith("version:")]
+    if not lines:
+        raise EngineError(
+            "it prints no version: this is not llama-server",
+            mend="correct `binary` in content/engines.yaml",
+            where=where,
+        )
+    return lines[0]
+
+
+def check_version(line: str, build: str, commit: str | None, where: str) -> str | None:
+    """The commit that runs, or None where the binary doesn't know it.
+
+    EngineError if the binary says another commit or build number than the catalogue. Builds
+    made outside upstream's git say `build 1`, which tells nothing.
+    """
+    match, number = _COMMIT.search(line), _NUMBER.match(line)
+    said = match["commit"] if match else None
+    if said and commit and not (said.startswith(commit) or commit.startswith(said)):
+        raise EngineError(
+            f"the binary is commit {said}, the catalogue says {commit}",
+            mend="correct the commit or the build in content/engines.yaml",
+            where=where,
+        )
+    numbered = number and int(number["number"]) > 1 and re.fullmatch(r"b\d+", build)
+    if number and numbered and f"b{number['number']}" != build:
+        raise EngineError(
+            f"the binary is build b{number['number']}, the catalogue says {build}",
+            mend="correct the build in content/engines.yaml",
+            where=where,
+        )
+    return said or commit
+
+
+def read_devices(binary: Path, env: Mapping[str, str], where: str) -> list[EngineDevice]:
+    """The devices that the engine can use under `env`, besides the CPU."""
+    return parse_devices(_ask(binary, "--list-devices", env, where).splitlines())
+
+
+def parse_devices(lines: Sequence[str]) -> list[EngineDevice]:
+    """Devices of a `--list-devices` answer; names may hold parentheses."""
+    return [
+        EngineDevice(
+            id=match["id"],
+            name=match["name"],
+            total_mib=float(match["total"]),
+            free_mib=float(match["free"]),
+        )
+        for match in map(_DEVICE.match, lines)
+        if match
+    ]
+
+
+def _ask(binary: Path, argument: str, env: Mapping[str, str], where: str) -> str:
+    try:
+        done = subprocess.run(
+            [binary, argument],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=engine_environment(binary.parent, env),
+            timeout=_ANSWER_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise EngineError(
+            f"the binary cannot be started: {error.strerror}",
+            mend="check that it is built for this system and may be executed",
+            where=where,
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            f"`{argument}` gave no answer within {_ANSWER_TIMEOUT_S} s",
+            mend="check the GPU's driver (does its own tool answer?), then run it again",
+            where=where,
+            kind="hang",
+        ) from None
+    answer = done.stdout.decode(errors="replace")
+    if done.returncode != 0:
+        raise does_not_run(done.returncode, answer.splitlines(), where)
+    return answer
+
+
+def does_not_run(status: int, lines: Sequence[str], where: str) -> EngineError:
+    """Why a binary ended with `status` (negative: minus the signal) before it did anything."""
+    said = [line.strip() for line in lines if line.strip()]
+    linking = [line for line in said if "shared libraries" in line or "not found (req" in line]
+    if status == -signal.SIGILL:
+        problem = "it dies of an illegal instruction: this CPU lacks what it was compiled for"
+        mend = "choose a build whose `cpu_flags` in content/engines.yaml this CPU has, or correct "
+        mend += "them; upstream's release archives (channel `github-release`) choose by CPU"
+    elif linking:
+        reason = linking[0].split(": ", 1)[-1]
+        problem = f"it lacks a library: {reason.removeprefix('error while loading ')}"
+        mend = "install that library, or choose a build for this system"
+    else:
+        ended = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"
+        problem = f"it ends with {ended}: {said[-1] if said else 'without a word'}"
+        mend = "start it by hand to see more, or choose another build"
+    return EngineError(problem, mend=mend, where=where, log_tail=tuple(said[-15:]))
