@@ -2,12 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.records.base import Record
@@ -16,91 +17,26 @@ from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
+from bench_pipeline.records.strict_yaml import dump_yaml, line_of, parse_yaml, printable
 from bench_pipeline.records.workload import Workload
 
 R = TypeVar("R", bound=Record)
 
-MAX_BYTES = 16 * 2**20
-"""A run file of many hundred requests stays under 1 MiB; more is an accident or an attack."""
-
-
 _ORDER = {"extra_forbidden": 0, "missing": 2}
 """Which of several faults of a file is told first."""
 
+_BARE = (bool, int, float, date)
+"""What YAML makes of a bare `on`, `0777`, `1.5` or `2026-11-22` where text is wanted."""
 
-class _StrictLoader(yaml.CSafeLoader):
-    """CSafeLoader (ten times faster than the pure one), with duplicate keys refused."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key_node.value}` stands twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.CSafeDumper):
-    def ignore_aliases(self, data: object) -> bool:
-        return True  # readers review these files: no anchors
-
-
-def parse_yaml(text: bytes, where: Path) -> dict:
-    """The mapping that `text` holds. RecordError names file and line."""
-    if len(text) > MAX_BYTES:
-        raise RecordError(
-            f"{len(text) // 2**20} MiB, more than the {MAX_BYTES // 2**20} MiB a record may have",
-            mend="check what wrote it, then remove it",
-            where=where,
-        )
-    try:
-        document = yaml.load(text, Loader=_StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise RecordError(
-            f"not valid YAML: {error.problem}",
-            mend="correct that line, or restore the file (a truncated download?)",
-            where=f"{where}{line}",
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RecordError(
-            f"not valid YAML: {reason}",
-            mend="correct the file, or restore it",
-            where=where,
-        ) from None
-    if not isinstance(document, dict):
-        raise RecordError(
-            "holds no mapping of keys to values" if document is not None else "is empty",
-            mend="write the keys that docs/records.md lists, or remove the file",
-            where=where,
-        )
-    return document
-
-
-def _line_of(text: bytes, location: tuple[int | str, ...]) -> int | None:
-    """Line (from 1) of the deepest part of `location` that the text has."""
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    line = None
-    for step in location:
-        if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(step)]
-            if not found:
-                break
-            key, node = found[0]
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        # any other step is a union's tag in pydantic's location, not a place in the file
-    return line
+END_MARK = b"..."
+"""YAML's own end of a document, the last line of a run file. Without it a file that was cut
+between two requests would be a valid run with fewer of them."""
 
 
 def parse_record(kind: type[R], text: bytes, where: Path) -> R:
     """`text` as a `kind`. RecordError names file, line, key and mend."""
+    if kind is Run:
+        _refuse_truncated(text, where)
     document = parse_yaml(text, where)
     if kind is Run:
         _refuse_other_schema(document, where)
@@ -118,23 +54,44 @@ def parse_record(kind: type[R], text: bytes, where: Path) -> R:
         # A misspelt key is both unknown and missing: the unknown one is what to mend.
         errors = error.errors(include_url=False)
         first = min(errors, key=lambda e: _ORDER.get(e["type"], 1))
-        location = tuple(first["loc"])
-        line = _line_of(text, location)
-        key = ".".join(str(step) for step in location)
-        others = len(errors) - 1
-        more = f" (and {others} more)" if others else ""
-        if first["type"] == "extra_forbidden":
-            problem, mend = f"unknown key `{key}`", "remove it, or correct its spelling"
-        elif first["type"] == "missing":
-            problem, mend = f"the key `{key}` is missing", "add it"
-        else:
-            got = f", got {str(first['input'])[:60]!r}" if location else ""
-            problem, mend = f"{key or 'record'}: {first['msg']}{got}", "correct the value"
+        problem, mend = _explain(first)
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        line = line_of(text, tuple(first["loc"]))
         raise RecordError(
             problem + more,
             mend=f"{mend}; docs/records.md lists every key",
             where=f"{where}:{line}" if line else where,
         ) from None
+
+
+def _explain(fault: ErrorDetails) -> tuple[str, str]:
+    """Problem and mend of one of pydantic's errors."""
+    key = printable(".".join(str(step) for step in fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key `{key}`", "remove it, or correct its spelling"
+    if fault["type"] == "missing":
+        return f"the key `{key}` is missing", "add it"
+    if not fault["loc"]:
+        return message, "correct it"
+    got = fault["input"]
+    shown = f", got `{printable(str(got))}`" if isinstance(got, (str, *_BARE)) else ""
+    if fault["type"] == "string_type" and isinstance(got, _BARE):
+        mend = f"write it in quotes: bare, YAML reads it as a {type(got).__name__}"
+    elif fault["loc"] == ("slug",):
+        mend = "rename the file: small letters and digits, then also `.`, `_` and `-`"
+    else:
+        mend = "correct the value"
+    return f"{key}: {message}{shown}", mend
+
+
+def _refuse_truncated(text: bytes, where: Path) -> None:
+    if text.strip() and text.rstrip().rpartition(b"\n")[2].rstrip() != END_MARK:
+        raise RecordError(
+            "is cut off: its last line is not the `...` that ends a run file",
+            mend="restore it (git checkout), or copy it here again",
+            where=f"{where}:{len(text.splitlines())}",
+        )
 
 
 def _refuse_other_schema(document: dict, where: Path) -> None:
@@ -174,7 +131,14 @@ def read_run(path: Path, text: bytes | None = None) -> Run:
 
 def read_folder(kind: type[R], folder: Path) -> dict[str, R]:
     """Every `*.yaml` of a folder by slug, in order of file name."""
-    return {path.stem: read_record(kind, path) for path in sorted(folder.glob("*.yaml"))}
+    for path in folder.glob("*.yml"):
+        raise RecordError("is not read: its name ends in .yml", mend="rename it .yaml", where=path)
+    return {path.stem: read_record(kind, path) for path in _visible(folder.glob("*.yaml"))}
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    """Sorted, without what editors and file managers leave beside a file."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def read_rigs(folder: Path) -> dict[str, Rig]:
@@ -201,13 +165,13 @@ def read_engines(path: Path) -> EngineCatalogue:
 
 def run_files(folder: Path) -> Iterator[Path]:
     """Every file that should be a run, in a stable order; one in a wrong folder is among them."""
-    return iter(sorted(folder.rglob("*.yaml")))
+    return iter(_visible(folder.rglob("*.yaml")))
 
 
 def dump_record(record: Record) -> str:
     """YAML of a record, keys in the order of its class, values that are None left out."""
     document = record.model_dump(mode="json", exclude_none=True)
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return dump_yaml(document, explicit_end=isinstance(record, Run))
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
