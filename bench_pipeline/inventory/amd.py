@@ -1,0 +1,159 @@
+"""AMD GPUs, by what the kernel's amdgpu driver shows in /sys.
+
+Written against the kernel's documentation (gpu/amdgpu: driver-misc and thermal), not
+against a card. It covers unified-memory APUs: little memory of their own (the carve-out),
+the rest of the system's mapped through GTT.
+"""
+
+import re
+from pathlib import Path
+
+from bench_pipeline.inventory.sysfs import (
+    SYSTEM,
+    PciDevice,
+    pci_device,
+    pci_devices,
+    pcie_generation,
+    read_number,
+    read_text,
+)
+from bench_pipeline.records.inventory import Gpu
+
+_VENDOR = "1002"  # ATI's; AMD's CPUs and chipsets carry 1022
+
+
+def read_amd(root: Path = SYSTEM) -> tuple[list[Gpu], list[str]]:
+    """Every GPU that amdgpu drives, in order of PCI address, and a sentence for each other.
+
+    Clocks in MHz, power in W, memory in MiB. What the driver does not show is None.
+    """
+    gpus: list[Gpu] = []
+    gaps: list[str] = []
+    for device in pci_devices(root):
+        if device.vendor != _VENDOR or not device.computes:
+            continue
+        driver = re.search(r"^DRIVER=(.+)$", read_text(device.folder / "uevent") or "", re.M)
+        if driver and driver[1] == "amdgpu":
+            gpus.append(_gpu(len(gpus), device, root))
+        else:
+            state = f"is held by {driver[1]}" if driver else "has no driver"
+            gaps.append(f"amdgpu: the AMD device at {device.address} {state}.")
+    return gpus, gaps
+
+
+def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
+    folder = device.folder
+    hwmon = next(iter(sorted(folder.glob("hwmon/hwmon*"))), folder / "hwmon")
+    vram_mib, gtt_mib = (
+        _scaled(folder / f"mem_info_{pool}_total", 2**20) for pool in ("vram", "gtt")
+    )
+    core_mhz, core_max_mhz = _levels(folder / "pp_dpm_sclk")
+    memory_mhz, memory_max_mhz = _levels(folder / "pp_dpm_mclk")
+    unified = _unified(hwmon, vram_mib, gtt_mib)
+    # On an APU, /sys reports a link of the die's inner fabric, at which no card is plugged in.
+    link = None if unified else _slot_link(device)
+    return Gpu(
+        index=index,
+        vendor="amd",
+        name=_name(device, root),
+        memory_mib=vram_mib or None,
+        unified_memory=unified,
+        shared_memory_mib=gtt_mib,
+        driver=_driver(root),
+        power_cap_w=_scaled(hwmon / "power1_cap", 1e6),
+        power_default_w=_scaled(hwmon / "power1_cap_default", 1e6),
+        power_min_w=_scaled(hwmon / "power1_cap_min", 1e6),
+        power_max_w=_scaled(hwmon / "power1_cap_max", 1e6),
+        core_clock_mhz=core_mhz or _scaled(hwmon / "freq1_input", 1e6),
+        core_clock_max_mhz=core_max_mhz,
+        memory_clock_mhz=memory_mhz or _scaled(hwmon / "freq2_input", 1e6),
+        memory_clock_max_mhz=memory_max_mhz,
+        memory_bus_bits=_bus_bits(device, root),
+        pcie_address=device.address,
+        pcie_generation=link and pcie_generation(read_text(link / "current_link_speed")),
+        pcie_generation_max=link and pcie_generation(read_text(link / "max_link_speed")),
+        pcie_width=link and _lanes(link / "current_link_width"),
+        pcie_width_max=link and _lanes(link / "max_link_width"),
+        temperature_c=_scaled(hwmon / "temp1_input", 1000),
+    )
+
+
+def _scaled(path: Path, unit: float) -> float | None:
+    number = read_number(path)
+    return None if number is None else round(number / unit, 1)
+
+
+def _lanes(path: Path) -> int | None:
+    """0 or 255 is the kernel's word for unknown."""
+    lanes = read_number(path)
+    return int(lanes) if lanes and lanes <= 32 else None
+
+
+def _levels(path: Path) -> tuple[float | None, float | None]:
+    """(the level in force, the highest) in MHz of lines like `1: 2482Mhz *`.
+
+    While the card sleeps the star stands at a line `S: 19Mhz *`.
+    """
+    lines = re.findall(r"^\w+: *(\d+)Mhz *(\*?)", read_text(path) or "", re.M | re.I)
+    now = next((float(mhz) for mhz, star in lines if star), None)
+    return now, max((float(mhz) for mhz, _ in lines), default=None)
+
+
+def _unified(hwmon: Path, vram_mib: float | None, gtt_mib: float | None) -> bool:
+    """The documentation names a northbridge voltage for APUs only, a memory clock for cards
+    only. Without either sensor: who maps more of the system's memory than it owns is an APU."""
+    if read_text(hwmon / "in1_input") is not None:
+        return True
+    if read_text(hwmon / "freq2_input") is not None:
+        return False
+    return (vram_mib or 0) < (gtt_mib or 0)
+
+
+def _slot_link(device: PciDevice) -> Path:
+    """The end of the link that reaches the slot.
+
+    Cards since Navi have a PCIe switch inside, whose inner link always runs at full speed;
+    like the driver itself, skip bridges of the card's own vendor.
+    """
+    outermost = device.folder
+    while (bridge := pci_device(outermost.parent)) and bridge.vendor == _VENDOR:
+        outermost = bridge.folder
+    return outermost
+
+
+def _name(device: PciDevice, root: Path) -> str:
+    """From the card's own memory (servers), else from libdrm's list, else by number."""
+    if name := read_text(device.folder / "product_name"):
+        return name
+    revision = (read_text(device.folder / "revision") or "").removeprefix("0x").upper()
+    wanted = (device.device.upper(), revision)
+    for line in (read_text(root / "usr/share/libdrm/amdgpu.ids") or "").splitlines():
+        words = [word.strip() for word in line.split(",", 2)]
+        if len(words) == 3 and (words[0].upper(), words[1].upper()) == wanted:
+            return words[2]
+    return f"AMD GPU {device.vendor}:{device.device}"
+
+
+def _driver(root: Path) -> str | None:
+    """The module's own version where it came apart from the kernel, else the kernel's."""
+    if version := read_text(root / "sys/module/amdgpu/version"):
+        return f"amdgpu {version}"
+    release = read_text(root / "proc/sys/kernel/osrelease")
+    return f"amdgpu of Linux {release}" if release else "amdgpu"
+
+
+def _bus_bits(device: PciDevice, root: Path) -> int | None:
+    """Width of the memory bus, from the compute driver's topology (amdkfd)."""
+    domain, bus, slot, function = (int(part, 16) for part in re.split("[:.]", device.address))
+    location = {"domain": str(domain), "location_id": str(bus << 8 | slot << 3 | function)}
+    for node in root.glob("sys/class/kfd/kfd/topology/nodes/*"):
+        if location.items() <= _properties(node / "properties").items():
+            banks = sorted(node.glob("mem_banks/*/properties"))
+            widths = [int(_properties(bank).get("width", 0)) for bank in banks]
+            return max(widths, default=0) or None
+    return None
+
+
+def _properties(path: Path) -> dict[str, str]:
+    lines = (line.split() for line in (read_text(path) or "").splitlines())
+    return {words[0]: words[1] for words in lines if len(words) == 2}

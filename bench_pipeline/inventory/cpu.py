@@ -1,0 +1,177 @@
+"""The CPU: model, cores, clock, the instruction sets that matter, whose guest it is."""
+
+import platform
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
+from bench_pipeline.records.inventory import Cpu
+
+_ENGINE_FLAGS = re.compile(
+    r"ssse3|sse4_[12]|fma|f16c|bmi[12]|avx\w*|amx\w*"  # x86
+    r"|fphp|asimd\w*|i8mm|bf16|sve\w*|sme(?!p)\w*"  # ARM; smep is x86's
+    r"|lsx|lasx|vsx"  # LoongArch, POWER
+)
+"""Flags of /proc/cpuinfo for which an engine has code of its own; by family, so that a new
+member (avx10, sme2) needs no change here."""
+
+_APPLE_FEATURES = {
+    "AdvSIMD": "asimd",
+    "arm.FEAT_FP16": "asimdhp",
+    "arm.FEAT_DotProd": "asimddp",
+    "arm.FEAT_I8MM": "i8mm",
+    "arm.FEAT_BF16": "bf16",
+    "arm.FEAT_SME": "sme",
+    "arm.FEAT_SME2": "sme2",
+    "avx2_0": "avx2",
+    "avx512f": "avx512f",
+}
+"""`sysctl hw.optional.*` to the name that Linux gives the same instructions."""
+
+_HOSTS = {"kvm": "KVM", "xen": "Xen", "hyperv": "Hyper-V"}
+"""By the names of their paravirtual clocks, which a guest has even without DMI tables."""
+
+_VIRTUAL_BOARDS = re.compile(
+    r"QEMU|KVM|VMware|VirtualBox|Xen|Parallels|Apple Virtualization|Virtual Machine"
+    r"|Amazon EC2 (?!.*metal)|Google Compute Engine|OpenStack",
+    re.IGNORECASE,
+)
+"""Maker and product of boards that exist only as software."""
+
+
+def read_cpu(root: Path = SYSTEM) -> Cpu:
+    """This machine's CPU. ValueError or OSError where the system does not tell."""
+    if platform.system() == "Linux":
+        return linux_cpu(root)
+    if platform.system() == "Darwin":
+        return macos_cpu()
+    return Cpu(
+        model=platform.processor() or platform.machine(),
+        architecture=platform.machine() or None,
+        physical_cores=psutil.cpu_count(logical=False),
+        logical_cores=psutil.cpu_count(),
+    )
+
+
+def engine_threads(cpu: Cpu) -> int:
+    """How many threads the engine gets by default: physical cores less one, at least 1.
+
+    The engine's threads spin while they wait for each other, so a thread that shares its
+    core with the client and the telemetry holds up all the others: on two shared cores,
+    two threads decode at a third of the speed of one.
+    """
+    return max(1, (cpu.physical_cores or cpu.logical_cores or 1) - 1)
+
+
+def linux_cpu(root: Path = SYSTEM) -> Cpu:
+    """From /proc/cpuinfo and /sys/devices/system/cpu."""
+    text = read_text(root / "proc/cpuinfo")
+    if text is None:
+        raise ValueError("/proc/cpuinfo cannot be read")
+    processors = [_fields(block) for block in text.split("\n\n")]
+    merged = {key: value for block in reversed(processors) for key, value in block.items()}
+    flags = (merged.get("flags") or merged.get("Features") or "").split()
+    logical = sum("processor" in block for block in processors)
+    return Cpu(
+        model=_model(merged, root),
+        architecture=platform.machine() or None,
+        physical_cores=_physical_cores(root, processors),
+        logical_cores=logical or None,
+        max_mhz=_max_mhz(root),
+        flags=sorted(filter(_ENGINE_FLAGS.fullmatch, set(flags))),
+        hypervisor=_hypervisor(root, flags),
+    )
+
+
+def _fields(block: str) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in block.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def _model(fields: dict[str, str], root: Path) -> str:
+    """ARM kernels print no model name: then the board's, else maker and part by number."""
+    for key in ("model name", "cpu model", "cpu", "Model Name", "Model", "uarch"):
+        if name := fields.get(key):
+            return " ".join(name.split())
+    if board := read_text(root / "proc/device-tree/model"):
+        return board.rstrip("\0")
+    if "CPU part" in fields:
+        return f"ARM CPU, implementer {fields.get('CPU implementer')}, part {fields['CPU part']}"
+    return f"unnamed {platform.machine()} CPU"
+
+
+def _physical_cores(root: Path, processors: list[dict[str, str]]) -> int | None:
+    """Threads of one core name the same siblings, on every architecture."""
+    topologies = list(root.glob("sys/devices/system/cpu/cpu[0-9]*/topology"))
+    for name in ("core_cpus_list", "thread_siblings_list"):  # the second before Linux 5.3
+        siblings = {read_text(topology / name) for topology in topologies} - {None}
+        if siblings:
+            return len(siblings)
+    cores = {(p.get("physical id"), p["core id"]) for p in processors if "core id" in p}
+    return len(cores) or None
+
+
+def _max_mhz(root: Path) -> float | None:
+    """The fastest core's limit; guests have no cpufreq and get None."""
+    files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq")
+    limits_khz = [khz for file in files if (khz := read_number(file))]
+    return max(limits_khz) / 1000 if limits_khz else None
+
+
+def _hypervisor(root: Path, flags: list[str]) -> str | None:
+    """`KVM`, `Xen (Xen HVM domU)`, `unknown`; None on real hardware.
+
+    Of the DMI tables only maker and product are read: the rest holds serial numbers.
+    """
+    dmi = root / "sys/class/dmi/id"
+    words = [read_text(dmi / "sys_vendor"), read_text(dmi / "product_name")]
+    board = " ".join(word for word in words if word)
+    firmware = read_text(root / "proc/device-tree/hypervisor/compatible")  # `linux,kvm`
+    x86 = "sse2" in flags  # there a flag tells; elsewhere only board and firmware do
+    if x86 and "hypervisor" not in flags:
+        return None
+    if not x86 and firmware is None and not _VIRTUAL_BOARDS.search(board):
+        return None
+    offered = read_text(root / "sys/devices/system/clocksource/clocksource0/available_clocksource")
+    signs = " ".join(
+        sign for sign in (firmware, offered, read_text(root / "sys/hypervisor/type")) if sign
+    )
+    kind = next((host for name, host in _HOSTS.items() if name in signs), None)
+    if kind and board:
+        return f"{kind} ({board})"
+    return kind or board or "unknown"
+
+
+def _sysctl(name: str) -> str | None:
+    answer = subprocess.run(
+        ["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, timeout=10
+    )
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def macos_cpu(sysctl: Callable[[str], str | None] = _sysctl) -> Cpu:
+    """From sysctl, which answers None for a name that this Mac does not have."""
+
+    def whole(name: str) -> int | None:
+        answer = sysctl(name)
+        return int(answer) if answer and answer.isdecimal() else None
+
+    model = sysctl("machdep.cpu.brand_string")
+    if model is None:
+        raise ValueError("sysctl machdep.cpu.brand_string gave no answer")
+    hz = whole("hw.cpufrequency_max")  # Intel Macs only
+    return Cpu(
+        model=model,
+        architecture=platform.machine() or None,
+        physical_cores=whole("hw.physicalcpu"),
+        logical_cores=whole("hw.logicalcpu"),
+        max_mhz=hz / 1e6 if hz else None,
+        flags=sorted(
+            flag for name, flag in _APPLE_FEATURES.items() if whole(f"hw.optional.{name}")
+        ),
+        hypervisor="unknown" if whole("kern.hv_vmm_present") else None,
+    )
