@@ -1,0 +1,142 @@
+"""The whole site from the warehouse, put in place whole or not at all."""
+
+import gzip
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from bench_pipeline.errors import SiteError
+from bench_pipeline.records.run import Run
+from bench_pipeline.site.dictionary import TABLES
+from bench_pipeline.site.render import render
+from bench_pipeline.site.source import Tables, published_path, read_tables
+from bench_pipeline.site.view import view
+from bench_pipeline.warehouse.export import export_csv
+from bench_pipeline.warehouse.store import Warehouse
+
+MAX_INDEX_BYTES = 150_000
+"""Of the front page with its style and script, gzipped: above it, the build fails."""
+WARN_INDEX_BYTES = 100_000
+
+STAMP = "build.json"
+"""The only file that differs between two builds of the same data; also marks a folder as ours."""
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    pages: int
+    bytes_index_gzip: int
+    files: int
+    bytes_total: int
+    warnings: tuple[str, ...]
+
+
+def build_site(warehouse: Path, out: Path, root: Path | None = None) -> SiteReport:
+    """Writes the site to `out`, replacing the one that is there.
+
+    `root` is the project whose run files the warehouse was made from; by default the one in
+    which the warehouse lies. All is made in a folder beside `out` and swapped in at the end: a
+    build that fails leaves the old site as it was. SiteError where the warehouse holds what
+    must not be published, a run file is not the one it was made from, or `out` is not a site.
+    """
+    root = warehouse.resolve().parent.parent if root is None else root
+    _refuse_to_replace_anything_else(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        making.chmod(0o755)
+        with Warehouse(warehouse).read() as connection:
+            tables = read_tables(connection, warehouse)
+            (making / "data").mkdir()
+            for name, table in TABLES.items():
+                export_csv(connection, table, making / "data" / name)
+        pages = render(view(tables), tables)
+        index_bytes = _index_bytes(pages)
+        warnings = _warnings(index_bytes, tables)
+        for path, content in pages.items():
+            _write(making / path, content)
+        schema = json.dumps(Run.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)
+        _write(making / "data" / "run.schema.json", f"{schema}\n".encode())
+        _copy_run_files(tables, root, making / "data" / "runs")
+        stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())
+        files = [path for path in making.rglob("*") if path.is_file()]
+        report = SiteReport(
+            pages=sum(path.endswith(".html") for path in pages),
+            bytes_index_gzip=index_bytes,
+            files=len(files),
+            bytes_total=sum(path.stat().st_size for path in files),
+            warnings=warnings,
+        )
+        _swap(making, out)
+        return report
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _index_bytes(pages: dict[str, bytes]) -> int:
+    """What a first visit transfers; SiteError above the limit."""
+    first = [content for path, content in pages.items() if path.startswith(("index.", "static/"))]
+    total = sum(len(gzip.compress(content, mtime=0)) for content in first)
+    if total > MAX_INDEX_BYTES:
+        raise SiteError(
+            f"the front page weighs {total:,} bytes gzipped, over {MAX_INDEX_BYTES:,}",
+            mend="divide it by family before publishing more rows",
+        )
+    return total
+
+
+def _warnings(index_bytes: int, tables: Tables) -> tuple[str, ...]:
+    warnings = []
+    if index_bytes > WARN_INDEX_BYTES:
+        warnings.append(f"the front page weighs {index_bytes:,} bytes gzipped")
+    for file in tables.rejected_files:
+        warnings.append(f"left out: {file['path']}: {file['problem']}")
+    return tuple(warnings)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _copy_run_files(tables: Tables, root: Path, folder: Path) -> None:
+    """The very files that the warehouse was made from: a page must not link to another one."""
+    for file in tables.run_files:
+        source = root / file["path"]
+        content = source.read_bytes() if source.is_file() else b""
+        if sha256(content).hexdigest() != file["sha256"]:
+            raise SiteError(
+                "is not the run file that the warehouse was made from",
+                mend="refresh the warehouse, then build the site again",
+                where=source,
+            )
+        _write(folder / published_path(file["path"]), content)
+
+
+def _refuse_to_replace_anything_else(out: Path) -> None:
+    """A typing error in a path must not delete somebody's folder."""
+    if out.exists() and not (out / STAMP).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise SiteError(
+            "exists and is not a site that this wrote",
+            mend="name another folder, or remove that one yourself",
+            where=out,
+        )
+
+
+def _swap(made: Path, out: Path) -> None:
+    """Two renames: a moment without `out` between them, never a moment with half of it."""
+    old = made.with_name(f"{made.name}.old")
+    if out.exists():
+        out.rename(old)
+    try:
+        made.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""What is not measured yet: the campaigns' items that no run satisfies."""
+
+from dataclasses import dataclass
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.rows import model_name
+from bench_pipeline.site.source import Row, Tables
+
+
+@dataclass(frozen=True)
+class Campaign:
+    title: str
+    why: str
+    progress: str
+    """`3 of 8 runs made`."""
+    items: tuple[str, ...]
+    """One sentence for each place and build that still has runs to make."""
+
+
+def coming(tables: Tables) -> list[Campaign]:
+    """Campaigns with something left, in order of name."""
+    by_campaign: dict[str, list[Row]] = {}
+    for item in tables.campaign_items:
+        by_campaign.setdefault(item["campaign"], []).append(item)
+    titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+    found = []
+    for _, items in sorted(by_campaign.items()):
+        left = [item for item in items if not item["done"]]
+        if left:
+            made = f"{len(items) - len(left)} of {wording.counted(len(items), 'run')} made"
+            found.append(
+                Campaign(
+                    title=items[0]["title"],
+                    why=" ".join((items[0]["why"] or "").split()),
+                    progress=made,
+                    items=tuple(_sentences(left, titles)),
+                )
+            )
+    return found
+
+
+def _sentences(items: list[Row], titles: dict[str, str]) -> list[str]:
+    """Items that differ in nothing but the model share a sentence."""
+    groups: dict[str, list[str]] = {}
+    for item in items:
+        streams = wording.listed([str(c) for c in item["concurrencies"]])
+        many = item["concurrencies"] != [1]
+        where = (
+            f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
+            f"{item['build']}, {streams} stream{'s' if many else ''}"
+        )
+        if item["mode"] != "baseline":
+            where += f", mode {item['mode']}"
+        name = model_name(item["family"], item["variant"], item["quant"])
+        groups.setdefault(where, []).append(name)
+    return [f"{where}: {wording.listed(names)}" for where, names in sorted(groups.items())]

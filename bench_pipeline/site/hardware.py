@@ -1,0 +1,230 @@
+"""What a rig is, in words: the line beside each row and the card at the top.
+
+All of it is read from the inventory that the rig captured of itself. A rig's hand-written notes
+are shown as notes, never mixed with what was read.
+"""
+
+from dataclasses import dataclass
+
+from bench_pipeline.records.inventory import Gpu, Inventory
+from bench_pipeline.site import wording
+from bench_pipeline.site.source import Row, Tables
+
+PRINTED_DRIVER = "driver of each row"
+"""Key of `Inventory.as_printed`: the driver that a published page named beside its figures."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What computed one row's figures."""
+
+    rig: str
+    rig_title: str
+    device: str
+    """The GPU, or the CPU for backend `cpu`."""
+    details: tuple[str, ...]
+    """VRAM, power cap, driver: what of it is known."""
+
+    @property
+    def text(self) -> str:
+        return " · ".join((self.device, *self.details))
+
+
+@dataclass(frozen=True)
+class Card:
+    rig: str
+    title: str
+    kind: str
+    summary: str
+    """One or two generated sentences."""
+    facts: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    """The owner's paragraphs."""
+    gaps: tuple[str, ...]
+    origin: str
+    """Where the facts come from."""
+    published: bool
+
+
+def newest_inventories(tables: Tables) -> dict[str, Inventory]:
+    """The newest captured inventory of each rig; a published one where no other exists."""
+    newest: dict[str, Row] = {}
+    for row in tables.rig_inventories:
+        known = newest.get(row["rig"])
+        if known is None or _when(row) >= _when(known):
+            newest[row["rig"]] = row
+    return {
+        rig: Inventory.model_validate_json(row["inventory_json"]) for rig, row in newest.items()
+    }
+
+
+def _when(row: Row) -> str:
+    return row["captured_at"].isoformat() if row["captured_at"] else ""
+
+
+def hardware_of(run: Row, rig_title: str, inventory: Inventory | None) -> Hardware:
+    """The line beside the rows of `run`, a row of table `runs`."""
+    details = []
+    if run["backend"] == "cpu":
+        device = run["cpu"]
+        details.append("no GPU used")
+    else:
+        device = run["gpu"] or "GPU not recorded"
+        if run["gpu_memory_mib"]:
+            details.append(wording.gib(run["gpu_memory_mib"]))
+        if run["power_cap_w"]:
+            details.append(f"{wording.trimmed(run['power_cap_w'])} W")
+        printed = inventory.as_printed.get(PRINTED_DRIVER) if inventory else None
+        driver = run["driver"] or (printed if run["provenance"] == "published" else None)
+        if driver:
+            details.append(wording.driver(driver))
+    return Hardware(
+        rig=run["rig"], rig_title=rig_title, device=short(device), details=tuple(details)
+    )
+
+
+def short(device: str) -> str:
+    """A device's name without the maker's ornaments."""
+    for ornament in ("(R)", "(TM)", "NVIDIA ", " Processor"):
+        device = device.replace(ornament, "")
+    return " ".join(device.split()) or "unnamed device"
+
+
+def cards(tables: Tables, inventories: dict[str, Inventory]) -> list[Card]:
+    """One card for each rig with an inventory: measuring rigs first, then published ones."""
+    rigs = {row["rig"]: row for row in tables.rigs}
+    made = [
+        _card(rigs.get(rig, {}), rig, inventory, tables) for rig, inventory in inventories.items()
+    ]
+    return sorted(made, key=lambda card: (card.published, card.title, card.rig))
+
+
+def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
+    published = bool(inventory.as_printed)
+    engines = sorted(
+        {
+            f"{run['engine']} {run['build']} ({wording.backend_name(run['backend'])})"
+            for run in tables.runs
+            if run["rig"] == rig
+        }
+    )
+    if published:
+        facts = list(inventory.as_printed.items())
+        origin = "As printed on the page that published it, contradictions included"
+    else:
+        facts = [*_facts(inventory), ("Engines run", ", ".join(engines) or "none yet")]
+        origin = "Read from the machine itself"
+        if inventory.captured_at:
+            origin += f" on {wording.moment(inventory.captured_at)}"
+    notes = (rig_row.get("notes") or "").strip()
+    return Card(
+        rig=rig,
+        title=rig_row.get("title") or rig,
+        kind=(rig_row.get("kind") or "not declared").replace("-", " "),
+        summary=summary(inventory),
+        facts=tuple(facts),
+        notes=tuple(" ".join(part.split()) for part in notes.split("\n\n") if part.strip()),
+        gaps=tuple(inventory.gaps),
+        origin=origin,
+        published=published,
+    )
+
+
+def summary(inventory: Inventory) -> str:
+    """What the rig is, in a sentence for each part that it has."""
+    cpu = inventory.cpu
+    cores = cpu.physical_cores or cpu.logical_cores
+    core_words = f" ({wording.counted(cores, 'core')})" if cores else ""
+    first = (
+        f"{short(cpu.model)}{core_words} with {wording.gib(inventory.memory.total_mib)} of memory"
+    )
+    if cpu.hypervisor:
+        host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
+        first += f", inside a virtual machine{host}"
+    second = (
+        wording.listed([_gpu_words(gpu) for gpu in inventory.gpus])
+        if inventory.gpus
+        else "No GPU: the engine computes on the CPU"
+    )
+    return f"{first}. {second}."
+
+
+def _gpu_words(gpu: Gpu) -> str:
+    words = short(gpu.name)
+    if gpu.memory_mib:
+        words += f" with {wording.gib(gpu.memory_mib)}"
+    if gpu.unified_memory:
+        words += " carved out of unified memory"
+    if gpu.power_cap_w and gpu.power_max_w:
+        if gpu.power_cap_w < gpu.power_max_w:
+            share = f"{gpu.power_cap_w / gpu.power_max_w:.0%} of what it may draw"
+            words += f", capped at {wording.trimmed(gpu.power_cap_w)} W ({share})"
+        else:
+            words += f", uncapped at {wording.trimmed(gpu.power_cap_w)} W"
+    return words
+
+
+def _facts(inventory: Inventory) -> list[tuple[str, str]]:
+    cpu, memory = inventory.cpu, inventory.memory
+    parts = [cpu.model]
+    if cpu.physical_cores:
+        parts.append(wording.counted(cpu.physical_cores, "core"))
+    if cpu.logical_cores:
+        parts.append(wording.counted(cpu.logical_cores, "thread"))
+    facts = [("Processor", ", ".join(parts))]
+    if cpu.flags:
+        facts.append(("Instructions", ", ".join(cpu.flags)))
+    swap = f", {wording.gib(memory.swap_total_mib)} swap" if memory.swap_total_mib else ""
+    facts.append(("Memory", f"{wording.gib(memory.total_mib)}{swap}"))
+    for gpu in inventory.gpus:
+        facts += _gpu_facts(gpu, f"GPU {gpu.index}" if len(inventory.gpus) > 1 else "GPU")
+    facts.append(("System", inventory.os.name))
+    if inventory.os.kernel:
+        facts.append(("Kernel", inventory.os.kernel))
+    return facts
+
+
+def _gpu_facts(gpu: Gpu, label: str) -> list[tuple[str, str]]:
+    facts = [(label, gpu.name)]
+    if gpu.memory_mib:
+        what = "shared with the CPU" if gpu.unified_memory else "of its own"
+        facts.append(("VRAM", f"{wording.gib(gpu.memory_mib)} {what}"))
+    power = [
+        f"{wording.trimmed(value)} W {name}"
+        for value, name in (
+            (gpu.power_cap_w, "cap"),
+            (gpu.power_default_w, "default"),
+            (gpu.power_max_w, "at most"),
+        )
+        if value
+    ]
+    if power:
+        facts.append(("Power", ", ".join(power)))
+    if gpu.driver:
+        cuda = f", CUDA {gpu.cuda_version}" if gpu.cuda_version else ""
+        facts.append(("Driver", f"{gpu.driver}{cuda}"))
+    clocks = [
+        f"{name} {value:,.0f} MHz"
+        for value, name in (
+            (gpu.core_clock_max_mhz, "core up to"),
+            (gpu.memory_clock_max_mhz, "memory up to"),
+        )
+        if value
+    ]
+    if clocks:
+        facts.append(("Clocks", ", ".join(clocks)))
+    if gpu.memory_bus_bits:
+        facts.append(("Memory bus", f"{gpu.memory_bus_bits:,} bits"))
+    link = [
+        f"{name}generation {generation} x{width}"
+        for generation, width, name in (
+            (gpu.pcie_generation, gpu.pcie_width, ""),
+            (gpu.pcie_generation_max, gpu.pcie_width_max, "at most "),
+        )
+        if generation and width
+    ]
+    if link:
+        facts.append(("PCIe", ", ".join(dict.fromkeys(link))))
+    if gpu.ecc_enabled is not None:
+        facts.append(("ECC", "on" if gpu.ecc_enabled else "off"))
+    return facts

@@ -1,0 +1,251 @@
+"""One page for each model: every run of it, every cell, and how each was made."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench_pipeline.measures.definitions import DEFINITIONS
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import Hardware, hardware_of
+from bench_pipeline.site.rows import TableRow, cell_anchor, model_href, model_name, why_unlisted
+from bench_pipeline.site.source import Row, Tables, published_path
+
+METRICS = (
+    "decode_tok_s",
+    "prefill_tok_s",
+    "aggregate_tok_s",
+    "ttft_ms",
+    "first_visible_ms",
+    "queue_ms",
+    "itl_p99_ms",
+    "joules_per_token",
+)
+"""Columns of a run's table, in this order; one without any figure is left out."""
+
+PLACES = {"joules_per_token": 3}
+"""Decimals of a metric that one decimal would round to nothing."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure of one cell."""
+
+    text: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class CellRow:
+    id: str
+    workload: str
+    concurrency: int
+    n: int | None
+    values: tuple[Value, ...]
+    """In the order of the run's `metrics`."""
+    stop_reason: str
+    verdict: str
+    """`listed`, or why the front page does not show this cell."""
+    failure: str
+    """The engine's or harness's own words."""
+
+
+@dataclass(frozen=True)
+class RunSection:
+    id: str
+    run_id: str
+    title: str
+    hardware: Hardware
+    status: str
+    """`measured`, `provisional`, `published` or `failed`."""
+    failure: str
+    log_tail: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+    log_proof: tuple[str, ...]
+    source_title: str
+    source_url: str
+    """Only http(s); empty otherwise."""
+    source_note: str
+    metrics: tuple[str, ...]
+    cells: tuple[CellRow, ...]
+    file: str
+    """Path below `data/runs/`."""
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    slug: str
+    href: str
+    name: str
+    family: str
+    facts: tuple[tuple[str, str], ...]
+    rows: tuple[TableRow, ...]
+    runs: tuple[RunSection, ...]
+    """Newest first, published ones last."""
+
+
+def model_pages(
+    tables: Tables, rows: list[TableRow], inventories: dict[str, Inventory]
+) -> list[ModelPage]:
+    """A page for each model that has a run, in order of slug."""
+    by_model: dict[str, list[Row]] = {}
+    for run in tables.runs:
+        by_model.setdefault(run["model"], []).append(run)
+    maker = _SectionMaker(tables, inventories)
+    pages = []
+    for slug, runs in sorted(by_model.items()):
+        runs.sort(key=lambda run: run["run_id"])
+        runs.sort(key=lambda run: run["started_at"].isoformat() if run["started_at"] else "")
+        runs.reverse()
+        newest = runs[0]
+        pages.append(
+            ModelPage(
+                slug=slug,
+                href=model_href(slug),
+                name=model_name(newest["family"], newest["variant"], newest["quant"]),
+                family=newest["family"],
+                facts=_model_facts(newest),
+                rows=tuple(row for row in rows if row.model == slug),
+                runs=tuple(maker.section(run) for run in runs),
+            )
+        )
+    return pages
+
+
+def _known(*pairs: tuple[str, object, Callable[[object], str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((label, words(value)) for label, value, words in pairs if value not in (None, ""))
+
+
+def _model_facts(run: Row) -> tuple[tuple[str, str], ...]:
+    return _known(
+        ("Family", run["family"], str),
+        ("Released", run["released"], lambda v: wording.month(str(v))),
+        ("Variant", run["variant"], str),
+        ("Quant", run["quant"], str),
+        ("Quantized by", run["creator"], str),
+        ("Licence", run["licence"], str),
+        ("File", run["file_name"], str),
+        ("Size", run["size_bytes"], lambda v: wording.megabytes(v)),  # type: ignore[arg-type]
+        ("SHA-256", run["model_sha256"], str),
+        ("Parameters", run["parameters"], lambda v: f"{v:,}"),
+        ("Layers", run["layers"], str),
+        ("Trained context", run["context_train_tokens"], lambda v: f"{v:,} tokens"),
+        ("Reasons before answering", run["reasons"], lambda v: "yes" if v else "no"),
+    )
+
+
+class _SectionMaker:
+    def __init__(self, tables: Tables, inventories: dict[str, Inventory]) -> None:
+        self.inventories = inventories
+        self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+        self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
+        order = {work["workload"]: work["ord"] for work in tables.workloads}
+        self.listed = {
+            (s["run_id"], s["workload"], s["concurrency"]) for s in tables.workload_speeds
+        }
+        self.cells: dict[str, list[Row]] = {}
+        for cell in tables.measurements:
+            self.cells.setdefault(cell["run_id"], []).append(cell)
+        for cells in self.cells.values():
+            cells.sort(key=lambda c: (c["concurrency"], order.get(c["workload"], 99)))
+
+    def section(self, run: Row) -> RunSection:
+        cells = self.cells.get(run["run_id"], [])
+        metrics = tuple(m for m in METRICS if any(cell[m] is not None for cell in cells))
+        hardware = hardware_of(
+            run, self.rig_titles.get(run["rig"]) or run["rig"], self.inventories.get(run["rig"])
+        )
+        backend = wording.backend_name(run["backend"])
+        when = wording.moment(run["started_at"]) if run["started_at"] else "no date printed"
+        url = run["source_url"] or ""
+        return RunSection(
+            id=f"run-{run['run_id']}",
+            run_id=run["run_id"],
+            title=f"{hardware.device}, {backend} {run['build']}, {when}",
+            hardware=hardware,
+            status=_status(run),
+            failure=_failure_words(run["failure_kind"], run["failure_message"]),
+            log_tail=tuple(run["failure_log_tail"] or ()),
+            facts=_run_facts(run, hardware),
+            command=_command(run),
+            log_proof=tuple(run["log_proof"] or ()),
+            source_title=run["source_title"] or "",
+            source_url=url if url.startswith(("https://", "http://")) else "",
+            source_note=run["source_note"] or "",
+            metrics=metrics,
+            cells=tuple(self._cell(cell, metrics) for cell in cells),
+            file=published_path(run["path"]),
+        )
+
+    def _cell(self, cell: Row, metrics: tuple[str, ...]) -> CellRow:
+        place = (cell["run_id"], cell["workload"], cell["concurrency"])
+        verdict = "listed" if place in self.listed else why_unlisted(cell)
+        return CellRow(
+            id=cell_anchor(*place),
+            workload=self.workload_titles.get(cell["workload"]) or cell["workload"],
+            concurrency=cell["concurrency"],
+            n=cell["n"],
+            values=tuple(_value(cell, metric) for metric in metrics),
+            stop_reason=cell["stop_reason"] or "",
+            verdict=verdict or "another run of this cell is listed",
+            failure=cell["failure_message"] or "",
+        )
+
+
+def _value(cell: Row, metric: str) -> Value:
+    places = PLACES.get(metric, 1)
+    ends = cell.get(f"{metric}_lo"), cell.get(f"{metric}_hi")
+    return Value(wording.decimal(cell[metric], places), wording.span(*ends, places))
+
+
+def _status(run: Row) -> str:
+    if run["status"] == "failed":
+        return "failed"
+    if run["provenance"] != "measured":
+        return str(run["provenance"])
+    return "provisional" if run["profile"] == "quick" else "measured"
+
+
+def _failure_words(kind: str | None, message: str | None) -> str:
+    return f"{wording.failure(kind)}: {message}" if kind else ""
+
+
+def _command(run: Row) -> str:
+    return shlex.join(run["argv"] or [])
+
+
+def _run_facts(run: Row, hardware: Hardware) -> tuple[tuple[str, str], ...]:
+    layers = None
+    if run["layers_total"] is not None:
+        layers = f"{run['layers_offloaded']} of {run['layers_total']} on the GPU"
+    memory = None
+    if run["memory_verdict"]:
+        memory = f"{run['memory_verdict']}: {run['memory_reason']}"
+    length = None
+    if run["started_at"] and run["finished_at"]:
+        length = f"{(run['finished_at'] - run['started_at']).total_seconds() / 60:.1f} minutes"
+    engine = f"{run['engine']} {run['build']}"
+    if run["commit"]:
+        engine += f", commit {run['commit']}"
+    if run["channel"]:
+        engine += f", from {run['channel']}"
+    return _known(
+        ("Rig", hardware.rig_title, str),
+        ("Hardware", hardware.text, str),
+        ("System", ", ".join(filter(None, (run["os"], run["kernel"]))), str),
+        ("Engine", engine, str),
+        ("Version line", run["version_line"], str),
+        ("Binary SHA-256", run["binary_sha256"], str),
+        ("Compiled for", run["system_info"], str),
+        ("Mode", run["mode"], str),
+        (DEFINITIONS["profile"].label, run["profile"], str),
+        ("Slots", run["slots"], str),
+        ("Layers", layers, str),
+        ("Memory", memory, str),
+        ("Environment", None if run["env_json"] in ("", "{}") else run["env_json"], str),
+        ("CPU busy before", run["cpu_busy_before"], lambda v: f"{v:.0%}"),
+        ("Took", length, str),
+        ("Harness", " ".join(filter(None, (run["harness_version"], run["harness_commit"]))), str),
+        ("Run", run["run_id"], str),
+    )

@@ -1,0 +1,97 @@
+"""How values are written on every page: one rounding, one spelling of each name.
+
+Rates are tokens per second and times milliseconds, both to one decimal; sizes in GiB.
+"""
+
+from datetime import datetime
+
+BACKEND_NAMES = {
+    "cuda": "CUDA",
+    "vulkan": "Vulkan",
+    "rocm": "ROCm",
+    "metal": "Metal",
+    "cpu": "CPU",
+    "sycl": "SYCL",
+}
+
+FAILURES = {
+    "oom": "does not fit in memory",
+    "load": "did not load",
+    "hang": "stopped answering",
+    "crash": "crashed",
+    "timeout": "ran out of time",
+    "contaminated": "contaminated, discarded",
+    "spilled": "does not fit: spilled to system memory",
+}
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+DASH = "–"
+MISSING = "—"
+
+
+def decimal(value: float | None, places: int = 1) -> str:
+    """`861.4`; a dash for None."""
+    return MISSING if value is None else f"{value:.{places}f}"
+
+
+def span(low: float | None, high: float | None, places: int = 1) -> str:
+    """`206.5 – 216.7`; one number where both read the same; empty if either is unknown."""
+    if low is None or high is None:
+        return ""
+    ends = decimal(low, places), decimal(high, places)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} {DASH} {ends[1]}"
+
+
+def trimmed(value: float) -> str:
+    """At most one decimal, without a trailing zero: `250`, `11.9`."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def gib(mib: float) -> str:
+    return f"{trimmed(mib / 1024)} GiB"
+
+
+def megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def backend_name(backend: str) -> str:
+    return BACKEND_NAMES.get(backend, backend)
+
+
+def failure(kind: str | None) -> str:
+    return FAILURES.get(kind or "", "failed")
+
+
+def month(released: str | None) -> str:
+    """`2026-04` → `April 2026`; anything else as it is."""
+    year, _, number = (released or "").partition("-")
+    if number.isdigit() and 1 <= int(number) <= 12:
+        return f"{MONTHS[int(number) - 1]} {year}"
+    return released or "date unknown"
+
+
+def moment(when: datetime) -> str:
+    """A UTC time as `2026-11-22 15:45 UTC`."""
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 row`, `12 rows`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def driver(version: str) -> str:
+    """`driver 580.95.05`, or the words as they are where they already say so."""
+    return version if version.startswith(("driver", "drv")) else f"driver {version}"
