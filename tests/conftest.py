@@ -41,7 +41,7 @@ def engine(test_rig: Rig):
     from bench_pipeline.engines.install import install
 
     choice = choose(read_engines(checkout().engines), test_rig, "cpu", None, this_host())
-    return install(choice, "cpu", artefact_cache())
+    return install(choice, artefact_cache())
 
 
 @pytest.fixture(scope="session")

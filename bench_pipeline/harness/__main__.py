@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     choice = choose(
         read_engines(project.engines), rig, options.backend, options.build, this_host()
     )
-    engine = install(choice, options.backend, cache, reporter)
+    engine = install(choice, cache, reporter, env=rig.backends[options.backend].env)
     model_path = fetch_model(model, cache, reporter)
     item = PlanItem(
         rig=rig.slug,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from bench_pipeline.engines.catalogue import build_number
 from bench_pipeline.records.campaign import Campaign, Profile
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
@@ -48,11 +49,6 @@ def wanted_build(rig: Rig, backend: Backend, catalogue: EngineCatalogue) -> str 
     if not builds and setup.channel != "github-release":
         builds = [w.build for w in catalogue.wheels if backend in w.backends]
     return max(builds, key=build_number, default=None)
-
-
-def build_number(build: str) -> int:
-    """10434 for `b10434`; -1 where a build has no number: such sort before all others."""
-    return int(build[1:]) if build[:1] == "b" and build[1:].isdigit() else -1
 
 
 def expand(

@@ -1,0 +1,183 @@
+"""A whole run with the real server and a real model: what lands in the run file."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench_pipeline.harness.run import measure_run
+from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.records.yaml_files import read_run
+from tests.harness.conftest import SHORT_WORKLOADS
+
+
+@pytest.fixture
+def make(short_project, item, engine, small_model, test_rig):
+    """Makes a run; keyword arguments replace the real pieces."""
+
+    def make(**changes):
+        model, model_path = small_model
+        pieces = {
+            "project": short_project,
+            "rig": test_rig,
+            "engine": engine,
+            "model": model,
+            "model_path": model_path,
+            **changes,
+        }
+        return measure_run(item, **pieces)
+
+    return make
+
+
+def servers_below(pid: int) -> list[psutil.Process]:
+    """Engine processes started by process `pid`, however deep."""
+    children = psutil.Process(pid).children(recursive=True)
+    return [child for child in children if child.name() == "llama-server"]
+
+
+def test_every_cell_of_a_quick_run_holds_its_raw_requests(make, short_project):
+    run, path = make()
+    assert run.status == "ok", run.failure
+    assert read_run(path) == run
+    assert [(c.workload, c.concurrency) for c in run.cells] == [
+        (workload, concurrency) for concurrency in (1, 4) for workload in SHORT_WORKLOADS
+    ]
+    for cell in run.cells:
+        shape = SHORT_WORKLOADS[cell.workload]
+        assert len(cell.waves) == 3, cell.stop_reason
+        assert len(cell.requests) == 3 * cell.concurrency
+        assert len(cell.warmups) == cell.concurrency
+        for request in cell.requests + cell.warmups:
+            assert request.prompt_tokens == shape["prompt_tokens"]
+            assert request.output_tokens == shape["output_tokens"] == request.received_tokens
+            assert request.cached_tokens == 0
+            assert request.finish_reason == "length"
+            assert 0 < request.server_prompt_ms < request.ttft_ms
+            assert request.ttft_ms + request.decode_ms <= request.end_to_end_ms
+        figures = figures_of(cell)
+        assert figures.n == 3
+        assert figures.decode_tok_s.lo <= figures.decode_tok_s.median <= figures.decode_tok_s.hi
+        # the pipeline's own bound is 1 %; a busy test machine gets more
+        assert figures.decode_tok_s.median == pytest.approx(
+            figures.server_decode_tok_s.median, rel=0.1
+        )
+        assert figures.aggregate_tok_s.median > 0
+
+
+def test_a_run_proves_what_ran(make, engine, small_model):
+    run, path = make()
+    model, _ = small_model
+    assert run.engine.build == engine.build
+    assert run.engine.binary_sha256 == engine.binary_sha256
+    assert run.engine.commit in run.engine.version_line
+    assert run.engine.slots == 4
+    assert "CPU" in run.engine.system_info
+    assert any("model buffer size" in line for line in run.engine.log_proof)
+    assert run.model.sha256 == model.sha256
+    assert (run.model.layers, run.model.parameters) == (30, 134515008)
+    assert run.memory.verdict == "fits", run.memory.reason
+    (host,) = run.memory.devices
+    assert host.ours_peak_mib > 90  # the weights alone
+    assert path.with_suffix(".server.log").stat().st_size > 1000
+
+
+def test_a_run_file_holds_no_path_of_the_machine(make, short_project):
+    run, path = make()
+    text = path.read_text()
+    for private in (str(short_project.root), str(Path.home()), run.harness.python and "/tmp/"):
+        assert private not in text
+
+
+def test_a_model_that_the_engine_refuses_is_a_failed_run_with_the_engines_words(
+    make, tmp_path, small_model
+):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(small_model[1].read_bytes()[:200_000])
+    run, path = make(model_path=broken)
+    assert (run.status, run.failure.kind) == ("failed", "load")
+    assert run.failure.log_tail
+    assert run.cells == []
+    assert read_run(path).failure == run.failure
+
+
+def test_a_server_that_dies_during_a_request_is_a_crash_and_what_was_measured_is_kept(make):
+    def kill_soon():
+        while not (found := servers_below(os.getpid())):
+            time.sleep(0.05)
+        time.sleep(2.5)
+        found[0].kill()
+
+    threading.Thread(target=kill_soon, daemon=True).start()
+    run, path = make()
+    assert (run.status, run.failure.kind) == ("failed", "crash"), run.failure
+    assert "died during a request" in run.failure.message
+    assert run.cells[-1].status == "failed"
+    assert read_run(path) == run
+    assert not servers_below(os.getpid())
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from bench_pipeline.harness.__main__ import main
+from bench_pipeline.harness import __main__ as entry
+from bench_pipeline.paths import Project
+entry.checkout = lambda: Project(Path(sys.argv.pop(1)))
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def benchmark(short_project, test_rig, small_model):
+    """The rig's command in a process of its own, waiting for its server to run."""
+    rig_file = short_project.rigs / f"{test_rig.slug}.yaml"
+    rig_file.write_text(f"title: {test_rig.title}\nbackends:\n  cpu: {{threads: 1}}\n")
+    for workload in short_project.workloads.glob("*.yaml"):
+        text = workload.read_text().replace("quick_output_tokens: ", "quick_output_tokens: 90")
+        workload.write_text(text)  # long enough to be interrupted
+    arguments = ["--rig", test_rig.slug, "--backend", "cpu", "--model", small_model[0].slug]
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(short_project.root), *arguments, "--profile", "quick"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (found := servers_below(process.pid)):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    time.sleep(2)
+    yield process, found[0], short_project
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def wait_until_gone(server: psutil.Process) -> bool:
+    for _ in range(100):
+        if not server.is_running() or server.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_kill_9_leaves_no_server_and_no_partial_file(benchmark):
+    process, server, project = benchmark
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert wait_until_gone(server)
+    assert not list(project.runs.rglob("*.yaml*"))
+
+
+def test_ctrl_c_stops_the_server_and_writes_nothing(benchmark):
+    process, server, project = benchmark
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert "nothing was written" in process.stderr.read()
+    assert wait_until_gone(server)
+    assert not list(project.runs.rglob("*.yaml*"))
