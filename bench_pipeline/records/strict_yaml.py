@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from bench_pipeline.errors import RecordError
@@ -20,11 +21,25 @@ MAX_BYTES = 16 * 2**20
 MAX_NUMBER_LENGTH = 64
 """No count or time has more digits; `1:1:1:…`, base 60, grows into hours of arithmetic."""
 
+MAX_DEPTH = 20
+"""Records have six levels; libyaml's binding dies of a few thousand, taking Python along."""
+
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 class _Loader(yaml.CSafeLoader):
     """CSafeLoader, ten times faster than the pure one, refusing what a record can't need."""
+
+    _depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:
+        # Called by the C code for each node before it goes down into it.
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels", None)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: set[Hashable] = set()
@@ -120,7 +135,7 @@ def _not_yaml(problem: str, where: Path, line: int | None) -> RecordError:
 
 def line_of(text: bytes, location: tuple[int | str, ...]) -> int | None:
     """Line (from 1) of the deepest part of `location` that the text has."""
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    node = yaml.compose(text, Loader=_Loader)
     line = None
     for step in location:
         if isinstance(node, yaml.MappingNode):
