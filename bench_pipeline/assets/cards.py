@@ -1,0 +1,107 @@
+"""Markdown that a person reads in the UI beside a materialization."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bench_pipeline.records.inventory import Gpu, Inventory
+from bench_pipeline.records.run import Cell, Run
+from bench_pipeline.site import wording
+
+if TYPE_CHECKING:
+    from bench_pipeline.measures.statistics import Estimate
+
+SPEED_HEADINGS = (
+    "model",
+    "workload",
+    "streams",
+    "decode tok/s",
+    "95 %",
+    "prefill tok/s",
+    "aggregate tok/s",
+    "TTFT ms",
+    "n",
+)
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; None becomes a dash, and a `|` in a cell is escaped."""
+
+    def line(cells: Sequence[object]) -> str:
+        texts = [wording.MISSING if cell is None else str(cell) for cell in cells]
+        return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
+
+    return "\n".join([line(headings), line(["---"] * len(headings)), *map(line, rows)])
+
+
+def speed_rows(runs: Iterable[Run]) -> list[tuple[str, ...]]:
+    """One row a cell, under `SPEED_HEADINGS`; a failed cell says what failed."""
+    rows = []
+    for run in runs:
+        name = f"{run.model.family} {run.model.variant} {run.model.quant}"
+        if run.failure is not None and not run.cells:
+            rows.append((name, *_failed_cells(wording.MISSING, wording.MISSING, run.failure.kind)))
+        rows += [(name, *_cell(cell)) for cell in run.cells]
+    return rows
+
+
+def speeds_table(runs: Iterable[Run]) -> str:
+    return markdown_table(SPEED_HEADINGS, speed_rows(runs))
+
+
+def _cell(cell: Cell) -> tuple[str, ...]:
+    if cell.failure is not None:
+        return _failed_cells(cell.workload, str(cell.concurrency), cell.failure.kind)
+    from bench_pipeline.measures.cells import figures_of  # numpy: 0.1 s
+
+    figures = figures_of(cell)
+
+    def median(estimate: "Estimate | None") -> str:
+        return wording.decimal(estimate.median if estimate else None)
+
+    decode = figures.decode_tok_s
+    return (
+        cell.workload,
+        str(cell.concurrency),
+        median(decode),
+        wording.span(decode.lo, decode.hi) if decode else "",
+        median(figures.prefill_tok_s),
+        median(figures.aggregate_tok_s),
+        median(figures.ttft_ms),
+        str(figures.n),
+    )
+
+
+def _failed_cells(workload: str, streams: str, kind: str) -> tuple[str, ...]:
+    return (workload, streams, wording.failure(kind), "", "", "", "", "")
+
+
+def hardware_card(inventory: Inventory) -> str:
+    """What the rig is, one row a fact; what is not known is left out, what failed is told."""
+    cpu, memory = inventory.cpu, inventory.memory
+    cores = f", {cpu.physical_cores} cores" if cpu.physical_cores else ""
+    facts: list[tuple[str, str | None]] = [
+        ("CPU", f"{cpu.model}{cores}"),
+        ("Memory", wording.gib(memory.total_mib)),
+        ("System", " · ".join(filter(None, [inventory.os.name, inventory.os.kernel]))),
+        ("Virtual machine on", cpu.hypervisor),
+        *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in inventory.gpus),
+    ]
+    if not inventory.gpus:
+        facts.append(("GPU", "none"))
+    table = markdown_table(("", ""), [fact for fact in facts if fact[1]])
+    gaps = "".join(f"\n- {gap}" for gap in inventory.gaps)
+    return table + (f"\n\nNot known:\n{gaps}" if gaps else "")
+
+
+def _gpu(gpu: Gpu) -> str:
+    return " · ".join(
+        filter(
+            None,
+            [
+                gpu.name,
+                wording.gib(gpu.memory_mib) if gpu.memory_mib else None,
+                f"{wording.trimmed(gpu.power_cap_w)} W cap" if gpu.power_cap_w else None,
+                wording.driver(gpu.driver) if gpu.driver else None,
+            ],
+        )
+    )

@@ -1,0 +1,39 @@
+"""What visitors see."""
+
+import dagster as dg
+
+from bench_pipeline.assets.warehouse import speed_ranges, workload_speeds
+from bench_pipeline.automation import AFTER_ITS_SOURCES
+from bench_pipeline.paths import Project
+from bench_pipeline.progress import Reporter
+from bench_pipeline.warehouse.refresh import refresh
+
+
+@dg.asset(
+    group_name="site",
+    kinds={"altair", "html"},
+    deps=[speed_ranges, workload_speeds],
+    automation_condition=AFTER_ITS_SOURCES,
+)
+def site_pages(
+    project: dg.ResourceParam[Project], reporter: dg.ResourceParam[Reporter]
+) -> dg.MaterializeResult:
+    """The site in site_out, made from the warehouse alone and swapped in whole. Brings the
+    warehouse up to date first, so that this asset is enough on a fresh clone."""
+    from bench_pipeline.site.build import build_site
+
+    report = refresh(project, reporter)
+    with reporter.step("Building the site"):
+        site = build_site(project.warehouse, project.site, project.root)
+    return dg.MaterializeResult(
+        metadata={
+            "index": dg.MetadataValue.path(project.site / "index.html"),
+            "open it": dg.MetadataValue.url((project.site / "index.html").as_uri()),
+            "pages": site.pages,
+            "files": site.files,
+            "index, gzipped bytes": site.bytes_index_gzip,
+            "all bytes": site.bytes_total,
+            "measurements published": report.row_counts["measurements"],
+            "warnings": dg.MetadataValue.md("\n".join(f"- {w}" for w in site.warnings) or "None."),
+        }
+    )

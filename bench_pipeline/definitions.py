@@ -1,0 +1,31 @@
+"""Everything Dagster knows of: `defs`, the code location's one object."""
+
+import dagster as dg
+
+from bench_pipeline.assets import ALL_ASSETS
+from bench_pipeline.automation import publish_new_runs
+from bench_pipeline.checks import ALL_CHECKS
+from bench_pipeline.jobs import ALL_JOBS
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.progress import Reporter
+from bench_pipeline.resources import RunLog
+
+
+def build_defs(
+    *, project: Project | None = None, reporter: Reporter | None = None
+) -> dg.Definitions:
+    """The definitions, working on `project` (this checkout) and telling `reporter` (the run's
+    log) how they get on. Partitions are always those of this checkout's rig files."""
+    return dg.Definitions(
+        assets=ALL_ASSETS,
+        asset_checks=ALL_CHECKS,
+        jobs=ALL_JOBS,
+        sensors=[publish_new_runs],
+        # A process for each step would cost a second each, and a benchmark's steps come one
+        # after the other anyway.
+        executor=dg.in_process_executor,
+        resources={"project": project or checkout(), "reporter": reporter or RunLog()},
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,64 @@
+"""The persistent Dagster instance of a checkout, in its `.dagster_home/`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from bench_pipeline.errors import BenchError
+from bench_pipeline.paths import Project
+from bench_pipeline.records.yaml_files import write_atomically
+
+SINGLE_MACHINE = Path(__file__).with_name("dagster.single.yaml")
+COMMAND_TAG = "bench/command"
+"""On runs that the command line made: they have no run worker whose end Dagster would see."""
+
+
+def prepare_home(project: Project) -> Path:
+    """Makes the instance's folder if need be and names it to Dagster in this process."""
+    settings = project.dagster_home / "dagster.yaml"
+    if not settings.exists():
+        write_atomically(settings, SINGLE_MACHINE.read_bytes())
+    os.environ["DAGSTER_HOME"] = str(project.dagster_home)
+    return project.dagster_home
+
+
+@contextmanager
+def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
+    """The instance, held by one command at a time.
+
+    A command that was killed leaves its run `STARTED` for ever, which would look busy in the
+    UI and hold automation back. Whoever holds the lock knows that no such run is alive.
+    BenchError if another command holds it.
+    """
+    home = prepare_home(project)
+    lock = FileLock(home / "command.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BenchError(
+            "another `make bench` is running in this checkout",
+            mend="wait until it has ended, or stop it",
+            where=home / "command.lock",
+        ) from None
+    try:
+        with dg.DagsterInstance.get() as instance:
+            _end_abandoned_runs(instance)
+            yield instance
+    finally:
+        lock.release()
+
+
+def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    unfinished = [
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    wanted = dg.RunsFilter(statuses=unfinished, tags={COMMAND_TAG: "bench"})
+    for run in instance.get_runs(filters=wanted):
+        instance.report_run_failed(run, "The command that ran this was killed.")
