@@ -2,6 +2,9 @@
 
 Percentile bootstrap of the median (Efron & Tibshirani, An Introduction to the Bootstrap,
 1993, ch. 13), by numpy with a fixed seed: the same samples always give the same interval.
+
+Below six values no interval within their range can hold the true median 95 % of the time:
+three hold it 75 %, five 94 %. That is one reason why a `quick` run is provisional.
 """
 
 from collections.abc import Sequence

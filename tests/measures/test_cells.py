@@ -1,0 +1,104 @@
+"""A cell's figures: waves are the unit, and what is not there is not invented."""
+
+from typing import Any
+
+import pytest
+
+from bench_pipeline.measures.cells import by_wave, figures_of
+from bench_pipeline.measures.definitions import DEFINITIONS
+from bench_pipeline.measures.statistics import median_with_interval
+from bench_pipeline.records.run import Cell, Wave
+from tests.factories import failed_cell, measured_run
+from tests.measures.test_formulas import request
+
+
+def cell(rates: list[list[float]], **changes: Any) -> Cell:
+    """One request per rate, one wave per list: 101 tokens, both clocks agreeing."""
+    requests = [
+        request(wave=wave, stream=stream, decode_ms=100_000 / rate, server_decode_ms=100_000 / rate)
+        for wave, streams in enumerate(rates)
+        for stream, rate in enumerate(streams)
+    ]
+    fields = {"workload": "chat", "concurrency": len(rates[0]), "requests": requests}
+    return Cell.model_validate(fields | changes)
+
+
+def test_a_wave_counts_once_however_many_streams_it_has() -> None:
+    figures = figures_of(cell([[40.0, 50.0, 60.0, 90.0], [45.0] * 4, [65.0] * 4]))
+    assert figures.n == 3
+    assert figures.decode_tok_s is not None
+    assert figures.decode_tok_s.n == 3
+    assert figures.decode_tok_s.median == pytest.approx(55.0)  # of 55, 45 and 65
+
+
+def test_more_streams_of_the_same_waves_do_not_narrow_the_interval() -> None:
+    alone = figures_of(cell([[40.0], [50.0], [60.0], [70.0]])).decode_tok_s
+    four = figures_of(cell([[rate] * 4 for rate in (40.0, 50.0, 60.0, 70.0)])).decode_tok_s
+    assert alone == four
+
+
+def test_by_wave_keeps_the_order_of_waves_and_leaves_gaps_out() -> None:
+    requests = [
+        request(wave=2, ttft_ms=30.0),
+        request(wave=0, ttft_ms=10.0),
+        request(wave=0, ttft_ms=20.0),
+        request(wave=1, first_visible_ms=5.0),
+    ]
+    assert by_wave(requests, lambda r: r.ttft_ms) == [15.0, 450.0, 30.0]
+    assert by_wave(requests, lambda r: r.first_visible_ms) == [5.0]
+
+
+def test_warm_ups_count_for_nothing() -> None:
+    bare = cell([[40.0], [50.0], [60.0]])
+    warmed = bare.model_copy(update={"warmups": [request(wave=0, decode_ms=1.0)] * 3})
+    assert figures_of(warmed) == figures_of(bare)
+
+
+def test_aggregate_comes_from_the_waves_own_windows() -> None:
+    waves = [Wave(wave=n, all_busy_ms=1000.0, all_busy_tokens=150 + n) for n in range(3)]
+    waves.append(Wave(wave=3, all_busy_ms=0.0, all_busy_tokens=0))  # never all busy at once
+    figures = figures_of(cell([[40.0]] * 4, waves=waves))
+    assert figures.aggregate_tok_s == median_with_interval([150.0, 151.0, 152.0])
+
+
+@pytest.mark.parametrize(("ratio", "agree"), [(1.0, True), (1.009, True), (1.011, False)])
+def test_clocks_agree_within_one_percent(ratio: float, agree: bool) -> None:
+    requests = [request(wave=n, decode_ms=1000, server_decode_ms=1000 * ratio) for n in range(3)]
+    figures = figures_of(Cell(workload="chat", concurrency=1, requests=requests))
+    assert figures.clocks_agree is agree
+
+
+def test_a_cell_of_single_tokens_has_times_but_no_rates() -> None:
+    requests = [request(wave=n, output_tokens=1, received_tokens=1) for n in range(3)]
+    figures = figures_of(Cell(workload="chat", concurrency=1, requests=requests))
+    assert figures.n == 3
+    assert figures.decode_tok_s is None and figures.server_decode_tok_s is None
+    assert figures.clocks_agree is None
+    assert figures.ttft_ms is not None and figures.ttft_ms.median == 450.0
+
+
+def test_hidden_reasoning_leaves_first_visible_open() -> None:
+    figures = figures_of(cell([[40.0], [50.0], [60.0]]))
+    assert figures.first_visible_ms is None
+
+
+def test_a_failed_cell_has_no_figures() -> None:
+    figures = figures_of(failed_cell("chat", 4))
+    assert figures.n == 0
+    assert {name for name, value in vars(figures).items() if value is not None} == {"n"}
+
+
+def test_a_whole_run_gives_every_figure_its_number_of_waves() -> None:
+    for measured in measured_run(backend="cuda", repetitions=5).cells:
+        figures = figures_of(measured)
+        for name in ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms", "itl_p99_ms"):
+            assert getattr(figures, name).n == figures.n == 5
+        assert figures.clocks_agree
+        assert figures.joules_per_token
+
+
+def test_every_figure_has_a_definition_a_visitor_can_read() -> None:
+    internal = {"server_decode_tok_s", "clocks_agree"}
+    assert set(vars(figures_of(failed_cell("chat", 1)))) - internal <= set(DEFINITIONS)
+    for definition in DEFINITIONS.values():
+        assert definition.label and definition.meaning.endswith(".")

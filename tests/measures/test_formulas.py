@@ -1,0 +1,120 @@
+"""Each formula against figures worked out by hand."""
+
+from typing import Any
+
+import pytest
+
+from bench_pipeline.measures import formulas
+from bench_pipeline.records.run import Cell, Request, Telemetry, Wave
+
+
+def request(**changes: Any) -> Request:
+    """101 tokens in 1000 ms after a prompt of 200 in 400 ms; the server a little faster."""
+    fields = {
+        "wave": 0,
+        "stream": 0,
+        "sent_at_ms": 0.0,
+        "prompt_tokens": 200,
+        "cached_tokens": 0,
+        "output_tokens": 101,
+        "received_tokens": 101,
+        "ttft_ms": 450.0,
+        "decode_ms": 1000.0,
+        "end_to_end_ms": 1450.0,
+        "server_prompt_ms": 400.0,
+        "server_decode_ms": 995.0,
+        "itl_p50_ms": 10.0,
+        "itl_p95_ms": 11.0,
+        "itl_p99_ms": 12.0,
+        "itl_max_ms": 15.0,
+        "finish_reason": "length",
+    }
+    return Request.model_validate(fields | changes)
+
+
+def telemetry(**changes: Any) -> Telemetry:
+    fields = {"device": "CUDA0", "energy_j": 60.0, "samples": 100, "complete": True}
+    return Telemetry.model_validate(fields | changes)
+
+
+def cell(*devices: Telemetry, requests: int = 2) -> Cell:
+    return Cell(
+        workload="chat",
+        concurrency=1,
+        requests=[request() for _ in range(requests)],
+        telemetry=list(devices),
+    )
+
+
+def test_decode_leaves_the_first_token_to_prefill() -> None:
+    assert formulas.decode_tok_s(request()) == 100.0
+
+
+def test_decode_counts_what_the_client_stamped() -> None:
+    # one token came within another's event and was stamped with it
+    assert formulas.decode_tok_s(request(received_tokens=51)) == 50.0
+
+
+def test_the_server_s_rate_uses_its_own_count_and_clock() -> None:
+    assert formulas.server_decode_tok_s(request(received_tokens=51)) == pytest.approx(100.502513)
+
+
+@pytest.mark.parametrize("changes", [{"received_tokens": 1}, {"received_tokens": 0}])
+def test_one_token_has_no_rate(changes: dict[str, int]) -> None:
+    assert formulas.decode_tok_s(request(**changes)) is None
+
+
+@pytest.mark.parametrize("changes", [{"output_tokens": 1}, {"server_decode_ms": 0.0}])
+def test_one_token_of_the_server_has_no_rate(changes: dict[str, float]) -> None:
+    assert formulas.server_decode_tok_s(request(**changes)) is None
+
+
+def test_no_time_is_no_rate() -> None:
+    assert formulas.decode_tok_s(request(decode_ms=0.0)) is None
+    assert formulas.prefill_tok_s(request(server_prompt_ms=0.0)) is None
+    assert formulas.aggregate_tok_s(Wave(wave=0, all_busy_ms=0, all_busy_tokens=5)) is None
+
+
+def test_prefill_counts_only_what_was_computed() -> None:
+    assert formulas.prefill_tok_s(request()) == 500.0
+    assert formulas.prefill_tok_s(request(cached_tokens=100)) == 250.0
+    assert formulas.prefill_tok_s(request(cached_tokens=200)) is None
+
+
+def test_prefill_is_the_server_s_time_not_the_queue() -> None:
+    assert formulas.prefill_tok_s(request(ttft_ms=3300.0)) == 500.0
+
+
+def test_queue_is_what_the_prompt_does_not_explain() -> None:
+    assert formulas.queue_ms(request()) == 50.0
+    assert formulas.queue_ms(request(ttft_ms=399.0)) == 0.0
+
+
+def test_aggregate_is_all_tokens_over_the_busy_window() -> None:
+    wave = Wave(wave=0, all_busy_ms=2500.0, all_busy_tokens=400)
+    assert formulas.aggregate_tok_s(wave) == 160.0
+    assert formulas.aggregate_tok_s(Wave(wave=0, all_busy_ms=10.0, all_busy_tokens=0)) is None
+
+
+def test_energy_is_of_all_devices_per_output_token() -> None:
+    assert formulas.joules_per_token(cell(telemetry())) == 60 / 202
+    both = cell(telemetry(), telemetry(device="CUDA1", energy_j=41.0))
+    assert formulas.joules_per_token(both) == 0.5
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [
+        [],
+        [telemetry(complete=False)],
+        [telemetry(energy_j=None)],
+        [telemetry(), telemetry(device="CUDA1", complete=False)],
+        [telemetry(), telemetry(device="CUDA1", energy_j=None)],
+    ],
+)
+def test_energy_with_a_gap_is_no_energy(devices: list[Telemetry]) -> None:
+    assert formulas.joules_per_token(cell(*devices)) is None
+
+
+def test_energy_of_no_tokens_is_no_figure() -> None:
+    assert formulas.joules_per_token(cell(telemetry(), requests=0)) is None

@@ -1,0 +1,140 @@
+"""The median's interval: what it must always be, and how often it holds the truth."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bench_pipeline.measures.statistics import CONFIDENCE, Estimate, median_with_interval
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_no_values_are_no_estimate() -> None:
+    assert median_with_interval([]) is None
+
+
+@pytest.mark.parametrize(("values", "median"), [([5.0], 5.0), ([1.0, 4.0], 2.5)])
+def test_fewer_than_three_values_have_a_median_and_no_interval(
+    values: list[float], median: float
+) -> None:
+    assert median_with_interval(values) == Estimate(median, None, None, len(values))
+
+
+def test_three_values_span_their_whole_range() -> None:
+    # the median of a resample is the smallest with probability 7/27, far over 2.5 %
+    assert median_with_interval([3.0, 1.0, 2.0]) == Estimate(2.0, 1.0, 3.0, 3)
+
+
+def test_against_a_bootstrap_written_out() -> None:
+    values = [101.0, 99.5, 103.2, 98.1, 100.4, 102.7, 97.0]
+    random = np.random.default_rng(1)
+    medians = [np.median(random.choice(values, len(values))) for _ in range(20_000)]
+    estimate = median_with_interval(values)
+    assert estimate is not None
+    assert estimate.median == 100.4
+    # both draw among the same seven values, so the quantiles agree exactly
+    assert [estimate.lo, estimate.hi] == list(np.quantile(medians, [0.025, 0.975]))
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 13, 40])
+def test_the_interval_holds_the_median_and_stays_within_the_values(
+    n: int, random: np.random.Generator
+) -> None:
+    for _ in range(50):
+        values = random.lognormal(4, 0.5, n)
+        estimate = median_with_interval(list(values))
+        assert estimate is not None and estimate.lo is not None and estimate.hi is not None
+        assert estimate.median == np.median(values)
+        assert values.min() <= estimate.lo <= estimate.median <= estimate.hi <= values.max()
+        assert estimate.n == n
+
+
+def test_the_order_of_the_values_makes_no_difference(random: np.random.Generator) -> None:
+    values = list(random.normal(100, 5, 9))
+    shuffled = list(random.permutation(values))
+    assert median_with_interval(values) == median_with_interval(shuffled)
+
+
+def test_the_same_values_give_the_same_interval_in_another_process() -> None:
+    code = (
+        "from bench_pipeline.measures.statistics import median_with_interval\n"
+        "print(median_with_interval([101.3, 99.1, 104.9, 98.0, 100.6, 97.7]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+    )
+    expected = median_with_interval([101.3, 99.1, 104.9, 98.0, 100.6, 97.7])
+    assert told.stdout.strip() == str(expected)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(10.0, 0.0), (0.001, 0.0), (1.0, 50.0)])
+def test_the_interval_follows_the_unit(
+    scale: float, shift: float, random: np.random.Generator
+) -> None:
+    values = random.normal(100, 5, 8)
+    one = median_with_interval(list(values))
+    other = median_with_interval(list(values * scale + shift))
+    assert one and other
+    for name in ("median", "lo", "hi"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name) * scale + shift)
+
+
+def test_equal_values_have_no_width() -> None:
+    estimate = median_with_interval([100.0] * 6)
+    assert estimate == Estimate(100.0, 100.0, 100.0, 6)
+    assert estimate.relative_half_width == 0
+
+
+def test_more_values_make_it_narrower(random: np.random.Generator) -> None:
+    def typical(n: int) -> float:
+        widths = [
+            median_with_interval(list(random.normal(100, 5, n))).relative_half_width  # type: ignore[union-attr]
+            for _ in range(100)
+        ]
+        return float(np.median(np.asarray(widths, dtype=float)))
+
+    assert typical(40) < typical(10) < typical(5)
+
+
+def test_one_outlier_among_many_moves_neither_median_nor_interval_far() -> None:
+    steady = [100.0, 100.1, 99.9, 100.2, 99.8, 100.3, 99.7, 100.0, 100.1, 99.9, 100.0]
+    estimate = median_with_interval([*steady, 20.0])
+    assert estimate and estimate.lo is not None
+    assert estimate.lo > 99.5
+
+
+def test_relative_half_width_reads_as_plus_or_minus() -> None:
+    assert Estimate(100.0, 98.0, 102.0, 5).relative_half_width == 0.02
+    assert Estimate(100.0, None, None, 2).relative_half_width is None
+    assert Estimate(0.0, -1.0, 1.0, 5).relative_half_width is None
+
+
+@pytest.mark.parametrize(
+    ("n", "at_least", "at_most"),
+    [
+        (3, 0.72, 0.78),  # its whole range; no interval of three values can cover more
+        (5, 0.92, 0.955),  # likewise: 1 - 2 / 2**5
+        (10, 0.92, 0.98),
+        (25, 0.92, 0.98),
+    ],
+)
+def test_how_often_it_holds_the_true_median(
+    n: int, at_least: float, at_most: float, random: np.random.Generator
+) -> None:
+    assert CONFIDENCE == 0.95
+    truth, rounds, hits = 100.0, 3000, 0
+    for values in random.normal(truth, 4, (rounds, n)):
+        estimate = median_with_interval(list(values))
+        assert estimate and estimate.lo is not None and estimate.hi is not None
+        hits += estimate.lo <= truth <= estimate.hi
+    assert at_least <= hits / rounds <= at_most
