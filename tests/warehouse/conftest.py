@@ -1,0 +1,49 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.warehouse.store import Warehouse
+from tests.factories import measured_run
+
+
+@pytest.fixture
+def published_project(project: Project) -> Project:
+    """The checkout's content with the runs taken over from another page, and no others."""
+    for path in sorted(checkout().runs.rglob("published-*.yaml")):
+        copy = project.runs / path.relative_to(checkout().runs)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    return project
+
+
+@pytest.fixture
+def put(project: Project) -> Callable[[Run], Path]:
+    """Writes a run file where it belongs."""
+    return lambda run: write_run(run, project.runs)
+
+
+@pytest.fixture
+def rows(project: Project) -> Callable[[str], list[tuple]]:
+    """What a query finds in the project's warehouse."""
+
+    def ask(sql: str) -> list[tuple]:
+        with Warehouse(project.warehouse).read() as connection:
+            return connection.execute(sql).fetchall()
+
+    return ask
+
+
+@pytest.fixture
+def small() -> Callable[..., Run]:
+    """A run of one cell, `chat` at concurrency 1, unless asked for more."""
+
+    def make(**wanted: Any) -> Run:
+        return measured_run(**{"workloads": ["chat"], "concurrencies": [1], **wanted})
+
+    return make

@@ -1,0 +1,255 @@
+"""Only what changed is read, and the tables end as if everything had been."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from bench_pipeline.records.run import MemoryProof, Request, Telemetry, Wave
+from bench_pipeline.records.yaml_files import dump_record
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.schema import TABLES
+from bench_pipeline.warehouse.store import Warehouse
+from tests.factories import failed_cell, measured_cell, measured_run
+
+
+class Listening:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @contextmanager
+    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator:
+        self.lines.append(what)
+        yield self
+
+    def advance(self, amount: float) -> None:
+        pass
+
+    def describe(self, what: str) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def contents(project) -> dict[str, list[tuple]]:
+    with Warehouse(project.warehouse).read() as connection:
+        return {
+            table: connection.execute(
+                f"select * {'exclude ingested_at' if table == 'run_files' else ''} from {table}"
+                " order by all"
+            ).fetchall()
+            for table in TABLES
+        }
+
+
+def test_a_second_refresh_reads_nothing_and_changes_nothing(project, put, small):
+    put(small())
+    first = refresh(project)
+    before = contents(project)
+    listening = Listening()
+    second = refresh(project, listening)
+    assert (first.ingested, first.removed, first.unchanged) == (1, 0, 0)
+    assert (second.ingested, second.removed, second.unchanged) == (0, 0, 1)
+    assert second.row_counts == first.row_counts
+    assert contents(project) == before
+    assert listening.lines == []
+
+
+def test_only_a_new_file_is_read(project, put, small):
+    put(small(seed=1))
+    refresh(project)
+    put(small(seed=2))
+    listening = Listening()
+    report = refresh(project, listening)
+    assert (report.ingested, report.unchanged) == (1, 1)
+    assert listening.lines == ["Reading 1 run files"]
+
+
+def test_an_edited_file_replaces_its_rows(project, put, small, rows):
+    run = small()
+    path = put(run)
+    put(small(seed=2))
+    refresh(project)
+    path.write_text(path.read_text().replace("QuantFactory", "somebody-else"))
+    report = refresh(project)
+    assert report.rejected == []
+    assert (report.ingested, report.removed, report.unchanged) == (1, 0, 1)
+    assert rows(f"select creator from runs where run_id = '{run.run_id}'") == [("somebody-else",)]
+    assert rows("select count(*) from measurements") == [(2,)]
+
+
+def test_a_deleted_file_takes_its_rows_with_it(project, put, small, rows):
+    path = put(small(seed=1))
+    put(small(seed=2))
+    refresh(project)
+    path.unlink()
+    report = refresh(project)
+    assert (report.ingested, report.removed, report.unchanged) == (0, 1, 1)
+    for table in ("runs", "requests", "waves", "measurements", "run_files", "speed_ranges"):
+        assert report.row_counts[table] > 0
+    assert rows("select count(distinct run_id) from requests") == [(1,)]
+
+
+def test_a_deleted_warehouse_is_rebuilt_as_it_was(published_project, put, small):
+    put(small())
+    put(measured_run(backend="cuda", rig="h100-vm", build="b11434"))
+    refresh(published_project)
+    before = contents(published_project)
+    shutil.rmtree(published_project.warehouse.parent)
+    report = refresh(published_project)
+    assert report.ingested == 12
+    assert contents(published_project) == before
+
+
+def test_steps_end_where_one_ingest_of_everything_ends(published_project, put, small):
+    refresh(published_project)
+    paths = [put(small(seed=seed)) for seed in range(4)]
+    refresh(published_project)
+    paths[0].unlink()
+    put(small(seed=9))
+    refresh(published_project)
+    by_steps = contents(published_project)
+    shutil.rmtree(published_project.warehouse.parent)
+    refresh(published_project)
+    assert contents(published_project) == by_steps
+
+
+def test_changed_code_rebuilds_from_scratch(project, put, small, rows):
+    put(small())
+    refresh(project)
+    with Warehouse(project.warehouse).write() as connection:
+        connection.execute("update warehouse_state set value = 'older' where key = 'code_version'")
+        connection.execute("create table of_an_older_version (x integer)")
+    report = refresh(project)
+    assert report.ingested == 1
+    assert rows("select count(*) from runs") == [(1,)]
+    assert rows("select * from duckdb_tables() where table_name = 'of_an_older_version'") == []
+
+
+def test_more_runs_than_one_batch(project, put, small, monkeypatch):
+    monkeypatch.setattr("bench_pipeline.warehouse.ingest._BATCH_RUNS", 2)
+    for seed in range(5):
+        put(small(seed=seed))
+    assert refresh(project).ingested == 5
+    assert refresh(project).unchanged == 5
+
+
+def test_a_failed_run_is_kept_and_visible(project, put, rows):
+    run = measured_run(
+        status="failed",
+        failure={"kind": "crash", "message": "the server died", "log_tail": ["GGML_ASSERT"]},
+        cells=[
+            measured_cell("chat", 1, decode_tok_s=115.0),
+            failed_cell("rag", 1, kind="crash"),
+        ],
+    )
+    put(run)
+    refresh(project)
+    assert rows("select status, failure_kind, failure_message, failure_log_tail from runs") == [
+        ("failed", "crash", "the server died", ["GGML_ASSERT"])
+    ]
+    assert rows(
+        "select workload, status, failure_kind, n, decode_tok_s is null from measurements"
+        " order by workload"
+    ) == [("chat", "ok", None, 5, False), ("rag", "failed", "crash", None, True)]
+
+
+def test_a_run_that_failed_before_its_first_cell_is_kept(project, put, rows):
+    put(measured_run(cells=[], status="failed", failure={"kind": "load", "message": "no model"}))
+    refresh(project)
+    assert rows("select failure_kind from runs") == [("load",)]
+    assert rows("select * from measurements") == []
+
+
+def test_a_failed_cells_requests_are_kept_without_figures(project, put, small, rows):
+    measured = measured_cell("chat", 1, decode_tok_s=115.0)
+    cut_off = failed_cell("chat", 1).model_copy(
+        update={"requests": measured.requests[:2], "waves": measured.waves[:2]}
+    )
+    put(small(cells=[cut_off]))
+    refresh(project)
+    assert rows("select n, decode_tok_s, prompt_tokens from measurements") == [(None, None, None)]
+    assert rows("select count(*) from requests where not warmup") == [(2,)]
+
+
+def test_the_decode_rate_agrees_with_the_servers_raw_counts(project, put, rows):
+    path = put(measured_run(decode_tok_s=115.0))
+    refresh(project)
+    document = yaml.safe_load(path.read_text())
+    for cell in document["cells"]:
+        waves: dict[int, list[float]] = {}
+        for request in cell["requests"]:
+            rate = (request["output_tokens"] - 1) / request["server_decode_ms"] * 1000
+            waves.setdefault(request["wave"], []).append(rate)
+        medians = sorted(sorted(rates)[len(rates) // 2] for rates in waves.values())
+        recomputed = medians[len(medians) // 2]
+        place = f"workload = '{cell['workload']}' and concurrency = {cell['concurrency']}"
+        [(ours, lo, hi, n, agree)] = rows(
+            "select decode_tok_s, decode_tok_s_lo, decode_tok_s_hi, n, clocks_agree"
+            f" from measurements where {place}"
+        )
+        assert ours == pytest.approx(recomputed, rel=0.01)
+        assert lo <= ours <= hi
+        assert (n, agree) == (5, True)
+
+
+def test_every_field_of_the_raw_records_has_its_column(project, put, rows):
+    put(measured_run(backend="cuda", rig="h100-vm"))
+    refresh(project)
+
+    def columns(table: str) -> set[str]:
+        found = rows(f"select column_name from duckdb_columns() where table_name = '{table}'")
+        return {name for (name,) in found}
+
+    assert set(Request.model_fields) <= columns("requests")
+    assert set(Wave.model_fields) <= columns("waves")
+    assert set(Telemetry.model_fields) <= columns("telemetry")
+
+
+def test_a_run_says_everything_about_itself(project, put, rows):
+    run = measured_run(backend="cuda", rig="h100-vm", build="b11434", decode_tok_s=720.0)
+    put(run)
+    refresh(project)
+    assert rows(
+        "select gpu, gpu_memory_mib, driver, power_cap_w, build_number, argv[1], slots, reasons,"
+        " layers_offloaded, layers_total, started_at, path, size_bytes from runs"
+    ) == [
+        (
+            "NVIDIA H100 80GB HBM3",
+            81559.0,
+            "580.95.05",
+            700.0,
+            11434,
+            "llama-server",
+            4,
+            False,
+            31,
+            31,
+            datetime(2026, 11, 22, 12, 0),
+            f"content/benchmarks/runs/{run.relative_path}",
+            98362432,
+        )
+    ]
+    [(memory,)] = rows("select memory_json from runs")
+    assert MemoryProof.model_validate_json(memory) == run.memory
+    [(power, joules)] = rows(
+        "select any_value(power_mean_w), min(joules_per_token) from measurements"
+    )
+    assert power == 350.0
+    assert joules > 0
+
+
+def test_times_are_utc_wherever_the_rig_stands(project, put, small, rows):
+    started = datetime.fromisoformat("2026-11-22T23:30:00-05:00")
+    run = small(started_at=started)
+    assert "2026-11-23T04:30:00Z" in dump_record(run)
+    put(run)
+    refresh(project)
+    assert rows("select started_at from runs") == [(datetime(2026, 11, 23, 4, 30),)]
+    assert started.astimezone(UTC).replace(tzinfo=None) == datetime(2026, 11, 23, 4, 30)
