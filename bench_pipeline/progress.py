@@ -79,4 +79,4 @@ class Terminal:
             yield _Bar(progress, progress.add_task(what, total=total))
 
     def say(self, line: str) -> None:
-        self.console.print(line, markup=False)
+        self.console.print(line, markup=False, soft_wrap=True)  # the terminal wraps, a log needn't

@@ -6,33 +6,15 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.harness.plan import PlanItem, expand, satisfied
 from bench_pipeline.partitions import declared_rigs
 from bench_pipeline.paths import Project
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import RigBackend
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import (
     read_campaigns,
     read_engines,
     read_models,
-    read_record,
     read_run,
     run_files,
 )
-
-
-def known_model(project: Project, slug: str) -> ModelFile:
-    """The catalogued model. RecordError with the choices if there is none of that name.
-
-    Reads only its file: another model's broken file is no reason to refuse this one.
-    """
-    path = project.models / f"{slug}.yaml"
-    if not path.is_file():
-        choices = sorted(file.stem for file in project.models.glob("*.yaml"))
-        raise RecordError(
-            f"no model `{slug}`",
-            mend=f"choose from: {', '.join(choices) or 'none yet, add one'}",
-            where=project.models,
-        )
-    return read_record(ModelFile, path)
 
 
 def wanted_runs(project: Project) -> list[PlanItem]:

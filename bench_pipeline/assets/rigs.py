@@ -7,13 +7,14 @@ machine is the rig of its partition.
 import dagster as dg
 
 from bench_pipeline.assets.cards import hardware_card, markdown_table
-from bench_pipeline.assets.planning import known_model, wanted_runs
+from bench_pipeline.assets.planning import wanted_runs
 from bench_pipeline.engines.catalogue import build_number, choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import install
 from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import machine_id, this_rig
+from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.partitions import (
     declared_rigs,

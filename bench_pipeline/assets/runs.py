@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from bench_pipeline.assets.cards import markdown_table, speeds_table
-from bench_pipeline.assets.planning import known_model, missing_runs, wanted_runs
+from bench_pipeline.assets.planning import missing_runs, wanted_runs
 from bench_pipeline.assets.rigs import rig_here
 from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.engines.catalogue import choose
@@ -22,6 +22,7 @@ from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import install
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.partitions import rig_backend_partitions, rig_to_its_backends
 from bench_pipeline.paths import Project, artefact_cache
@@ -30,7 +31,6 @@ from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import read_engines, read_run
-from bench_pipeline.warehouse.refresh import refresh
 
 RUN_FILES = "run files"
 """Metadata of `benchmark_runs`: the files just written, relative to the folder of runs."""
@@ -235,6 +235,8 @@ def run_files(
     """Every file of content/benchmarks/runs, read strictly: valid, its id used once, its path
     saying what its content says. What is not is left out, named by the checks, and mended by a
     person; what is stands in the warehouse from here on."""
+    from bench_pipeline.warehouse.refresh import refresh
+
     report = refresh(project, reporter)
     rejected = [(error.where, error.problem, error.mend) for error in report.rejected]
     return dg.MaterializeResult(

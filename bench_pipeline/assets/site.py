@@ -6,7 +6,6 @@ from bench_pipeline.assets.warehouse import speed_ranges, workload_speeds
 from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter
-from bench_pipeline.warehouse.refresh import refresh
 
 
 @dg.asset(
@@ -21,6 +20,7 @@ def site_pages(
     """The site in site_out, made from the warehouse alone and swapped in whole. Brings the
     warehouse up to date first, so that this asset is enough on a fresh clone."""
     from bench_pipeline.site.build import build_site
+    from bench_pipeline.warehouse.refresh import refresh
 
     report = refresh(project, reporter)
     with reporter.step("Building the site"):

@@ -8,7 +8,6 @@ from bench_pipeline.assets.runs import run_files
 from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter
-from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 
 
@@ -24,6 +23,8 @@ def measurements(
     """One row per run, workload and concurrency, its figures derived from the run file's raw
     requests: medians with their 95 % intervals. Beside it, what the run files say of requests,
     waves, telemetry, rigs and what campaigns still want."""
+    from bench_pipeline.warehouse.refresh import refresh
+
     report = refresh(project, reporter)
     counts = markdown_table(("table", "rows"), report.row_counts.items())
     return dg.MaterializeResult(
@@ -52,8 +53,9 @@ def speed_ranges(
         reporter,
         "speed_ranges",
         "select family, variant, quant, rig, backend, build, mode, concurrency,"
-        " round(decode_tok_s_min, 1), round(decode_tok_s_max, 1), n_workloads, provenance"
-        " from speed_ranges order by released desc, all",
+        " round(decode_tok_s_min, 1) as lowest, round(decode_tok_s_max, 1) as highest,"
+        " n_workloads, provenance from speed_ranges"
+        " order by released desc, family, variant, rig, backend, build, concurrency",
     )
 
 
@@ -72,7 +74,8 @@ def workload_speeds(
         reporter,
         "workload_speeds",
         "select family, variant, quant, rig, backend, build, mode, concurrency, workload,"
-        " round(decode_tok_s, 1), n, run_id from workload_speeds order by released desc, all",
+        " round(decode_tok_s, 1) as decode_tok_s, n, run_id from workload_speeds"
+        " order by released desc, family, variant, rig, backend, build, concurrency, workload",
     )
 
 
@@ -83,6 +86,8 @@ def _derived(
     project: Project, reporter: Reporter, table: str, preview: str
 ) -> dg.MaterializeResult:
     """Brings the warehouse up to date and shows the first rows of one derived table."""
+    from bench_pipeline.warehouse.refresh import refresh
+
     report = refresh(project, reporter)
     with Warehouse(project.warehouse).read() as connection:
         found = connection.execute(f"{preview} limit {PREVIEW_ROWS}")

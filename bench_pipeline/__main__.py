@@ -1,0 +1,8 @@
+"""`python -m bench_pipeline`"""
+
+import sys
+
+from bench_pipeline.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

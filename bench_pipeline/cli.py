@@ -1,0 +1,223 @@
+"""`python -m bench_pipeline bench`: from this machine to the page, and what it cost.
+
+It declares the machine, then launches Dagster's jobs one after the other in this process.
+Nothing is computed here: what is printed at the end is what the assets said of themselves.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from bench_pipeline.errors import BenchError, EngineError
+from bench_pipeline.paths import Project, artefact_cache, checkout
+from bench_pipeline.progress import Terminal
+from bench_pipeline.records.campaign import Profile
+from bench_pipeline.records.rig import Backend, Rig, RigBackend
+
+if TYPE_CHECKING:
+    from bench_pipeline.flow import Outcome
+
+DEFAULT_MODEL = "smollm2-135m-instruct-q4_1"
+
+TOLD_BY_OTHERS = "nothing_left_out"
+"""The check that makes a run fail for what two earlier checks have named already."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
+    option; 130 interrupted."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.command == "ui":
+            return _ui(checkout(), options.port)
+        return _bench(checkout(), options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench_pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    bench = commands.add_parser(
+        "bench", help="measure this machine and build the page; measures nothing twice"
+    )
+    bench.add_argument(
+        "--model", nargs="+", default=[DEFAULT_MODEL], metavar="SLUG", help="of content/models"
+    )
+    bench.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
+    bench.add_argument("--profile", choices=get_args(Profile), default="quick")
+    bench.add_argument(
+        "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
+    )
+    bench.add_argument("--concurrency", nargs="+", type=_streams, default=[1, 4], metavar="N")
+    ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
+    ui.add_argument("--port", type=int, default=3000)
+    return parser
+
+
+def _streams(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _ui(project: Project, port: int) -> int:
+    """Becomes `dagster dev`, which ends on Ctrl-C."""
+    from bench_pipeline.deploy.instance import prepare_home
+
+    prepare_home(project)
+    os.chdir(project.root)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
+    os.execv(sys.executable, command)
+
+
+def _bench(project: Project, options: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    cached_before = _bytes_in(artefact_cache())
+    console = Console(highlight=False)
+    reporter = Terminal()
+    place, build = _settle(project, options, reporter)
+
+    # Only now: the definitions take their partitions from the rig files, and this machine's
+    # may have been written a moment ago.
+    from bench_pipeline.definitions import build_defs
+    from bench_pipeline.deploy.instance import command_instance
+    from bench_pipeline.flow import Flow
+
+    wanted = {
+        "models": options.model,
+        "build": build,
+        "profile": options.profile,
+        "concurrencies": sorted(set(options.concurrency)),
+    }
+    with command_instance(project) as instance:
+        flow = Flow(build_defs(project=project, reporter=reporter), instance)
+        flow.launch(
+            "prepare_rig", place.rig, {"model_files": {"config": {"models": options.model}}}
+        )
+        unmade: BenchError | None = None
+        try:
+            flow.launch(
+                "measure",
+                place.key,
+                {
+                    "engine_builds": {"config": {"build": build}},
+                    "benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}},
+                },
+            )
+        except BenchError as error:
+            unmade = error  # runs that were made before it are published all the same
+        flow.launch("publish")
+
+    outcome = flow.outcome
+    _tell_results(project, console, outcome)
+    grown = _bytes_in(artefact_cache()) - cached_before
+    _tell_cost(console, outcome, time.monotonic() - begun, grown)
+    console.print("Lineage    make ui")
+    _tell_failures(outcome)
+    if unmade is not None:
+        raise unmade
+    return 1 if outcome.failed_checks else 0
+
+
+def _settle(
+    project: Project, options: argparse.Namespace, reporter: Terminal
+) -> tuple[RigBackend, str]:
+    """Where to measure and on which build; every wrong choice is told before any work."""
+    from bench_pipeline.engines.catalogue import choose
+    from bench_pipeline.engines.host import this_host
+    from bench_pipeline.inventory.declare import declare_this_machine
+    from bench_pipeline.models.catalogue import known_model
+    from bench_pipeline.records.yaml_files import read_engines
+
+    for slug in options.model:
+        known_model(project, slug)
+    rig, newly = declare_this_machine(project)
+    file = f"content/rigs/{rig.slug}.yaml"
+    reporter.say(f"Rig {rig.slug}, {rig.title}")
+    if newly:
+        reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
+    backend = _declared(rig, options.backend, file)
+    choice = choose(read_engines(project.engines), rig, backend, options.build, this_host())
+    reporter.say(f"Engine build {choice.build} on backend {backend}, profile {options.profile}")
+    return RigBackend(rig.slug, backend), choice.build
+
+
+def _declared(rig: Rig, name: str, file: str) -> Backend:
+    for backend in rig.backends:
+        if backend == name:
+            return backend
+    raise EngineError(
+        f"the rig declares no backend `{name}`",
+        mend=f"choose from: {', '.join(rig.backends)}; or declare it in {file}",
+        where=rig.slug,
+    )
+
+
+def _tell_results(project: Project, console: Console, outcome: "Outcome") -> None:
+    from bench_pipeline.assets.cards import SPEED_HEADINGS, speed_rows
+    from bench_pipeline.records.yaml_files import read_run
+
+    console.print()
+    if outcome.run_files:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, heading in enumerate(SPEED_HEADINGS):
+            table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
+        for row in speed_rows(read_run(project.runs / path) for path in outcome.run_files):
+            table.add_row(*row)
+        # a pipe or a log has no width of its own: rich's guess of 80 would cut the figures
+        console.print(table, width=None if console.is_terminal else 160, markup=False)
+        console.print()
+    else:
+        console.print("Already measured, nothing to do.")
+    for path in outcome.run_files:
+        console.print(f"Run file   {(project.runs / path).relative_to(project.root)}")
+    built = "site_pages" in outcome.seconds
+    note = "" if built else "  (not built anew: a check stopped it)"
+    console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
+
+
+def _tell_cost(console: Console, outcome: "Outcome", wall_s: float, grown_bytes: int) -> None:
+    told = {stage: s for stage, s in outcome.slowest_first() if s >= 0.1}
+    told["start and bookkeeping"] = wall_s - sum(told.values())
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in told.items())
+    console.print(f"Took       {_duration(wall_s)} (in seconds: {stages})", soft_wrap=True)
+    where = artefact_cache()
+    console.print(f"Downloaded {grown_bytes / 1e6:,.1f} MB, kept in {where}", soft_wrap=True)
+
+
+def _tell_failures(outcome: "Outcome") -> None:
+    for name, description in outcome.failed_checks:
+        if name != TOLD_BY_OTHERS:
+            print(f"error: check {name}: {description}", file=sys.stderr)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _bytes_in(folder: Path) -> int:
+    """Of all files below `folder`; those that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
