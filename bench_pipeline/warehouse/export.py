@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_pipeline.errors import WarehouseError
 from bench_pipeline.records.yaml_files import write_atomically
 
 if TYPE_CHECKING:
@@ -46,12 +47,20 @@ def _as_text(value: Any) -> str:
 
 
 def export_parquet(connection: DuckDBPyConnection, table: str, path: Path) -> None:
-    """Writes a table as Parquet (zstd), sorted by all its columns."""
+    """Writes a table as Parquet (zstd), sorted like the CSV. WarehouseError on a full disk."""
+    import duckdb
+
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         rows = connection.sql(f'select * from "{table}" order by all')
         rows.write_parquet(str(unfinished), compression="zstd")
         unfinished.replace(path)
+    except duckdb.IOException as error:
+        raise WarehouseError(
+            f"cannot be written: {str(error).splitlines()[0]}",
+            mend="free space on that disk or correct its permissions, then run it again",
+            where=path,
+        ) from None
     finally:
         unfinished.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ _POLL_S = 0.05
 _REBUILD = "run the materialization of `measurements` again: it rebuilds the file"
 
 _HELD = re.compile(r"Could not set lock|Conflicting lock|different configuration")
-_DENIED = re.compile(r"Cannot open file|No space left|Permission denied|Read-only file")
+_DENIED = re.compile(r"Cannot open file|Could not write|No space left")
 _CORRUPT = re.compile(r"[Cc]orrupt|checksum|not a valid DuckDB|Could not read enough bytes")
 
 
@@ -64,7 +64,7 @@ class Warehouse:
                         mend=_REBUILD,
                         where=self.path,
                     ) from error
-                if _DENIED.search(str(error)) or isinstance(error, duckdb.OutOfMemoryException):
+                if isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
                     raise self._cannot("written", error) from None
                 raise
             except BaseException:

@@ -1,0 +1,144 @@
+"""Which measurement of a cell is shown, and which never."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bench_pipeline.warehouse.refresh import refresh
+from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SHOWN = "select run_id from workload_speeds order by all"
+
+
+def test_full_is_shown_before_a_newer_quick(project, put, small, rows):
+    full = small(profile="full", started_at=NOON)
+    quick = small(profile="quick", started_at=NOON + timedelta(hours=1))
+    put(full)
+    put(quick)
+    refresh(project)
+    assert rows(SHOWN) == [(full.run_id,)]
+    assert rows("select profile, run_ids from speed_ranges") == [("full", [full.run_id])]
+
+
+def test_quick_is_shown_until_there_is_a_full(project, put, small, rows):
+    quick = small(profile="quick")
+    put(quick)
+    refresh(project)
+    assert rows("select profile, run_ids from speed_ranges") == [("quick", [quick.run_id])]
+
+
+@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_the_newest_of_a_profile_is_shown(project, put, small, rows, profile):
+    runs = [
+        small(profile=profile, started_at=NOON + timedelta(days=day), decode_tok_s=100 + day)
+        for day in (2, 0, 1)
+    ]
+    for run in runs:
+        put(run)
+    refresh(project)
+    assert rows(SHOWN) == [(runs[0].run_id,)]
+
+
+def test_each_workload_is_chosen_by_itself_and_a_quick_part_is_said(project, put, small, rows):
+    full = small(workloads=["chat"], profile="full", decode_tok_s=100.0)
+    quick = small(workloads=["chat", "rag"], profile="quick", decode_tok_s=200.0)
+    put(full)
+    put(quick)
+    refresh(project)
+    assert rows("select workload, run_id, profile from workload_speeds order by workload") == [
+        ("chat", full.run_id, "full"),
+        ("rag", quick.run_id, "quick"),
+    ]
+    assert rows("select n_workloads, profile, run_ids from speed_ranges") == [
+        (2, "quick", sorted([full.run_id, quick.run_id]))
+    ]
+
+
+def test_a_failed_newer_cell_hides_no_older_good_one(project, put, small, rows):
+    good = small(started_at=NOON)
+    put(good)
+    put(small(started_at=NOON + timedelta(days=1), cells=[failed_cell("chat", 1)]))
+    refresh(project)
+    assert rows(SHOWN) == [(good.run_id,)]
+
+
+def test_a_spilled_run_reaches_no_range(project, put, small, rows):
+    put(small(memory_verdict="spilled"))
+    refresh(project)
+    assert rows("select memory_verdict, decode_tok_s > 0 from measurements") == [("spilled", True)]
+    assert rows("select * from speed_ranges") == rows("select * from workload_speeds") == []
+
+
+def test_an_unverified_run_does_reach_its_range(project, put, small, rows):
+    put(small(memory_verdict="unverified"))
+    refresh(project)
+    assert rows("select count(*) from speed_ranges") == [(1,)]
+
+
+def test_a_cell_whose_clocks_disagree_reaches_no_range(project, put, small, rows):
+    off = measured_cell("chat", 1, decode_tok_s=115.0, clock_ratio=1.03)
+    fine = measured_cell("rag", 1, decode_tok_s=115.0)
+    put(small(cells=[off, fine]))
+    refresh(project)
+    assert rows("select workload, clocks_agree from measurements order by workload") == [
+        ("chat", False),
+        ("rag", True),
+    ]
+    assert rows("select workload from workload_speeds") == [("rag",)]
+    assert rows("select n_workloads from speed_ranges") == [(1,)]
+
+
+def test_the_good_cells_of_a_failed_run_are_shown(project, put, small, rows):
+    put(
+        small(
+            status="failed",
+            failure={"kind": "crash", "message": "the server died"},
+            cells=[measured_cell("chat", 1, decode_tok_s=115.0), failed_cell("rag", 1)],
+        )
+    )
+    refresh(project)
+    assert rows("select workload from workload_speeds") == [("chat",)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"rig": "another-rig"},
+        {"backend": "vulkan"},
+        {"build": "b10092"},
+        {"mode": "reasoning-off"},
+        {"power_cap_w": 300.0},
+        {"model": SMOLLM2.model_copy(update={"slug": "smollm2-other", "quant": "Q8_0"})},
+        {"concurrencies": [4]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_differs_in_its_key_is_a_row_of_its_own(project, put, small, rows, other):
+    put(small())
+    put(small(seed=2, **other))
+    refresh(project)
+    assert rows("select count(*) from speed_ranges") == [(2,)]
+
+
+def test_a_range_spans_the_workloads_at_one_concurrency(project, put, rows):
+    put(measured_run(decode_tok_s=115.0))
+    refresh(project)
+    for concurrency in (1, 4):
+        [span] = rows(
+            "select decode_tok_s_min, decode_tok_s_max, n_workloads from speed_ranges"
+            f" where concurrency = {concurrency}"
+        )
+        [cells] = rows(
+            "select min(decode_tok_s), max(decode_tok_s), 4 from measurements"
+            f" where concurrency = {concurrency}"
+        )
+        assert span == cells
+
+
+def test_a_published_and_a_measured_figure_stay_apart(published_project, put, rows):
+    put(measured_run(rig="gaming-desktop", backend="vulkan", build="b9174"))
+    refresh(published_project)
+    assert rows(
+        "select provenance, count(*) from speed_ranges group by provenance order by provenance"
+    ) == [("measured", 2), ("published", 10)]

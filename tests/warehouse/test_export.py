@@ -1,0 +1,141 @@
+"""Tables as files to download."""
+
+import csv
+
+import pytest
+
+from bench_pipeline.warehouse.export import export_csv, export_parquet
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests import full_disk
+from tests.factories import measured_run
+
+MEASUREMENTS = [
+    "run_id",
+    "rig",
+    "gpu",
+    "engine",
+    "build",
+    "backend",
+    "family",
+    "variant",
+    "quant",
+    "mode",
+    "power_cap_w",
+    "workload",
+    "concurrency",
+    "status",
+    "n",
+    "decode_tok_s",
+    "decode_tok_s_lo",
+    "decode_tok_s_hi",
+    "prefill_tok_s",
+    "prefill_tok_s_lo",
+    "prefill_tok_s_hi",
+    "aggregate_tok_s",
+    "aggregate_tok_s_lo",
+    "aggregate_tok_s_hi",
+    "ttft_ms",
+    "ttft_ms_lo",
+    "ttft_ms_hi",
+    "provenance",
+]
+RANGES = [
+    "family",
+    "variant",
+    "quant",
+    "rig",
+    "engine",
+    "build",
+    "backend",
+    "mode",
+    "concurrency",
+    "decode_tok_s_min",
+    "decode_tok_s_max",
+    "n_workloads",
+    "provenance",
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "promised"), [("measurements", MEASUREMENTS), ("speed_ranges", RANGES)]
+)
+def test_the_promised_columns_come_first(project, tmp_path, table, promised):
+    refresh(project)
+    with Warehouse(project.warehouse).read() as connection:
+        export_csv(connection, table, tmp_path / "table.csv")
+    header = (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
+    assert header[: len(promised)] == promised
+
+
+def test_each_type_has_one_plain_form(tmp_path):
+    with Warehouse(tmp_path / "w.duckdb").write() as connection:
+        connection.execute(
+            "create table t as select 143.0::double as rate, 0.1 + 0.2::double as exact,"
+            " 7 as whole, null::double as nothing, true as yes, ['b', 'a'] as items,"
+            " timestamp '2026-11-22 12:00:00' as at, 'a \"b\", c' as words"
+        )
+        assert export_csv(connection, "t", tmp_path / "t.csv") == 1
+    assert (tmp_path / "t.csv").read_bytes() == (
+        b"rate,exact,whole,nothing,yes,items,at,words\n"
+        b'143.0,0.30000000000000004,7,,true,b;a,2026-11-22T12:00:00Z,"a ""b"", c"\n'
+    )
+
+
+def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put, tmp_path):
+    put(measured_run())
+    exports = []
+    for attempt in ("first", "second"):
+        refresh(published_project)
+        with Warehouse(published_project.warehouse).read() as connection:
+            for table in ("measurements", "speed_ranges", "workload_speeds"):
+                export_csv(connection, table, tmp_path / attempt / f"{table}.csv")
+        exports.append({f.name: f.read_bytes() for f in (tmp_path / attempt).iterdir()})
+        published_project.warehouse.unlink()
+    assert exports[0] == exports[1]
+
+
+def test_parquet_holds_what_csv_holds(published_project, put, tmp_path):
+    import duckdb
+
+    put(measured_run())
+    refresh(published_project)
+    with Warehouse(published_project.warehouse).read() as connection:
+        export_csv(connection, "measurements", tmp_path / "it's.csv")
+        export_parquet(connection, "measurements", tmp_path / "it's.parquet")
+    rows = list(csv.DictReader((tmp_path / "it's.csv").read_text().splitlines()))
+    found = duckdb.read_parquet(str(tmp_path / "it's.parquet"))
+    assert found.columns == list(rows[0])
+    assert [(run, rate) for run, rate in found.select("run_id, decode_tok_s").fetchall()] == [
+        (row["run_id"], float(row["decode_tok_s"])) for row in rows
+    ]
+    assert sorted(path.name for path in tmp_path.glob("*it's*")) == ["it's.csv", "it's.parquet"]
+
+
+@pytest.mark.parametrize("way", full_disk.ways())
+def test_a_full_disk_leaves_the_older_parquet(tmp_path, way):
+    problem, left = full_disk.on_full_disk(
+        tmp_path / "disk",
+        way,
+        """
+        from bench_pipeline.errors import WarehouseError
+        from bench_pipeline.warehouse.export import export_parquet
+        import duckdb
+        connection = duckdb.connect()
+        connection.execute("create table t as select 1 as x")
+        export_parquet(connection, "t", folder / "t.parquet")
+        older = (folder / "t.parquet").read_bytes()
+        connection.execute("insert into t select (random() * 1e9)::int from range(3000000)")
+        fill_disk()
+        problem = None
+        try:
+            export_parquet(connection, "t", folder / "t.parquet")
+        except WarehouseError as error:
+            problem = error.problem
+        assert (folder / "t.parquet").read_bytes() == older
+        result = [problem, left()]
+        """,
+        limit_bytes=2**20,
+    )
+    assert problem.startswith("cannot be written")
+    assert left == ["t.parquet"]
