@@ -305,10 +305,12 @@ class LlamaServer:
         if out_of_memory(lines):
             mend = "choose a smaller model or quant, fewer streams, or free memory on the rig"
             return self._error(self._scrub(reason), mend=mend, kind="oom")
-        return self._error(
-            self._scrub(reason),
-            mend=f"check that build {self._engine.build} knows this model and its file is whole",
+        mend = (
+            "correct the backend's `args`, or choose a build that knows them"
+            if "argument" in reason
+            else f"check that build {self._engine.build} knows this model and its file is whole"
         )
+        return self._error(self._scrub(reason), mend=mend)
 
     def _read_exit_status(self) -> None:
         """What the guard reports at its end; it comes within milliseconds of the server's."""

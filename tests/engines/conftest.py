@@ -1,0 +1,82 @@
+"""Real builds from the artefact cache, and a short way to start a server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench_pipeline.engines.host import this_host
+from bench_pipeline.engines.install import install
+from bench_pipeline.engines.installed import InstalledEngine
+from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.paths import artefact_cache, checkout
+from bench_pipeline.records.engines import EngineCatalogue, WheelBuild
+from bench_pipeline.records.rig import BackendSetup
+from bench_pipeline.records.yaml_files import read_engines
+
+CATALOGUE = read_engines(checkout().engines)
+RUNNABLE = [wheel for wheel in CATALOGUE.wheels if not this_host().lacks(wheel.platform)]
+LLVMPIPE = {"GGML_VK_VISIBLE_DEVICES": "0"}
+"""Without it the engine overlooks a Vulkan device that is a CPU."""
+
+
+@pytest.fixture
+def catalogue() -> EngineCatalogue:
+    return CATALOGUE
+
+
+@pytest.fixture(params=RUNNABLE, ids=lambda wheel: wheel.build)
+def every_build(request) -> InstalledEngine:
+    return install(request.param, artefact_cache())
+
+
+@pytest.fixture
+def wheel_build(engine) -> WheelBuild:
+    """The catalogue's entry of `engine`."""
+    return next(wheel for wheel in RUNNABLE if wheel.build == engine.build)
+
+
+@pytest.fixture
+def vulkan_engine(wheel_build) -> InstalledEngine:
+    engine = install(wheel_build, artefact_cache(), env=LLVMPIPE)
+    if not engine.devices_of("vulkan"):
+        pytest.skip("no Vulkan driver here: apt-get install mesa-vulkan-drivers")
+    return engine
+
+
+@pytest.fixture
+def start(engine, small_model, tmp_path):
+    """`with start(...) as server`: the small model, one slot, unless said otherwise."""
+
+    @contextmanager
+    def starting(**different) -> Iterator[LlamaServer]:
+        arguments = {
+            "model": small_model[1],
+            "backend": "cpu",
+            "setup": BackendSetup(),
+            "threads": 1,
+            "slots": 1,
+            "context_tokens_per_slot": 256,
+            "log_path": tmp_path / "server.log",
+        } | different
+        with LlamaServer(arguments.pop("engine", engine), **arguments) as server:
+            yield server
+
+    return starting
+
+
+def is_gone(pid: int) -> bool:
+    """Ended: reaped, or a zombie that a container's first process never reaps."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def shell_script(path: Path, text: str) -> Path:
+    """An executable shell script."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
