@@ -57,9 +57,7 @@ def _run(options: argparse.Namespace) -> int:
                 where=project.content,
             )
     rig, model = rigs[options.rig], models[options.model]
-    choice = choose(
-        read_engines(project.engines), rig, options.backend, options.build, this_host()
-    )
+    choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     engine = install(choice, cache, reporter, env=rig.backends[options.backend].env)
     model_path = fetch_model(model, cache, reporter)
     item = PlanItem(

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from bench_pipeline import __version__
 from bench_pipeline.engines.install import InstalledEngine
 from bench_pipeline.engines.placement import judge_memory, read_placement
@@ -119,26 +121,30 @@ class _Measurement:
                 context_tokens_per_slot=context,
                 log_path=self.log_path,
             )
-            failure, cells, memory = None, [], None
+            failure: Failure | None = None
+            cells: list[Cell] = []
+            memory: MemoryProof | None = None
+            parameters: int | None = None
             reporter.say(f"Starting {self.engine.build} with {self.model.file_name}")
             try:
                 with server:
                     watch.server_pid = server.pid
-                    placement = read_placement(server.log_lines())
+                    parameters = _parameters(server)
                     loaded = watch.memory()
                     cells, failure = self._measure_cells(server, watch, reporter)
-                    peak = watch.memory()
                     memory = judge_memory(
-                        placement,
+                        read_placement(server.log_lines()),
                         backend=self.item.backend,
                         model_bytes=self.model.size_bytes,
                         loaded=loaded,
-                        peak=peak,
+                        peak=watch.memory(),
+                        devices=server.devices,
+                        swap_grown_mib=watch.swap_grown_mib(),
                     )
             except EngineError as error:
                 kind: Any = error.kind
                 failure = Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
-        return self._run_record(inventory, host_load, server, cells, failure, memory)
+        return self._run_record(inventory, host_load, server, cells, failure, memory, parameters)
 
     def _measure_cells(
         self, server: LlamaServer, watch: Watch, reporter: Reporter
@@ -189,6 +195,7 @@ class _Measurement:
         cells: list[Cell],
         failure: Failure | None,
         memory: MemoryProof | None,
+        parameters: int | None,
     ) -> Run:
         placement = read_placement(server.log_lines())
         caps = [gpu.power_cap_w for gpu in inventory.gpus if gpu.power_cap_w]
@@ -238,7 +245,7 @@ class _Measurement:
                 file_name=self.model.file_name,
                 sha256=self.model.sha256,
                 size_bytes=self.model.size_bytes,
-                parameters=placement.parameters,
+                parameters=parameters or placement.parameters,
                 layers=placement.layers,
                 context_train_tokens=placement.context_train_tokens,
                 reasons=self.model.reasons,
@@ -363,6 +370,13 @@ def _loop_factory() -> Any:
 
         return uvloop.new_event_loop
     return None
+
+
+def _parameters(server: LlamaServer) -> int | None:
+    """The model's exact parameter count, which the log rounds to four digits."""
+    answer = httpx.get(f"{server.base_url}/v1/models", timeout=30, trust_env=False)
+    meta = answer.raise_for_status().json()["data"][0].get("meta") or {}
+    return meta.get("n_params")
 
 
 def _stream_failure(error: StreamFailed, server: LlamaServer) -> Failure:

@@ -66,6 +66,7 @@ class Watch:
 
     def __init__(self, *, gpus: bool) -> None:
         self.server_pid: int | None = None
+        self._swap_before_mib = psutil.swap_memory().used / MIB
         self.devices = [self._host(), *(self._nvidia() if gpus else [])]
         for device in self.devices:
             device.used_before_mib = device.read(time.perf_counter()).used_mib or 0.0
@@ -109,6 +110,10 @@ class Watch:
                 )
             )
         return readings
+
+    def swap_grown_mib(self) -> float:
+        """Since the watch was made; negative if it shrank."""
+        return psutil.swap_memory().used / MIB - self._swap_before_mib
 
     def window(self) -> "Window":
         """Opens a measured window now."""

@@ -129,13 +129,14 @@ from pathlib import Path
 from bench_pipeline.harness.__main__ import main
 from bench_pipeline.harness import __main__ as entry
 from bench_pipeline.paths import Project
-entry.checkout = lambda: Project(Path(sys.argv.pop(1)))
+root = Path(sys.argv.pop(1))
+entry.checkout = lambda: Project(root)
 sys.exit(main())
 """
 
 
 @pytest.fixture
-def benchmark(short_project, test_rig, small_model):
+def benchmark(request, short_project, test_rig, small_model):
     """The rig's command in a process of its own, waiting for its server to run."""
     rig_file = short_project.rigs / f"{test_rig.slug}.yaml"
     rig_file.write_text(f"title: {test_rig.title}\nbackends:\n  cpu: {{threads: 1}}\n")
@@ -148,14 +149,14 @@ def benchmark(short_project, test_rig, small_model):
         stderr=subprocess.PIPE,
         text=True,
     )
+    request.addfinalizer(process.stderr.close)
+    request.addfinalizer(process.wait)
+    request.addfinalizer(process.kill)
     while not (found := servers_below(process.pid)):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     time.sleep(2)
-    yield process, found[0], short_project
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    return process, found[0], short_project
 
 
 def wait_until_gone(server: psutil.Process) -> bool:
