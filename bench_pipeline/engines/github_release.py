@@ -14,7 +14,6 @@ from bench_pipeline.wheels import sha256_of
 TIMEOUT = httpx.Timeout(60, connect=15)
 _TRIES = 4
 _PAUSE_S = 1.0
-_CHUNK_BYTES = 2**18
 
 
 def new_client() -> httpx.Client:
@@ -77,7 +76,8 @@ def download(
                     if response.status_code != 206:  # it knows no ranges: from the start
                         step.advance(-have)
                     with partial.open("ab" if response.status_code == 206 else "wb") as file:
-                        for chunk in response.iter_bytes(_CHUNK_BYTES):
+                        # unbuffered: what arrived before a cut is kept
+                        for chunk in response.iter_raw():
                             file.write(chunk)
                             step.advance(len(chunk))
             except httpx.HTTPError as error:
