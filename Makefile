@@ -1,0 +1,59 @@
+# Two commands on a fresh machine: `make bench` and `make test`. `make` alone lists all.
+
+PYTHON = python3
+# Set here, so that variables of the environment that happen to have these names say nothing.
+MODEL =
+BACKEND =
+PROFILE =
+BUILD =
+PORT = 3000
+UV = uv
+
+.PHONY: help bench test lint ui lock clean
+
+help:
+	@echo 'make bench   measure this machine and build the page in site_out/'
+	@echo '             MODEL="slug ..."  of content/models   (SmolLM2-135M)'
+	@echo '             BACKEND=name      one of the rig      (cpu)'
+	@echo '             PROFILE=quick|full                    (quick)'
+	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
+	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
+	@echo 'make test    the style checks and every test'
+	@echo 'make lint    the style checks alone'
+	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
+	@echo 'make clean   remove what was built; content/ and the artefact cache stay'
+	@echo 'PYTHON=...   which Python (3.11 or newer) makes the environment (python3)'
+
+bench:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
+	@model='$(MODEL)' backend='$(BACKEND)' profile='$(PROFILE)' build='$(BUILD)'; \
+	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
+	    $${backend:+--backend "$$backend"} $${profile:+--profile "$$profile"} \
+	    $${build:+--build "$$build"}
+
+ui:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
+	@.venv/bin/python -m bench_pipeline ui --port '$(PORT)'
+
+lint:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
+	@.venv/bin/python -m ruff check
+	@.venv/bin/python -m ruff format --check --quiet
+	@.venv/bin/python -m mypy
+
+test: lint
+	@sh scripts/test_packages.sh
+	@.venv/bin/python -m pytest --numprocesses auto
+
+# One universal resolution for every platform; the test set and a bare rig's set agree with it.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-header
+lock:
+	$(COMPILE) pyproject.toml --extra build -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra build --extra test -c requirements/run.txt \
+	    -o requirements/test.txt
+	$(COMPILE) requirements/rig.in -c requirements/run.txt -o requirements/rig.txt
+
+clean:
+	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .pytest_cache \
+	    .mypy_cache .ruff_cache

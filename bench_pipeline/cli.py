@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
@@ -88,7 +87,6 @@ def _ui(project: Project, port: int) -> int:
 
 def _bench(project: Project, options: argparse.Namespace) -> int:
     begun = time.monotonic()
-    cached_before = _bytes_in(artefact_cache())
     console = Console(highlight=False)
     reporter = Terminal()
     place, build = _settle(project, options, reporter)
@@ -126,8 +124,7 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
 
     outcome = flow.outcome
     _tell_results(project, console, outcome)
-    grown = _bytes_in(artefact_cache()) - cached_before
-    _tell_cost(console, outcome, time.monotonic() - begun, grown)
+    _tell_cost(console, outcome, time.monotonic() - begun)
     console.print("Lineage    make ui")
     _tell_failures(outcome)
     if unmade is not None:
@@ -192,13 +189,13 @@ def _tell_results(project: Project, console: Console, outcome: "Outcome") -> Non
     console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
 
 
-def _tell_cost(console: Console, outcome: "Outcome", wall_s: float, grown_bytes: int) -> None:
+def _tell_cost(console: Console, outcome: "Outcome", wall_s: float) -> None:
     told = {stage: s for stage, s in outcome.slowest_first() if s >= 0.1}
     told["start and bookkeeping"] = wall_s - sum(told.values())
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in told.items())
     console.print(f"Took       {_duration(wall_s)} (in seconds: {stages})", soft_wrap=True)
-    where = artefact_cache()
-    console.print(f"Downloaded {grown_bytes / 1e6:,.1f} MB, kept in {where}", soft_wrap=True)
+    megabytes = outcome.fetched_bytes / 1e6
+    console.print(f"Fetched    {megabytes:,.1f} MB, kept in {artefact_cache()}", soft_wrap=True)
 
 
 def _tell_failures(outcome: "Outcome") -> None:
@@ -210,14 +207,3 @@ def _tell_failures(outcome: "Outcome") -> None:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _bytes_in(folder: Path) -> int:
-    """Of all files below `folder`; those that vanish meanwhile count nothing."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_size if path.is_file() else 0
-        except OSError:
-            continue
-    return total

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from bench_pipeline.assets.rigs import FETCHED_BYTES
 from bench_pipeline.assets.runs import RUN_FILES
 from bench_pipeline.deploy.instance import COMMAND_TAG
 
@@ -23,12 +24,14 @@ class Outcome:
 
     seconds          by asset; those of its checks under `checks`
     failed_checks    name and description
+    fetched_bytes    engines and models that were not on this disk before
     run_files        just written, relative to the folder of runs
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     failed_checks: list[tuple[str, str]] = field(default_factory=list)
     run_files: list[str] = field(default_factory=list)
+    fetched_bytes: int = 0
 
     def slowest_first(self) -> list[tuple[str, float]]:
         return sorted(self.seconds.items(), key=lambda stage: -stage[1])
@@ -78,6 +81,9 @@ class Flow:
                 if not check.passed:
                     self.outcome.failed_checks.append((check.check_name, check.description or ""))
             elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
-                written = event.materialization.metadata.get(RUN_FILES)
+                metadata = event.materialization.metadata
+                fetched, written = metadata.get(FETCHED_BYTES), metadata.get(RUN_FILES)
+                if isinstance(fetched, dg.IntMetadataValue):
+                    self.outcome.fetched_bytes += fetched.value or 0
                 if isinstance(written, dg.JsonMetadataValue) and isinstance(written.data, list):
                     self.outcome.run_files += written.data

@@ -4,6 +4,9 @@ All but the list of builds happen on the rig itself, so each first makes sure th
 machine is the rig of its partition.
 """
 
+import time
+from pathlib import Path
+
 import dagster as dg
 
 from bench_pipeline.assets.cards import hardware_card, markdown_table
@@ -15,7 +18,7 @@ from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import machine_id, this_rig
 from bench_pipeline.models.catalogue import known_model
-from bench_pipeline.models.fetch import fetch_model
+from bench_pipeline.models.fetch import fetch_model, model_path
 from bench_pipeline.partitions import (
     declared_rigs,
     rig_backend_partitions,
@@ -27,6 +30,9 @@ from bench_pipeline.progress import Reporter
 from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.yaml_files import read_engines
 from bench_pipeline.site import wording
+
+FETCHED_BYTES = "newly on this disk, bytes"
+"""Metadata of `engine_builds` and `model_files`: 0 where all was there before."""
 
 
 def rig_here(project: Project, slug: str) -> Rig:
@@ -47,6 +53,13 @@ def rig_here(project: Project, slug: str) -> Rig:
         f' `machine_id: "{machine_id()}"` in its file',
         where=project.rigs / f"{slug}.yaml",
     )
+
+
+def bytes_since(begun: float, folder: Path) -> int:
+    """Size of a folder's files if it was made after `begun` (seconds of the epoch), else 0."""
+    if folder.stat().st_mtime < begun:
+        return 0
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 class EngineWanted(dg.Config):
@@ -134,6 +147,7 @@ def engine_builds(
     place = RigBackend.parse(context.partition_key)
     rig = rig_here(project, place.rig)
     choice = choose(read_engines(project.engines), rig, place.backend, config.build, this_host())
+    begun = time.time()
     engine = install(choice, artefact_cache(), reporter, env=rig.backends[place.backend].env)
     devices = [(d.id, d.name, d.total_mib, d.free_mib) for d in engine.devices]
     return dg.MaterializeResult(
@@ -142,6 +156,7 @@ def engine_builds(
             "build": engine.build,
             "commit": engine.commit or "not known",
             "channel": engine.channel,
+            FETCHED_BYTES: bytes_since(begun, engine.library_dir),
             "version line": engine.version_line or "not known",
             "binary": dg.MetadataValue.path(engine.binary),
             "binary sha256": engine.binary_sha256,
@@ -172,9 +187,11 @@ def model_files(
     wanted = config.models or sorted(
         {item.model for item in wanted_runs(project) if item.rig == rig.slug}
     )
-    rows = []
+    rows, fetched_bytes = [], 0
     for slug in wanted:
         model = known_model(project, slug)
+        if not model_path(model, artefact_cache()).exists():
+            fetched_bytes += model.size_bytes
         path = fetch_model(model, artefact_cache(), reporter)
         rows.append((slug, wording.megabytes(model.size_bytes), model.licence, path.name))
     return dg.MaterializeResult(
@@ -183,6 +200,7 @@ def model_files(
                 markdown_table(("model", "size", "licence", "file"), rows)
             ),
             "dagster/row_count": len(rows),
+            FETCHED_BYTES: fetched_bytes,
             "folder": dg.MetadataValue.path(artefact_cache() / "models"),
         }
     )

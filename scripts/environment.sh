@@ -1,0 +1,45 @@
+#!/bin/sh
+# sh scripts/environment.sh run|test
+# Makes .venv and installs a hashed lock file into it, unless exactly that was done before.
+set -eu
+cd "$(dirname "$0")/.."
+wanted=$1
+lock=requirements/$wanted.txt
+python=${PYTHON:-python3}
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    found=$("$python" --version 2>&1 || true)
+    echo "error: Python 3.11 or newer is needed; \`$python\` is: ${found:-not found}" >&2
+    echo "  mend: install one and name it, for example: make bench PYTHON=python3.12" >&2
+    exit 1
+fi
+
+# What an installation depends on; the folder too, as an editable install points at it.
+key() {
+    { pwd; "$python" --version; cat "requirements/$1.txt" pyproject.toml; } | cksum
+}
+
+is_current() {
+    [ "$(cat ".venv/installed-$1" 2>/dev/null || true)" = "$(key "$1")" ] &&
+        .venv/bin/python -c '' 2>/dev/null
+}
+
+if is_current "$wanted"; then
+    exit 0
+fi
+
+count=$(grep -c '==' "$lock")
+echo "Installing $count packages of $lock into .venv: once, a minute or two ..."
+if ! is_current run; then # else the test set is added to it
+    "$python" -m venv --clear .venv
+fi
+pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet "$@"; }
+# --no-deps: the lock file is complete, and with --require-hashes pip refuses `gql[requests]`,
+# which dagster-graphql asks for, as it finds no hash for a name with an extra.
+pip install --no-deps --require-hashes -r "$lock"
+# --no-build-isolation: the build backend comes from the lock file like everything else.
+pip install --no-deps --no-build-isolation --editable .
+key "$wanted" >".venv/installed-$wanted"
+if [ "$wanted" = test ]; then
+    key run >.venv/installed-run # the test set holds the run set
+fi
