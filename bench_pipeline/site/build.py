@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.json_schema import run_json_schema
 from bench_pipeline.site.dictionary import TABLES
 from bench_pipeline.site.render import render
 from bench_pipeline.site.source import Tables, published_path, read_tables
@@ -45,6 +45,17 @@ def build_site(warehouse: Path, out: Path, root: Path | None = None) -> SiteRepo
     """
     root = warehouse.resolve().parent.parent if root is None else root
     _refuse_to_replace_anything_else(out)
+    try:
+        return _build(warehouse, out, root)
+    except OSError as error:
+        raise SiteError(
+            f"cannot be written: {error.strerror}",
+            mend="free space on that disk or correct its permissions, then build again",
+            where=error.filename or out,
+        ) from None
+
+
+def _build(warehouse: Path, out: Path, root: Path) -> SiteReport:
     out.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -59,7 +70,7 @@ def build_site(warehouse: Path, out: Path, root: Path | None = None) -> SiteRepo
         warnings = _warnings(index_bytes, tables)
         for path, content in pages.items():
             _write(making / path, content)
-        schema = json.dumps(Run.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)
+        schema = json.dumps(run_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)
         _write(making / "data" / "run.schema.json", f"{schema}\n".encode())
         _copy_run_files(tables, root, making / "data" / "runs")
         stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}

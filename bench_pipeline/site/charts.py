@@ -27,6 +27,8 @@ FONT = "Liberation Sans, Arial, Helvetica"
 """vl_convert measures text with its own fonts: only names with the same metrics are safe."""
 
 MARGIN_PX = 4
+AXIS_PX = 38
+"""Height of the axis with its labels and title."""
 SVG = "http://www.w3.org/2000/svg"
 
 
@@ -134,14 +136,14 @@ def draw(chart: WorkloadChart, size: Size) -> str:
 
 
 def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
-    """Bars from 0, an interval over each measured bar's end, names above, values behind.
+    """Bars from 0, an interval over the end of each bar that has one, names above, values behind.
 
     `y` is the row's id, not its label: two rows with one label must never be summed into one
     bar, and `stack=None` makes sure that they would not be even then.
     """
     import altair as alt
 
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "row": bar.row.id,
             "name": _printable(bar.row.name),
@@ -150,31 +152,31 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
             "lo": bar.figure.lo,
             "hi": bar.figure.hi,
             "text": bar.figure.text,
-            "published": bar.row.published,
+            "elsewhere": bar.row.provenance != "measured",
         }
         for bar in chart.bars
     ]
-    inner = size.width - 2 * MARGIN_PX - 1
+    inner = size.width - 2 * MARGIN_PX
     ends = [bar.figure.hi or bar.figure.tok_s or 0 for bar in chart.bars]
     scale = alt.Scale(domain=[0, max(ends)], range=[0, inner - 52], zero=True, nice=False)
-    axis = alt.Axis(title="tok/s", tickCount=size.ticks)
+    axis = alt.Axis(title="tok/s", tickCount=size.ticks, labelFlush=False)
     y = alt.Y("row:N", sort=[value["row"] for value in values], axis=None)
 
     def x(field: str) -> alt.X:
         return alt.X(field, type="quantitative", stack=None, scale=scale, axis=axis)
 
     base = alt.Chart(alt.InlineData(values=values))
-    measured, published = "!datum.published", "datum.published"
+    elsewhere = "datum.elsewhere"
     below = size.bar_offset
     bars = base.mark_bar(size=14, yOffset=below).encode(
         x=x("tok_s"),
         y=y,
-        fill=alt.condition(published, alt.value("var(--bar-published)"), alt.value("var(--bar)")),
-        stroke=alt.condition(published, alt.value("var(--bar)"), alt.value("transparent")),
+        fill=alt.condition(elsewhere, alt.value("var(--bar-elsewhere)"), alt.value("var(--bar)")),
+        stroke=alt.condition(elsewhere, alt.value("var(--bar)"), alt.value("transparent")),
     )
     # a light line under the dark one keeps the interval visible on and beside the bar
     halo, rule = (
-        base.transform_filter(f"{measured} && isValid(datum.lo)")
+        base.transform_filter("isValid(datum.lo)")
         .mark_rule(yOffset=below, y2Offset=below, stroke=colour, strokeWidth=width)
         .encode(x=x("lo"), x2="hi:Q", y=y)
         for colour, width in (("var(--paper)", 5), ("var(--ink)", 2))
@@ -208,7 +210,8 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
         .properties(
             width=inner,
             height=size.step * len(values),
-            padding={"left": MARGIN_PX, "right": MARGIN_PX, "top": 0, "bottom": 0},
+            autosize="none",  # exactly as wide as designed, whatever the labels measure
+            padding={"left": MARGIN_PX, "right": MARGIN_PX, "top": 0, "bottom": AXIS_PX},
         )
         .configure(font=FONT, background="transparent")
         .configure_view(stroke=None)

@@ -23,7 +23,7 @@ class Hardware:
     device: str
     """The GPU, or the CPU for backend `cpu`."""
     details: tuple[str, ...]
-    """VRAM, power cap, driver: what of it is known."""
+    """VRAM, power cap and driver, or cores and memory for `cpu`: what of it is known."""
 
     @property
     def text(self) -> str:
@@ -62,21 +62,22 @@ def _when(row: Row) -> str:
     return row["captured_at"].isoformat() if row["captured_at"] else ""
 
 
-def hardware_of(run: Row, rig_title: str, inventory: Inventory | None) -> Hardware:
-    """The line beside the rows of `run`, a row of table `runs`."""
+def hardware_of(run: Row, rig_title: str) -> Hardware:
+    """The line beside the rows of `run`, a row of table `runs`: the rig as it was in that run."""
+    inventory = Inventory.model_validate_json(run["inventory_json"])
     details = []
     if run["backend"] == "cpu":
         device = run["cpu"]
-        details.append("no GPU used")
+        if inventory.cpu.physical_cores:
+            details.append(wording.counted(inventory.cpu.physical_cores, "core"))
+        details.append(f"{wording.gib(inventory.memory.total_mib)} RAM")
     else:
         device = run["gpu"] or "GPU not recorded"
         if run["gpu_memory_mib"]:
             details.append(wording.gib(run["gpu_memory_mib"]))
         if run["power_cap_w"]:
             details.append(f"{wording.trimmed(run['power_cap_w'])} W")
-        printed = inventory.as_printed.get(PRINTED_DRIVER) if inventory else None
-        driver = run["driver"] or (printed if run["provenance"] == "published" else None)
-        if driver:
+        if driver := run["driver"] or inventory.as_printed.get(PRINTED_DRIVER):
             details.append(wording.driver(driver))
     return Hardware(
         rig=run["rig"], rig_title=rig_title, device=short(device), details=tuple(details)
@@ -157,10 +158,10 @@ def _gpu_words(gpu: Gpu) -> str:
         words += " carved out of unified memory"
     if gpu.power_cap_w and gpu.power_max_w:
         if gpu.power_cap_w < gpu.power_max_w:
-            share = f"{gpu.power_cap_w / gpu.power_max_w:.0%} of what it may draw"
+            share = f"{gpu.power_cap_w / gpu.power_max_w * 100:.0f} % of what it may draw"
             words += f", capped at {wording.trimmed(gpu.power_cap_w)} W ({share})"
         else:
-            words += f", uncapped at {wording.trimmed(gpu.power_cap_w)} W"
+            words += f" at its full {wording.trimmed(gpu.power_cap_w)} W"
     return words
 
 

@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bench_pipeline.measures.definitions import DEFINITIONS
-from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import Hardware, hardware_of
 from bench_pipeline.site.rows import TableRow, cell_anchor, model_href, model_name, why_unlisted
@@ -57,7 +57,7 @@ class RunSection:
     title: str
     hardware: Hardware
     status: str
-    """`measured`, `provisional`, `published` or `failed`."""
+    """`measured`, `provisional`, `published`, `imported` or `failed`."""
     failure: str
     log_tail: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
@@ -85,14 +85,12 @@ class ModelPage:
     """Newest first, published ones last."""
 
 
-def model_pages(
-    tables: Tables, rows: list[TableRow], inventories: dict[str, Inventory]
-) -> list[ModelPage]:
+def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
     """A page for each model that has a run, in order of slug."""
     by_model: dict[str, list[Row]] = {}
     for run in tables.runs:
         by_model.setdefault(run["model"], []).append(run)
-    maker = _SectionMaker(tables, inventories)
+    maker = _SectionMaker(tables)
     pages = []
     for slug, runs in sorted(by_model.items()):
         runs.sort(key=lambda run: run["run_id"])
@@ -113,7 +111,7 @@ def model_pages(
     return pages
 
 
-def _known(*pairs: tuple[str, object, Callable[[object], str]]) -> tuple[tuple[str, str], ...]:
+def _known(*pairs: tuple[str, Any, Callable[[Any], str]]) -> tuple[tuple[str, str], ...]:
     return tuple((label, words(value)) for label, value, words in pairs if value not in (None, ""))
 
 
@@ -126,7 +124,7 @@ def _model_facts(run: Row) -> tuple[tuple[str, str], ...]:
         ("Quantized by", run["creator"], str),
         ("Licence", run["licence"], str),
         ("File", run["file_name"], str),
-        ("Size", run["size_bytes"], lambda v: wording.megabytes(v)),  # type: ignore[arg-type]
+        ("Size", run["size_bytes"], lambda v: wording.megabytes(v)),
         ("SHA-256", run["model_sha256"], str),
         ("Parameters", run["parameters"], lambda v: f"{v:,}"),
         ("Layers", run["layers"], str),
@@ -136,8 +134,7 @@ def _model_facts(run: Row) -> tuple[tuple[str, str], ...]:
 
 
 class _SectionMaker:
-    def __init__(self, tables: Tables, inventories: dict[str, Inventory]) -> None:
-        self.inventories = inventories
+    def __init__(self, tables: Tables) -> None:
         self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         order = {work["workload"]: work["ord"] for work in tables.workloads}
@@ -153,9 +150,7 @@ class _SectionMaker:
     def section(self, run: Row) -> RunSection:
         cells = self.cells.get(run["run_id"], [])
         metrics = tuple(m for m in METRICS if any(cell[m] is not None for cell in cells))
-        hardware = hardware_of(
-            run, self.rig_titles.get(run["rig"]) or run["rig"], self.inventories.get(run["rig"])
-        )
+        hardware = hardware_of(run, self.rig_titles.get(run["rig"]) or run["rig"])
         backend = wording.backend_name(run["backend"])
         when = wording.moment(run["started_at"]) if run["started_at"] else "no date printed"
         url = run["source_url"] or ""
@@ -244,7 +239,7 @@ def _run_facts(run: Row, hardware: Hardware) -> tuple[tuple[str, str], ...]:
         ("Layers", layers, str),
         ("Memory", memory, str),
         ("Environment", None if run["env_json"] in ("", "{}") else run["env_json"], str),
-        ("CPU busy before", run["cpu_busy_before"], lambda v: f"{v:.0%}"),
+        ("CPU busy before", run["cpu_busy_before"], lambda v: f"{v * 100:.0f} %"),
         ("Took", length, str),
         ("Harness", " ".join(filter(None, (run["harness_version"], run["harness_commit"]))), str),
         ("Run", run["run_id"], str),

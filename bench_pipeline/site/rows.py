@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import Hardware, hardware_of
 from bench_pipeline.site.source import Row, Tables
@@ -62,7 +61,8 @@ class TableRow:
     mode: str
     concurrency: int | None
     """None: the run failed before its first cell."""
-    published: bool
+    provenance: str
+    """`measured` here, or `published` (as printed) or `imported` from elsewhere."""
     provisional: bool
     """Measured by profile `quick`."""
     low: float | None
@@ -89,8 +89,8 @@ class TableRow:
 
     @property
     def source_text(self) -> str:
-        if self.published:
-            return "published"
+        if self.provenance != "measured":
+            return self.provenance
         return "provisional" if self.provisional else "measured"
 
     @property
@@ -123,9 +123,9 @@ def model_href(model: str) -> str:
     return f"models/{model}.html"
 
 
-def table_rows(tables: Tables, inventories: dict[str, Inventory]) -> list[TableRow]:
+def table_rows(tables: Tables) -> list[TableRow]:
     """Every row of the page, fastest first."""
-    maker = _RowMaker(tables, inventories)
+    maker = _RowMaker(tables)
     found = [maker.listed(row) for row in tables.speed_ranges]
     found += maker.failed()
     return sorted(found, key=lambda row: row.order)
@@ -177,8 +177,8 @@ def _newest(row: Row) -> str:
 class _RowMaker:
     """The lookups that every row needs, made once."""
 
-    def __init__(self, tables: Tables, inventories: dict[str, Inventory]) -> None:
-        self.tables, self.inventories = tables, inventories
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
         self.runs = {run["run_id"]: run for run in tables.runs}
         self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.speeds: dict[Key, dict[str, Row]] = defaultdict(dict)
@@ -233,15 +233,13 @@ class _RowMaker:
             released=run["released"],
             variant=run["variant"],
             quant=run["quant"],
-            hardware=hardware_of(
-                run, self.titles.get(run["rig"]) or run["rig"], self.inventories.get(run["rig"])
-            ),
+            hardware=hardware_of(run, self.titles.get(run["rig"]) or run["rig"]),
             backend=run["backend"],
             engine=run["engine"],
             build=run["build"],
             mode=run["mode"],
             concurrency=concurrency if isinstance(concurrency, int) else None,
-            published=run["provenance"] == "published",
+            provenance=run["provenance"],
             provisional=row.get("profile") == "quick",
             low=low,
             high=high,

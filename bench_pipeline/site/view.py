@@ -52,9 +52,9 @@ class Site:
 def view(tables: Tables) -> Site:
     """SiteError where a chart would have too many bars."""
     inventories = hardware.newest_inventories(tables)
-    table_rows = rows.table_rows(tables, inventories)
+    table_rows = rows.table_rows(tables)
     charts = workload_charts(table_rows, tables.workloads)
-    measured = sum(not row.published for row in table_rows)
+    measured = sum(row.provenance == "measured" for row in table_rows)
     started = [run["started_at"] for run in tables.runs if run["started_at"]]
     families = rows.families(table_rows)
     return Site(
@@ -68,10 +68,10 @@ def view(tables: Tables) -> Site:
         first_concurrency=min((chart.concurrency for chart in charts), default=None),
         filters=_filters(table_rows, tables),
         coming=tuple(coming(tables)),
-        models=tuple(model_pages(tables, table_rows, inventories)),
+        models=tuple(model_pages(tables, table_rows)),
         counts=(
             f"{counted(len(table_rows), 'row')} from {counted(len(inventories), 'rig')}: "
-            f"{measured} measured here, {len(table_rows) - measured} published elsewhere"
+            f"{measured} measured here, {len(table_rows) - measured} taken from elsewhere"
         ),
         newest_run=f"{max(started):%Y-%m-%d}" if started else "",
     )

@@ -1,0 +1,147 @@
+"""Sites made by the real refresh from real run files, and a real browser to read them."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.run import Failure, Run
+from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.site.build import SiteReport, build_site
+from bench_pipeline.site.source import Tables, read_tables
+from bench_pipeline.site.view import Site, view
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+
+EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
+GEMMA3 = SMOLLM2.model_copy(
+    update={
+        "slug": "gemma-3-270m-q4_k_m",
+        "family": "Gemma-3",
+        "released": "2025-03",
+        "variant": "270m",
+        "quant": "Q4_K_M",
+        "sha256": "a5" * 32,
+    }
+)
+MISTRAL = SMOLLM2.model_copy(
+    update={
+        "slug": "mistral-large-123b-q4_k_m",
+        "family": "Mistral-Large",
+        "variant": "123B",
+        "quant": "Q4_K_M",
+        "sha256": "b5" * 32,
+    }
+)
+OUT_OF_MEMORY = Failure(
+    kind="oom",
+    message="unable to allocate a CPU buffer of 73 GiB",
+    log_tail=["ggml_aligned_malloc: insufficient memory"],
+)
+
+
+def on_h100(**fields: object) -> Run:
+    return measured_run(rig="h100-vm", backend="cuda", build="b11434", **fields)  # type: ignore[arg-type]
+
+
+def a_bit_of_everything() -> list[Run]:
+    """CPU and GPU, full and quick, cells that failed, a run that failed, one that spilled."""
+    some_failed = [
+        measured_cell("chat", 1, decode_tok_s=108),
+        measured_cell("rag", 1, decode_tok_s=99),
+        failed_cell("codegen", 1, "timeout"),
+        failed_cell("agent", 1, "crash"),
+    ]
+    return [
+        measured_run(),
+        measured_run(model=GEMMA3, decode_tok_s=62),
+        measured_run(build="b10092", started_at=EARLIER, cells=some_failed),
+        measured_run(
+            model=MISTRAL,
+            started_at=EARLIER,
+            cells=[],
+            status="failed",
+            failure=OUT_OF_MEMORY,
+        ),
+        on_h100(decode_tok_s=742, prefill_tok_s=31000),
+        on_h100(decode_tok_s=510, model=GEMMA3, profile="quick"),
+        on_h100(decode_tok_s=11, model=MISTRAL, memory_verdict="spilled"),
+    ]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A project with a refreshed warehouse."""
+
+    project: Project
+
+    @property
+    def tables(self) -> Tables:
+        with Warehouse(self.project.warehouse).read() as connection:
+            return read_tables(connection, self.project.warehouse)
+
+    @property
+    def view(self) -> Site:
+        return view(self.tables)
+
+    def build(self) -> SiteReport:
+        return build_site(self.project.warehouse, self.project.site)
+
+
+def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
+    """A project in `folder` with these runs, refreshed; with the published ones if wanted."""
+    project = Project(folder)
+    shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
+    if published:
+        shutil.copytree(checkout().runs / "gaming-desktop", project.runs / "gaming-desktop")
+    for run in runs:
+        write_run(run, project.runs)
+    report = refresh(project)
+    assert not report.rejected, report.rejected
+    return Made(project)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Everything at once, built. Tests may read it, not change it."""
+    made = make(tmp_path_factory.mktemp("site") / "project", a_bit_of_everything(), published=True)
+    made.build()
+    return made
+
+
+@pytest.fixture(scope="session")
+def site(made: Made) -> Path:
+    return made.project.site
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, for as long as this folder's tests run: its event loop must end before others."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        bundled = Path(playwright.chromium.executable_path)
+        if found is None and not bundled.exists():
+            pytest.skip("no browser: install chromium, or run `playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A desktop page without network; the test fails on any error in its console."""
+    context = browser.new_context(viewport={"width": 1350, "height": 900}, offline=True)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    yield page
+    context.close()
+    assert not errors

@@ -1,0 +1,250 @@
+import csv
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bench_pipeline.errors import SiteError, WarehouseError
+from bench_pipeline.records.yaml_files import run_files
+from bench_pipeline.site import build, wording
+from bench_pipeline.site.build import STAMP, build_site
+from bench_pipeline.site.dictionary import TABLES, meaning
+from tests.factories import SMOLLM2, measured_run
+from tests.full_disk import on_full_disk, ways
+from tests.site.conftest import Made, make
+
+
+class Reader(HTMLParser):
+    """Links, anchors and the text of every element with an id."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.described: list[str] = []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src", "data-href"):
+                self.links.append(value or "")
+            elif name == "id":
+                self.ids.append(value or "")
+            elif name in ("aria-describedby", "aria-labelledby"):
+                self.described.append(value or "")
+
+
+def digest(site: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(site)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in site.rglob("*")
+        if path.is_file() and path.name != STAMP
+    }
+
+
+def table(site: Path, name: str) -> list[dict[str, str]]:
+    with (site / "data" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Made:
+    made = make(tmp_path / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
+    made.build()
+    return made
+
+
+def test_the_tables_hold_the_published_figures_as_printed(site: Path):
+    ranges = {
+        (row["family"], row["variant"]): (row["decode_tok_s_min"], row["decode_tok_s_max"])
+        for row in table(site, "ranges.csv")
+        if row["provenance"] == "published"
+    }
+    assert len(ranges) == 10
+    assert ranges["LFM2", "8B-A1B"] == ("319.2", "364.9")
+    assert ranges["Gemma-3", "4b-it"] == ("143.0", "168.7")
+    published = [r for r in table(site, "measurements.csv") if r["provenance"] == "published"]
+    assert len(published) == 40
+
+
+def test_every_number_of_the_front_page_is_the_files_number_rounded(made: Made, site: Path):
+    text = re.sub(r"\s+", " ", (site / "index.html").read_text())
+    for row in table(site, "ranges.csv"):
+        low, high = float(row["decode_tok_s_min"]), float(row["decode_tok_s_max"])
+        assert f">{wording.span(low, high)}</span>" in text
+    listed = {figure.href for row in made.view.rows for figure in row.figures}
+    for row in table(site, "measurements.csv"):
+        anchor = f"#run-{row['run_id']}-{row['workload']}-{row['concurrency']}"
+        if row["status"] == "ok" and row["memory_verdict"] != "spilled":
+            assert f"models/{row['model']}.html{anchor}" in listed
+            assert f'{anchor}" hidden>{float(row["decode_tok_s"]):.1f}' in text
+
+
+def test_every_number_of_a_model_page_is_the_files_number_rounded(site: Path):
+    metrics = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms")
+    for row in table(site, "measurements.csv"):
+        text = (site / "models" / f"{row['model']}.html").read_text()
+        start = text.index(f'id="run-{row["run_id"]}-{row["workload"]}-{row["concurrency"]}"')
+        line = text[start : text.index("</tr>", start)]
+        for metric in metrics:
+            if row[metric]:
+                assert f">{float(row[metric]):.1f}<" in line
+            if row.get(f"{metric}_lo"):
+                ends = float(row[f"{metric}_lo"]), float(row[f"{metric}_hi"])
+                assert f">{wording.span(*ends)}<" in line
+
+
+def test_every_link_and_description_leads_somewhere(site: Path):
+    pages = {path: Reader(path) for path in site.rglob("*.html")}
+    ids = {path: set(reader.ids) for path, reader in pages.items()}
+    for path, reader in pages.items():
+        assert len(reader.ids) == len(ids[path]), f"{path.name} repeats an id"
+        assert set(reader.described) <= ids[path]
+        for link in reader.links:
+            if link.startswith(("https://", "data:")) or not link:
+                continue
+            file, _, anchor = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.is_file(), f"{path.name}: {link}"
+            assert not anchor or anchor in ids[target], f"{path.name}: {link}"
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path):
+    for path in site.rglob("*.html"):
+        loading = r"""<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]*)"""
+        loaded = re.findall(loading, path.read_text())
+        assert not [link for link in loaded if re.match(r"[a-z]+:|//", link) and link != "data:,"]
+    for path in (site / "static").iterdir():
+        text = path.read_text()
+        assert "url(" not in text and "@import" not in text and "http" not in text
+
+
+def test_run_files_are_published_as_they_are(made: Made, site: Path):
+    originals = list(run_files(made.project.runs))
+    assert len(originals) == len(list((site / "data" / "runs").rglob("*.yaml")))
+    for path in originals:
+        copy = site / "data" / "runs" / path.relative_to(made.project.runs)
+        assert copy.read_bytes() == path.read_bytes()
+
+
+def test_every_column_of_the_files_is_explained(site: Path):
+    text = (site / "data.html").read_text()
+    for name in TABLES:
+        for column in table(site, name)[0]:
+            assert meaning(column).meaning
+            assert f"<code>{column}</code>" in text
+
+
+def test_the_schema_of_a_run_file_is_published(site: Path):
+    schema = json.loads((site / "data" / "run.schema.json").read_text())
+    assert schema["properties"]["run_id"]
+
+
+def test_two_builds_of_the_same_data_are_the_same_bytes(small: Made):
+    first = digest(small.project.site)
+    small.build()
+    assert digest(small.project.site) == first
+    stamp = json.loads((small.project.site / STAMP).read_text())
+    assert set(stamp) == {"built_at"}
+
+
+def test_a_page_that_no_longer_belongs_is_gone_after_a_build(small: Made):
+    stray = small.project.site / "models" / "stray.html"
+    stray.write_text("old")
+    small.build()
+    assert not stray.exists()
+
+
+def assert_untouched(made: Made, before: dict[str, str]) -> None:
+    assert digest(made.project.site) == before
+    folder = made.project.site.parent
+    assert not [path for path in folder.iterdir() if path.name.startswith(".site_out.")]
+
+
+def test_a_run_file_that_changed_since_the_refresh_stops_the_build(small: Made):
+    before = digest(small.project.site)
+    (path,) = run_files(small.project.runs)
+    path.write_text(path.read_text() + "\n# edited\n")
+    with pytest.raises(SiteError, match="refresh the warehouse"):
+        small.build()
+    assert_untouched(small, before)
+
+
+def test_a_front_page_that_is_too_heavy_stops_the_build(small: Made, monkeypatch):
+    before = digest(small.project.site)
+    monkeypatch.setattr(build, "MAX_INDEX_BYTES", 5000)
+    with pytest.raises(SiteError, match="over 5,000"):
+        small.build()
+    assert_untouched(small, before)
+
+
+def test_a_missing_warehouse_is_said_so_and_leaves_the_site(small: Made):
+    before = digest(small.project.site)
+    small.project.warehouse.unlink()
+    with pytest.raises(WarehouseError, match="no warehouse"):
+        small.build()
+    assert_untouched(small, before)
+
+
+def test_a_folder_that_is_no_site_is_never_replaced(small: Made, tmp_path: Path):
+    theirs = tmp_path / "home"
+    theirs.mkdir()
+    (theirs / "letter.txt").write_text("dear")
+    with pytest.raises(SiteError, match="not a site"):
+        build_site(small.project.warehouse, theirs)
+    assert (theirs / "letter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("way", ways())
+def test_a_full_disk_leaves_the_old_site_and_says_what_to_do(way: str, tmp_path: Path):
+    made = make(tmp_path / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
+    result = on_full_disk(
+        tmp_path / "disk",
+        way,
+        f"""
+        from bench_pipeline.errors import BenchError
+        from bench_pipeline.site.build import build_site
+        out = folder / "site_out"
+        out.mkdir()
+        (out / "build.json").write_text("old")
+        fill_disk()
+        try:
+            build_site(Path({str(made.project.warehouse)!r}), out)
+            message = "no error"
+        except BenchError as error:
+            message = str(error)
+        result = [message, left()]
+        """,
+        limit_bytes=4096,
+    )
+    assert "mend: free space" in result[0]
+    assert result[1] == ["site_out/build.json"]
+
+
+def test_the_first_visit_is_light(made: Made, tmp_path: Path):
+    report = build_site(made.project.warehouse, tmp_path / "elsewhere", made.project.root)
+    assert report.bytes_index_gzip < 100_000
+    assert report.warnings == ()
+    assert report.pages == 2 + len(made.view.models)
+
+
+def test_a_rejected_run_file_is_a_warning_of_the_build(small: Made):
+    from bench_pipeline.warehouse.refresh import refresh
+
+    bad = small.project.runs / "shared-vm-2core" / "cpu" / "broken.yaml"
+    bad.write_text("schema_version: 1\nrun_id: [")
+    refresh(small.project)
+    (warning,) = small.build().warnings
+    assert "broken.yaml" in warning
+
+
+def test_a_formula_in_a_name_stays_exactly_what_it_is_in_the_data(tmp_path: Path):
+    evil = '=HYPERLINK("x"),\n"\'<script>'
+    model = SMOLLM2.model_copy(update={"family": evil})
+    made = make(tmp_path, [measured_run(model=model, workloads=["chat"], concurrencies=[1])])
+    made.build()
+    assert [row["family"] for row in table(made.project.site, "ranges.csv")] == [evil]
+    assert "<script>" not in (made.project.site / "index.html").read_text().split("<main")[1]
