@@ -58,9 +58,10 @@ class Bar:
     @property
     def detail(self) -> str:
         row = self.row
-        return f"{row.hardware.device} · {row.backend_name} {row.build}" + (
-            f" · {row.mode}" if row.mode != "baseline" else ""
-        )
+        parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
+        parts += [row.mode] if row.mode != "baseline" else []
+        parts += ["provisional"] if row.provisional else []
+        return " · ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,9 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
         .encode(x=x("lo"), x2="hi:Q", y=y)
         for colour, width in (("var(--paper)", 5), ("var(--ink)", 2))
     )
-    names = base.mark_text(align="left", dy=size.name_dy, fontWeight=600, limit=inner * 0.6).encode(
-        x=alt.value(0), y=y, text="name:N"
-    )
+    names = base.mark_text(
+        align="left", dy=size.name_dy, fontWeight=600, limit=inner * 0.48
+    ).encode(x=alt.value(0), y=y, text="name:N")
     if size is NARROW:
         names = names.mark_text(align="left", dy=size.name_dy, fontWeight=600, limit=inner)
         details = base.mark_text(
@@ -191,7 +192,7 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
         ).encode(x=alt.value(0), y=y, text="detail:N")
     else:
         details = base.mark_text(
-            align="right", dy=size.detail_dy, fill="var(--ink-2)", limit=inner * 0.45
+            align="right", dy=size.detail_dy, fill="var(--ink-2)", limit=inner * 0.5
         ).encode(x=alt.value(inner), y=y, text="detail:N")
     numbers = base.transform_calculate(
         end="isValid(datum.hi) ? max(datum.hi, datum.tok_s) : datum.tok_s"

@@ -182,7 +182,7 @@ class _SectionMaker:
             concurrency=cell["concurrency"],
             n=cell["n"],
             values=tuple(_value(cell, metric) for metric in metrics),
-            stop_reason=cell["stop_reason"] or "",
+            stop_reason=wording.STOPS.get(cell["stop_reason"], ""),
             verdict=verdict or "another run of this cell is listed",
             failure=cell["failure_message"] or "",
         )

@@ -24,6 +24,12 @@ FAILURES = {
     "spilled": "does not fit: spilled to system memory",
 }
 
+STOPS = {
+    "converged": "repeated until it converged",
+    "repetitions": "all repetitions made",
+    "budget": "stopped: its time was used up",
+}
+
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
