@@ -40,6 +40,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class _PortTakenError(EngineError):
+    """Another program took the port in the moment before the server bound it."""
+
+
+def _somebody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class LlamaServer:
     """One llama-server on this machine; a context manager.
 
@@ -94,11 +104,11 @@ class LlamaServer:
                 self._wait_until_ready()
                 self._prove()
                 return self
-            except EngineError as error:
+            except _PortTakenError:
                 self.stop()
-                if not (left and port_was_taken(error.log_tail)):
+                if not left:
                     raise
-            except BaseException:  # Ctrl-C while it loads
+            except BaseException:  # also Ctrl-C while it loads
                 self.stop()
                 raise
         raise AssertionError("unreachable: the last try raises")
@@ -242,7 +252,7 @@ class LlamaServer:
         limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
         deadline = time.monotonic() + limit_s
         # trust_env: a proxy set for the outside must not be asked for 127.0.0.1
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        with httpx.Client(trust_env=False, timeout=1) as client:
             while not self._is_ready(client):
                 if not self.alive():
                     raise self._why_it_ended()
@@ -253,7 +263,18 @@ class LlamaServer:
                         kind="hang",
                     )
                 time.sleep(_LOOK_S)
-            self.props = client.get(f"{self.base_url}/props").raise_for_status().json()
+            self.props = self._ask_props(client)
+
+    def _ask_props(self, client: httpx.Client) -> dict[str, Any]:
+        try:
+            answer = client.get(f"{self.base_url}/props", timeout=30).raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            if not self.alive():
+                raise self._why_it_ended() from None
+            raise self._error(
+                f"its `/props` cannot be read: {error}", mend="choose another build"
+            ) from None
+        return dict(answer)
 
     def _is_ready(self, client: httpx.Client) -> bool:
         try:
@@ -296,6 +317,14 @@ class LlamaServer:
         if status in (127, -signal.SIGILL):  # it never came to main()
             where = f"{self._engine.channel} {self._engine.build}"
             return does_not_run(status, [self._scrub(line) for line in lines], where)
+        # Asked too, because a server that cannot bind often exits with its log unwritten.
+        if port_was_taken(lines) or _somebody_listens(self._port):
+            return _PortTakenError(
+                f"port {self._port} was taken by another program",
+                mend="run it again",
+                where=self._engine.build,
+                log_tail=tuple(self.log_tail()),
+            )
         if (reason := decisive_line(lines)) is None:
             return self._error(
                 f"it {ending(status)} while it loaded {self._model.name}",

@@ -81,7 +81,7 @@ class Engine(Record):
     version_line: str | None = None
     """What `--version` printed."""
     binary_sha256: Sha256 | None = None
-    """Of llama-server itself."""
+    """Of llama-server and then the shared libraries beside it, joined in order of name."""
     argv: list[str] = []
     """The full command; binary and model by file name, so that no private path is published."""
     env: dict[str, str] = {}

@@ -195,7 +195,7 @@ def test_a_binary_that_is_absent_not_executable_or_none_is_refused(tmp_path):
         install(path_build(binary), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil"])
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil"])
 def test_an_archive_that_leads_outside_its_folder_is_refused(tmp_path, name):
     archive, folder = tmp_path / "a.whl", tmp_path / "inside"
     folder.mkdir()

@@ -1,0 +1,257 @@
+"""What a log says of where a model lies, and the verdict on it: real logs of real builds, and
+for GPUs that are not here the lines that such builds print."""
+
+from pathlib import Path
+
+import pytest
+
+from bench_pipeline.engines.log_reading import decisive_line, scrub
+from bench_pipeline.engines.placement import Placement, judge_memory, read_placement
+from bench_pipeline.records.rig import BackendSetup
+from bench_pipeline.records.run import DeviceMemory
+from tests.engines.conftest import LLVMPIPE
+from tests.engines.test_server import complete
+
+GIB = 2**30
+EIGHT_B = 4.21 * GIB
+"""Size of the 8B model in the lines below, in bytes."""
+
+
+def gpu_log(
+    offloaded: int = 33,
+    host_mib: float = 281.81,
+    device_mib: float = 4033.0,
+    kv: str = "CUDA0",
+    host: str = "CPU_Mapped",
+) -> list[str]:
+    """As a CUDA build prints it for an 8B Q4_0 with 32 layers."""
+    return f"""\
+0.00.100.000 I print_info: file size   = 4.21 GiB (4.50 BPW)
+0.00.100.000 I print_info: n_ctx_train           = 131072
+0.00.100.000 I print_info: n_embd                = 4096
+0.00.100.000 I print_info: n_layer               = 32
+0.00.100.000 I print_info: model params          = 8.03 B
+0.00.100.000 I print_info: n_vocab               = 128256
+0.00.200.000 I load_tensors: offloaded {offloaded}/33 layers to GPU
+0.00.200.000 I load_tensors:   {host} model buffer size =   {host_mib:.2f} MiB
+0.00.200.000 I load_tensors:        CUDA0 model buffer size =  {device_mib:.2f} MiB
+0.00.300.000 I llama_context:  CUDA_Host  output buffer size =     1.96 MiB
+0.00.300.000 I llama_kv_cache:      {kv} KV buffer size =   512.00 MiB
+0.00.300.000 I sched_reserve:      CUDA0 compute buffer size =   258.50 MiB
+0.00.300.000 I sched_reserve:  CUDA_Host compute buffer size =    16.01 MiB
+0.00.400.000 I srv  llama_server: listening on http://127.0.0.1:8080
+0.00.500.000 I sched_reserve:      CUDA0 compute buffer size =   999.00 MiB
+""".splitlines()
+
+
+def memory(device: str, loaded: float, *, before: float = 480, ours: float | None = None):
+    return DeviceMemory(
+        device=device,
+        total_mib=81079,
+        used_before_mib=before,
+        used_loaded_mib=loaded,
+        used_peak_mib=loaded + 10,
+        ours_loaded_mib=ours,
+    )
+
+
+HOST = memory("host", 9000, before=4000)
+H100 = memory("CUDA0", 480 + 4033 + 512 + 258 + 500)
+
+
+def judge(log: list[str], *loaded: DeviceMemory, backend="cuda", size=EIGHT_B, **more):
+    return judge_memory(
+        read_placement(log), backend=backend, model_bytes=int(size), loaded=loaded, **more
+    )
+
+
+class TestReading:
+    def test_every_builds_log_is_understood(self, every_build, start, small_model):
+        with start(engine=every_build, slots=2) as server:
+            placement = read_placement(server.log_lines())
+        assert (placement.layers_offloaded, placement.layers_total) == (0, 31)
+        assert (placement.layers, placement.context_train_tokens) == (30, 8192)
+        assert placement.parameters == 134_520_000
+        assert placement.mib("weights") >= small_model[0].size_bytes / 2**20 - 2
+        assert placement.mib("kv") > 0 and placement.mib("compute") > 0
+        assert "AVX2 = 1" in placement.system_info
+        assert every_build.commit in placement.commit_line
+        assert len(placement.proof) >= 8
+
+    def test_the_proof_has_neither_times_nor_folders(self, start):
+        with start() as server:
+            proof = read_placement(server.log_lines()).proof
+        assert not any(line.startswith("0.") or "/" in line.split()[-1] for line in proof[3:])
+
+    def test_lines_after_the_server_listens_are_about_requests(self):
+        assert read_placement(gpu_log()).mib("compute", device="CUDA0") == 258.5
+
+    def test_an_empty_log_says_nothing(self):
+        assert read_placement([]) == Placement()
+
+    def test_recurrent_state_counts_as_kv(self):
+        line = "0.0.0.1 I llama_memory_recurrent:      CUDA0 RS buffer size =    12.50 MiB"
+        assert read_placement([line]).mib("kv", device="CUDA0") == 12.5
+
+
+class TestOnAGpu:
+    def test_a_model_wholly_on_its_device_fits(self):
+        proof = judge(gpu_log(), HOST, H100, devices=["CUDA0"])
+        assert (proof.verdict, proof.layers_offloaded) == ("fits", 33), proof.reason
+        assert [device.device for device in proof.devices] == ["host", "CUDA0"]
+
+    def test_the_peak_is_taken_from_the_later_reading(self):
+        later = H100.model_copy(update={"used_peak_mib": 7777.0})
+        proof = judge(gpu_log(), HOST, H100, peak=[HOST, later])
+        assert proof.devices[1].used_peak_mib == 7777
+
+    def test_layers_left_on_the_host_are_a_spill(self):
+        log = gpu_log(offloaded=16, host_mib=4315, device_mib=2000)
+        proof = judge(log, HOST, H100)
+        assert (proof.verdict, proof.reason) == ("spilled", "only 16 of 33 layers on CUDA0")
+
+    def test_experts_moved_to_the_host_are_a_spill_though_all_layers_count_as_offloaded(self):
+        proof = judge(gpu_log(host_mib=4315, device_mib=1400), HOST, H100)
+        assert proof.verdict == "spilled"
+        assert "1,400 of 4,311 MiB on CUDA0" in proof.reason
+
+    def test_a_cpu_build_that_prints_all_layers_offloaded_is_a_spill(self):
+        log = [line for line in gpu_log(host_mib=4315) if "CUDA0 model" not in line]
+        assert "no device holds weights" in judge(log, HOST, H100).reason
+
+    def test_a_kv_cache_in_host_memory_is_a_spill(self):
+        proof = judge(gpu_log(kv="CPU"), HOST, H100)
+        assert (proof.verdict, proof.reason) == ("spilled", "512 MiB of KV cache in host memory")
+
+    def test_weights_on_a_device_that_was_not_pinned_are_a_spill(self):
+        proof = judge(gpu_log(), HOST, H100, devices=["CUDA1"])
+        assert (proof.verdict, proof.reason) == ("spilled", "weights on CUDA0, pinned to CUDA1")
+
+    def test_a_device_whose_memory_does_not_account_for_its_buffers_is_a_spill(self):
+        proof = judge(gpu_log(), HOST, memory("CUDA0", 3000))
+        assert proof.verdict == "spilled" and "the driver put the rest elsewhere" in proof.reason
+
+    def test_our_own_process_counts_rather_than_what_others_hold(self):
+        assert judge(gpu_log(), memory("CUDA0", 9000, ours=900)).verdict == "spilled"
+        assert judge(gpu_log(), memory("CUDA0", 500, ours=5000)).verdict == "fits"
+
+    def test_without_a_reading_of_the_device_nothing_is_claimed(self):
+        proof = judge(gpu_log(), HOST)
+        assert proof.verdict == "unverified" and "could not be read" in proof.reason
+
+    def test_one_card_by_two_names_is_one_card(self):
+        log = [line.replace("CUDA", "Vulkan") for line in gpu_log()]
+        assert judge(log, HOST, H100, backend="vulkan").verdict == "fits"
+
+    def test_a_mapped_buffer_larger_than_the_embedding_is_not_judged_by_its_size(self):
+        assert judge(gpu_log(host_mib=3000), HOST, H100).verdict == "unverified"
+        assert judge(gpu_log(host_mib=3000, host="CPU"), HOST, H100).verdict == "spilled"
+
+    def test_embeddings_of_every_layer_belong_to_the_host(self):
+        """Gemma 3n and later keep them there by design."""
+        per_layer = "0.0.0.1 I - kv 9: gemma3n.embedding_length_per_layer_input u32 = 256"
+        log = gpu_log(host_mib=1900, device_mib=2500)
+        assert judge(log, HOST, H100).verdict == "spilled"
+        assert judge([per_layer, *log], HOST, H100).verdict == "fits"
+
+    def test_a_log_without_buffers_proves_nothing(self):
+        assert judge([], HOST, H100).verdict == "unverified"
+
+
+class TestOnTheCpu:
+    def test_a_real_server_fits(self, start, small_model):
+        with start() as server:
+            proof = judge_memory(
+                read_placement(server.log_lines()),
+                backend="cpu",
+                model_bytes=small_model[0].size_bytes,
+                loaded=[HOST],
+                swap_grown_mib=0,
+            )
+        assert proof.verdict == "fits", proof.reason
+
+    @pytest.fixture
+    def log(self):
+        moved = [line.replace("CUDA0", "CPU_REPACK") for line in gpu_log(host_mib=4315)]
+        return [line.replace("CPU_REPACK KV", "CPU KV") for line in moved]
+
+    def test_it_needs_the_memory_that_was_free_before(self, log):
+        full = memory("host", 81000, before=77000)
+        proof = judge(log, full, backend="cpu")
+        assert proof.verdict == "spilled" and "the machine had 4,079 MiB free" in proof.reason
+        assert judge(log, HOST, backend="cpu").verdict == "fits"
+
+    def test_swap_that_grew_is_a_spill(self, log):
+        assert judge(log, HOST, backend="cpu", swap_grown_mib=10).verdict == "fits"
+        assert judge(log, HOST, backend="cpu", swap_grown_mib=500).verdict == "spilled"
+
+    def test_weights_on_a_gpu_are_not_what_was_claimed(self):
+        proof = judge(gpu_log(), HOST, backend="cpu")
+        assert proof.reason == "backend cpu, but weights lie on CUDA0"
+
+    def test_without_a_reading_of_the_memory_nothing_is_claimed(self, log):
+        assert judge(log, backend="cpu").verdict == "unverified"
+
+
+class TestOnVulkan:
+    """A real second backend without a GPU: llvmpipe computes Vulkan on the CPU."""
+
+    def serve(self, start, vulkan_engine, **setup):
+        setup = BackendSetup(env=LLVMPIPE, split_mode="none", main_gpu=0, **setup)
+        return start(engine=vulkan_engine, backend="vulkan", setup=setup)
+
+    def test_the_only_device_is_pinned_and_holds_the_whole_model(
+        self, start, vulkan_engine, small_model
+    ):
+        with self.serve(start, vulkan_engine) as server:
+            assert complete(server.base_url)["tokens_predicted"] == 2
+            assert server.devices == ["Vulkan0"]
+            assert server.public_argv[server.public_argv.index("--device") + 1] == "Vulkan0"
+            placement = read_placement(server.log_lines())
+        assert (placement.layers_offloaded, placement.layers_total) == (31, 31)
+        assert {b.device for b in placement.buffers if b.holds == "kv"} == {"Vulkan0"}
+        assert any("using device Vulkan0" in line for line in placement.proof)
+        proof = judge_memory(
+            placement,
+            backend="vulkan",
+            model_bytes=small_model[0].size_bytes,
+            loaded=[HOST],
+            devices=server.devices,
+        )
+        assert proof.verdict == "unverified", "nothing reads a software device's memory"
+        assert "all 31 layers" in proof.reason
+
+    def test_half_of_the_layers_on_the_device_is_a_spill(self, start, vulkan_engine, small_model):
+        with self.serve(start, vulkan_engine, device="Vulkan0", gpu_layers=15) as server:
+            placement = read_placement(server.log_lines())
+        proof = judge_memory(
+            placement, backend="vulkan", model_bytes=small_model[0].size_bytes, loaded=[HOST]
+        )
+        assert (proof.verdict, proof.reason) == ("spilled", "only 15 of 31 layers on Vulkan0")
+
+
+class TestScrubbing:
+    @pytest.mark.parametrize(
+        ("line", "published"),
+        [
+            ("loading model '/home/me/my models/a.gguf'", "loading model 'a.gguf'"),
+            ("loading model '/srv/m/a.gguf' now", "loading model 'a.gguf' now"),
+            ("see https://example.org/a/b/c", "see https://example.org/a/b/c"),
+            ("12/31 layers, 5 t/s, ./ggml/src/x.c", "12/31 layers, 5 t/s, ./ggml/src/x.c"),
+            ("--log-file=/var/log/x.log", "--log-file=x.log"),
+        ],
+    )
+    def test_folders_go_and_the_rest_stays(self, line, published):
+        assert scrub(line, [Path("/home/me/my models")]) == published
+
+    def test_the_first_error_is_the_cause_unless_memory_ran_out(self):
+        log = [
+            "0.0.0.1 I srv  all is well",
+            "0.0.0.2 E load: tensor is odd",
+            "0.0.0.3 E srv  exiting due to model loading error",
+        ]
+        assert decisive_line(log) == "load: tensor is odd"
+        assert decisive_line([*log, "ggml: cudaMalloc failed: out of memory"]) == (
+            "ggml: cudaMalloc failed: out of memory"
+        )
+        assert decisive_line(log[:1]) is None
