@@ -43,12 +43,15 @@ def none_of(
     saying: str,
     told: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
-    """Passed if nothing offends; else how many `saying`, the lines `told`, and the rows."""
+    """Passed if nothing offends; else `saying` how many, the lines `told`, and the rows."""
     if not offending:
         return dg.AssetCheckResult(passed=True)
+    description = "\n".join([f"{saying}: {len(offending)}", *told[:SHOWN]])
+    # Dagster's command line prints the log, not what a check says of itself.
+    dg.get_dagster_logger().error(description)
     return dg.AssetCheckResult(
         passed=False,
-        description="\n".join([f"{len(offending)} {saying}", *told[:SHOWN]]),
+        description=description,
         metadata={"rows": dg.MetadataValue.md(markdown_table(headings, offending[:SHOWN]))},
     )
 
@@ -70,7 +73,7 @@ def _named(rows: list[tuple[str, str, str]], saying: str) -> dg.AssetCheckResult
 
 @dg.asset_check(asset=run_files, description="Every run file is valid, unique and in its place.")
 def run_files_valid(project: ProjectHere) -> dg.AssetCheckResult:
-    return _named(rejected(project, runs=True), "run files are left out")
+    return _named(rejected(project, runs=True), "run files left out")
 
 
 @dg.asset_check(
@@ -78,7 +81,7 @@ def run_files_valid(project: ProjectHere) -> dg.AssetCheckResult:
     description="Every rig, model, workload and campaign file and engines.yaml can be read.",
 )
 def declarations_valid(project: ProjectHere) -> dg.AssetCheckResult:
-    return _named(rejected(project, runs=False), "declarations are left out")
+    return _named(rejected(project, runs=False), "declarations left out")
 
 
 @dg.asset_check(
@@ -92,7 +95,7 @@ def measurements_key_unique(project: ProjectHere) -> dg.AssetCheckResult:
         "select run_id, workload, concurrency, count(*) from measurements"
         " group by all having count(*) > 1 order by all",
     )
-    return none_of(twice, ("run", "workload", "concurrency", "rows"), "keys stand twice")
+    return none_of(twice, ("run", "workload", "concurrency", "rows"), "keys that stand twice")
 
 
 @dg.asset_check(
@@ -116,7 +119,7 @@ def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
     ]
     offending = query(project, " union all ".join(wrong) + " order by all")
     headings = ("run", "workload", "concurrency", "figure", "is", "low", "high")
-    return none_of(offending, headings, "figures can't be right")
+    return none_of(offending, headings, "figures that can't be right")
 
 
 @dg.asset_check(
@@ -136,7 +139,7 @@ def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
     )
     lacking = [(path, "not ingested as it is now") for path, _ in sorted(on_disk - known)]
     stale = [(path, "in the warehouse, not on disk") for path, _ in sorted(known - on_disk)]
-    return none_of(lacking + stale, ("file", "problem"), "files differ from the warehouse")
+    return none_of(lacking + stale, ("file", "problem"), "files that differ from the warehouse")
 
 
 def _relative(project: Project, path: Path) -> str:
@@ -169,7 +172,7 @@ def ranges_hold(project: ProjectHere) -> dg.AssetCheckResult:
         """,
     )
     headings = ("model", "rig", "backend", "build", "mode", "concurrency", "low", "high")
-    return none_of(broken, headings, "ranges have no cells behind them")
+    return none_of(broken, headings, "ranges without the cells they claim")
 
 
 @dg.asset_check(
@@ -191,7 +194,7 @@ def workload_speeds_are_measured(project: ProjectHere) -> dg.AssetCheckResult:
         """,
     )
     headings = ("run", "workload", "concurrency", "decode tok/s")
-    return none_of(invented, headings, "rows are in no run")
+    return none_of(invented, headings, "rows that no run holds")
 
 
 KEYS_OF_PUBLISHED = {
@@ -229,7 +232,7 @@ def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
     return none_of(
         [row + ("",) * (width - len(row)) for row in differing],
         ["file", "where", *[""] * (width - 2)],
-        "rows differ between site and warehouse",
+        "rows that differ between site and warehouse",
     )
 
 
@@ -241,7 +244,7 @@ def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
 )
 def nothing_left_out(project: ProjectHere) -> dg.AssetCheckResult:
     rows = rejected(project, runs=True) + rejected(project, runs=False)
-    return _named(rows, "files are left out of the site that was just built")
+    return _named(rows, "files left out of the site that was just built")
 
 
 ALL_CHECKS = (

@@ -33,7 +33,7 @@ echo "Installing $count packages of $lock into .venv: once, a minute or two ..."
 if ! is_current run; then # else the test set is added to it
     "$python" -m venv --clear .venv
 fi
-pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet "$@"; }
+pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -qq "$@"; }
 # --no-deps: the lock file is complete, and with --require-hashes pip refuses `gql[requests]`,
 # which dagster-graphql asks for, as it finds no hash for a name with an extra.
 pip install --no-deps --require-hashes -r "$lock"

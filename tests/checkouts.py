@@ -1,0 +1,69 @@
+"""Copies of this checkout, for tests that run its commands as a user would."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench_pipeline.paths import checkout
+
+BIN = Path(sys.executable).parent
+
+TINY_WORKLOAD = """\
+title: {title}
+order: {order}
+explanation: Short, for a test.
+prompt_tokens: 40
+output_tokens: {tokens}
+quick_output_tokens: {tokens}
+body: Name some towns that lie beside a large river, and say which river it is.
+"""
+
+
+def copy_checkout(target: Path) -> Path:
+    """The files that git would commit now, in `target`."""
+    root = checkout().root
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    return target
+
+
+def with_tiny_workloads(copy: Path, tokens: int) -> Path:
+    """Replaces the workloads by two whose answers have `tokens` tokens."""
+    folder = copy / "content" / "workloads"
+    for path in folder.glob("*.yaml"):
+        path.unlink()
+    for order, title in enumerate(("short", "shorter"), start=1):
+        text = TINY_WORKLOAD.format(title=title, order=order, tokens=tokens)
+        (folder / f"{title}.yaml").write_text(text)
+    return copy
+
+
+def bare_environment() -> dict[str, str]:
+    """What a login shell has after `activate`, and where the artefact cache is; no more."""
+    kept = ("HOME", "LANG", "XDG_CACHE_HOME", "BENCH_PIPELINE_CACHE")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return environment | {"PATH": f"{BIN}{os.pathsep}{os.defpath}"}
+
+
+def run_in(copy: Path, *command: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=copy,
+        env=bare_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
