@@ -149,7 +149,7 @@ class _Measurement:
     def _measure_cells(
         self, server: LlamaServer, watch: Watch, reporter: Reporter
     ) -> tuple[list[Cell], Failure | None]:
-        """All cells in order; on the first that the server does not survive, what there is."""
+        """All cells in order; what there is if the server dies or hangs in one."""
         cells: list[Cell] = []
         places = [(w, c) for c in self.item.concurrencies for w in self.workloads]
         amounts = [self._amount(workload, c) for workload, c in places]
@@ -173,7 +173,7 @@ class _Measurement:
                 )
                 cell = measure.make(server, watch, runner, step, amount)
                 cells.append(cell)
-                if cell.failure is not None and not server.alive():
+                if cell.failure and (cell.failure.kind == "hang" or not server.alive()):
                     return cells, cell.failure
         return cells, None
 
@@ -198,7 +198,7 @@ class _Measurement:
         parameters: int | None,
     ) -> Run:
         placement = read_placement(server.log_lines())
-        caps = [gpu.power_cap_w for gpu in inventory.gpus if gpu.power_cap_w]
+        gpus = inventory.gpus_behind(server.devices)
         part = self.model.parts[0]
         return Run(
             schema_version=1,
@@ -217,7 +217,7 @@ class _Measurement:
             rig=self.rig.slug,
             backend=self.item.backend,
             mode=self.item.mode,
-            power_cap_w=caps[0] if caps and self.item.backend != "cpu" else None,
+            power_cap_w=gpus[0].power_cap_w if gpus else None,
             inventory=inventory,
             host_load=host_load,
             engine=Engine(

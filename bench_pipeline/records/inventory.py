@@ -4,6 +4,7 @@ None always means "not known"; `gaps` says why where a probe failed. Sizes in Mi
 clocks in MHz, power in W, temperatures in degrees Celsius.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bench_pipeline.records.base import Count, NonNegative, Positive, Record, UtcTime
@@ -137,3 +138,17 @@ class Inventory(Record):
     """One sentence for each probe that failed, e.g. "NVML: driver not loaded"."""
     as_printed: dict[str, str] = {}
     """Published figures only: the card's lines word for word, contradictions included."""
+
+    def gpus_behind(self, device_ids: Sequence[str]) -> list[Gpu]:
+        """The GPUs that the engine knows by these names (`CUDA0`), found by the device's name.
+
+        Of several cards of one kind the first ones: engine and driver may count differently,
+        and nothing in the engine's list tells such cards apart.
+        """
+        used: list[Gpu] = []
+        for device in self.engine_devices:
+            if device.id not in device_ids:
+                continue
+            spare = [gpu for gpu in self.gpus if gpu not in used]
+            used += [gpu for gpu in spare if gpu.name in device.name or device.name in gpu.name][:1]
+        return used

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
-from bench_pipeline.records.inventory import Gpu, Inventory
+from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.run import Cell, Run
 from bench_pipeline.warehouse.frames import Row
 
@@ -69,10 +69,7 @@ def _device_of(run: Run) -> _Device:
     argv = run.engine.argv
     pinned = argv[argv.index("--device") + 1].split(",") if "--device" in argv[:-1] else []
     listed = [device for device in run.inventory.engine_devices if device.id in pinned]
-    used: list[Gpu] = []
-    for device in listed:
-        spare = [gpu for gpu in run.inventory.gpus if gpu not in used]
-        used += [gpu for gpu in spare if gpu.name in device.name or device.name in gpu.name][:1]
+    used = run.inventory.gpus_behind(pinned)
     if listed and not used:
         total_mib = [device.total_mib for device in listed]
         return _Device(_counted(device.name for device in listed), _sum(total_mib))
