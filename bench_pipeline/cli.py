@@ -167,23 +167,24 @@ def _declared(rig: Rig, name: str, file: str) -> Backend:
 
 
 def _tell_results(project: Project, console: Console, outcome: "Outcome") -> None:
-    from bench_pipeline.assets.cards import SPEED_HEADINGS, speed_rows
+    from bench_pipeline.assets.cards import SPEED_HEADINGS, model_name, speed_rows
     from bench_pipeline.records.yaml_files import read_run
 
     console.print()
-    if outcome.run_files:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for number, heading in enumerate(SPEED_HEADINGS):
-            table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
-        for row in speed_rows(read_run(project.runs / path) for path in outcome.run_files):
-            table.add_row(*row)
-        # a pipe or a log has no width of its own: rich's guess of 80 would cut the figures
-        console.print(table, width=None if console.is_terminal else 160, markup=False)
-        console.print()
-    else:
+    if not outcome.run_files:
         console.print("Already measured, nothing to do.")
     for path in outcome.run_files:
-        console.print(f"Run file   {(project.runs / path).relative_to(project.root)}")
+        run = read_run(project.runs / path)
+        console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
+        table = Table(box=None, pad_edge=False)
+        for heading in SPEED_HEADINGS:
+            left = heading == "workload"
+            name = heading.replace(" ", "\n")
+            table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        for row in speed_rows(run):
+            table.add_row(*row)
+        console.print(table)
+        console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
     built = "site_pages" in outcome.seconds
     note = "" if built else "  (not built anew: a check stopped it)"
     console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)

@@ -2,6 +2,7 @@
 again, interrupted, and killed."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -79,7 +80,8 @@ def test_from_nothing_to_the_page_and_nothing_twice(clone: Path) -> None:
     assert {(cell.workload, cell.concurrency) for cell in run.cells} == {
         (workload, streams) for workload in ("short", "shorter") for streams in (1, 4)
     }
-    assert "decode tok/s" in first.stdout
+    assert "SmolLM2 135M-Instruct Q4_1 on b" in first.stdout
+    assert len(re.findall(r"^short(?:er)? +[14] +\d+\.\d ", first.stdout, re.M)) == 4
     assert f"Run file   {path.relative_to(clone)}" in first.stdout
     assert f"Page       {clone / 'site_out' / 'index.html'}" in first.stdout
     assert "make ui" in first.stdout

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from bench_pipeline.measures.statistics import Estimate
 
 SPEED_HEADINGS = (
-    "model",
     "workload",
     "streams",
     "decode tok/s",
@@ -33,24 +32,26 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) ->
     return "\n".join([line(headings), line(["---"] * len(headings)), *map(line, rows)])
 
 
-def speed_rows(runs: Iterable[Run]) -> list[tuple[str, ...]]:
-    """One row a cell, under `SPEED_HEADINGS`; a failed cell says what failed."""
-    rows = []
-    for run in runs:
-        name = f"{run.model.family} {run.model.variant} {run.model.quant}"
-        if run.failure is not None and not run.cells:
-            rows.append((name, *_failed_cells(wording.MISSING, wording.MISSING, run.failure.kind)))
-        rows += [(name, *_cell(cell)) for cell in run.cells]
+def model_name(run: Run) -> str:
+    return f"{run.model.family} {run.model.variant} {run.model.quant}"
+
+
+def speed_rows(run: Run) -> list[tuple[str, ...]]:
+    """One row a cell, under `SPEED_HEADINGS`; what failed says so."""
+    rows = [_cell(cell) for cell in run.cells]
+    if run.failure is not None:
+        rows.append(_failed(wording.MISSING, wording.MISSING, run.failure.kind))
     return rows
 
 
 def speeds_table(runs: Iterable[Run]) -> str:
-    return markdown_table(SPEED_HEADINGS, speed_rows(runs))
+    rows = [(model_name(run), *row) for run in runs for row in speed_rows(run)]
+    return markdown_table(("model", *SPEED_HEADINGS), rows)
 
 
 def _cell(cell: Cell) -> tuple[str, ...]:
     if cell.failure is not None:
-        return _failed_cells(cell.workload, str(cell.concurrency), cell.failure.kind)
+        return _failed(cell.workload, str(cell.concurrency), cell.failure.kind)
     from bench_pipeline.measures.cells import figures_of  # numpy: 0.1 s
 
     figures = figures_of(cell)
@@ -71,7 +72,7 @@ def _cell(cell: Cell) -> tuple[str, ...]:
     )
 
 
-def _failed_cells(workload: str, streams: str, kind: str) -> tuple[str, ...]:
+def _failed(workload: str, streams: str, kind: str) -> tuple[str, ...]:
     return (workload, streams, wording.failure(kind), "", "", "", "", "")
 
 
