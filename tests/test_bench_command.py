@@ -122,3 +122,21 @@ def test_killed_it_leaves_no_server_and_no_half_file_and_goes_on_later(clone: Pa
     again = run_in(clone, *BENCH)
     assert again.returncode == 0, again.stderr
     assert len(runs_in(clone) - before) == 1
+
+
+def test_a_server_that_dies_is_a_result_and_the_command_says_so(clone: Path) -> None:
+    before = runs_in(clone)
+    bench = started(clone)
+    its_server(bench).kill()
+    stdout, stderr = bench.communicate(timeout=120)
+    assert bench.returncode == 1
+    (path,) = runs_in(clone) - before
+    run = read_run(path)
+    assert run.status == "failed"
+    assert run.failure is not None and run.failure.kind == "crash"
+    assert f"error: check runs_succeeded: {path.name}" in stderr.replace(
+        f"{path.parent.relative_to(clone / 'content' / 'benchmarks' / 'runs')}/", ""
+    )
+    assert "Traceback" not in stderr
+    assert "crashed" in stdout
+    assert run.run_id in (clone / "site_out" / "data" / "measurements.csv").read_text()

@@ -14,8 +14,11 @@ class RigQueue(QueuedRunCoordinator):
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
-        run = context.dagster_run
+        self.tag_with_rig(context.dagster_run)
+        return super().submit_run(context)
+
+    def tag_with_rig(self, run: dg.DagsterRun) -> None:
+        """The partition is `rig` or `rig/backend`; a run without one keeps no rig busy."""
         if key := run.tags.get("dagster/partition"):
             rig, _, _backend = key.partition("/")
             self._instance.add_run_tags(run.run_id, {RIG_TAG: rig})
-        return super().submit_run(context)

@@ -1,0 +1,34 @@
+"""What the stopped-by-default sensor would launch."""
+
+import dagster as dg
+
+from bench_pipeline.definitions import build_defs
+from bench_pipeline.paths import Project
+
+
+def requested(project: Project, instance: dg.DagsterInstance, cursor=None):
+    definitions = build_defs(project=project)
+    everything = dg.AssetSelection.assets(*definitions.resolve_asset_graph().get_all_asset_keys())
+    return dg.evaluate_automation_conditions(
+        defs=definitions, instance=instance, asset_selection=everything, cursor=cursor
+    )
+
+
+def test_a_new_run_of_one_rig_publishes_though_other_rigs_never_ran(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    first = requested(project, instance)
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
+    )
+    after_a_run = requested(project, instance, first.cursor)
+    assert after_a_run.get_num_requested(dg.AssetKey("run_files")) == 1
+    assert after_a_run.get_num_requested(dg.AssetKey("site_pages")) == 1
+    nothing_new = requested(project, instance, after_a_run.cursor)
+    assert nothing_new.total_requested == 0
+
+
+def test_it_never_starts_a_benchmark(project: Project, instance: dg.DagsterInstance) -> None:
+    found = requested(project, instance)
+    for name in ("benchmark_runs", "engine_builds", "model_files", "hardware_inventory"):
+        assert found.get_num_requested(dg.AssetKey(name)) == 0

@@ -1,0 +1,74 @@
+"""The persistent instance of one machine, and its queue."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from bench_pipeline.definitions import build_defs
+from bench_pipeline.deploy.coordinator import RIG_TAG, RigQueue
+from bench_pipeline.deploy.instance import COMMAND_TAG, SINGLE_MACHINE, command_instance
+from bench_pipeline.errors import BenchError
+from bench_pipeline.paths import Project
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")  # put back afterwards, whatever is set meanwhile
+
+
+def unfinished_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+    job = build_defs().resolve_job_def("publish")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    return run.run_id
+
+
+def test_it_lies_in_the_project_and_is_made_of_our_settings(project: Project) -> None:
+    with command_instance(project) as instance:
+        assert Path(instance.root_directory) == project.dagster_home
+        assert os.environ["DAGSTER_HOME"] == str(project.dagster_home)
+        assert isinstance(instance.run_coordinator, RigQueue)
+        assert not instance.telemetry_enabled
+        limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
+        assert [limit["key"] for limit in limits] == [RIG_TAG]
+
+
+def test_settings_that_somebody_edited_stay(project: Project) -> None:
+    settings = project.dagster_home / "dagster.yaml"
+    settings.parent.mkdir()
+    edited = yaml.safe_load(SINGLE_MACHINE.read_text())
+    edited["concurrency"]["runs"]["max_concurrent_runs"] = 3
+    settings.write_text(yaml.safe_dump(edited))
+    with command_instance(project) as instance:
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 3
+
+
+def test_a_second_command_is_told_of_the_first(project: Project) -> None:
+    refused = pytest.raises(BenchError, match=r"another `make bench`")
+    with command_instance(project), refused, command_instance(project):
+        raise AssertionError("both hold the instance")
+
+
+def test_a_run_whose_command_was_killed_ends_as_failed(project: Project) -> None:
+    with command_instance(project) as instance:
+        ours = unfinished_run(instance, {COMMAND_TAG: "bench"})
+        of_the_ui = unfinished_run(instance, {})
+    with command_instance(project) as instance:
+        assert instance.get_run_by_id(ours).status is dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(of_the_ui).status is dg.DagsterRunStatus.STARTED
+
+
+@pytest.mark.parametrize(
+    ("partition", "rig"),
+    [("gaming-desktop/cuda", "gaming-desktop"), ("gaming-desktop", "gaming-desktop"), (None, None)],
+)
+def test_the_queue_knows_which_rig_a_run_keeps_busy(
+    project: Project, partition: str | None, rig: str | None
+) -> None:
+    with command_instance(project) as instance:
+        tags = {"dagster/partition": partition} if partition else {}
+        run = instance.get_run_by_id(unfinished_run(instance, tags))
+        instance.run_coordinator.tag_with_rig(run)
+        assert instance.get_run_by_id(run.run_id).tags.get(RIG_TAG) == rig
