@@ -73,8 +73,9 @@ class Terminal:
             return
         columns = [TextColumn("{task.description}"), BarColumn()]
         columns += [DownloadColumn()] if unit == "bytes" else []
-        columns += [TimeElapsedColumn(), TextColumn("elapsed,"), TimeRemainingColumn()]
-        columns += [TextColumn("left")]
+        columns += [TimeElapsedColumn(), TextColumn("elapsed")]
+        if total is not None:
+            columns += [TimeRemainingColumn(), TextColumn("left")]
         with Progress(*columns, console=self.console, transient=True) as progress:
             yield _Bar(progress, progress.add_task(what, total=total))
 

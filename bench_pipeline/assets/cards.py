@@ -14,7 +14,7 @@ SPEED_HEADINGS = (
     "workload",
     "streams",
     "decode tok/s",
-    "95 %",
+    "95\u00a0%",
     "prefill tok/s",
     "aggregate tok/s",
     "TTFT ms",
