@@ -7,5 +7,6 @@ streaming  one streamed completion with its timestamps
 waves      all streams of a cell together, and what is derived from their timestamps
 telemetry  power, clocks, temperature, memory while a window runs
 rig_lock   one benchmark on a rig
+cell       waves until the median is known: one workload at one concurrency
 run        the whole: from a plan item to a run file
 """
