@@ -13,6 +13,7 @@ import pytest
 
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml_files import read_run
 from tests.harness.conftest import SHORT_WORKLOADS
 
@@ -135,14 +136,18 @@ sys.exit(main())
 """
 
 
+def logs_of(project: Project) -> list[Path]:
+    return list(project.runs.rglob("*.server.log"))
+
+
 @pytest.fixture
 def benchmark(request, short_project, test_rig, small_model):
-    """The rig's command in a process of its own, waiting for its server to run."""
+    """The rig's command in a process of its own, in the middle of a request."""
     rig_file = short_project.rigs / f"{test_rig.slug}.yaml"
     rig_file.write_text(f"title: {test_rig.title}\nbackends:\n  cpu: {{threads: 1}}\n")
     for workload in short_project.workloads.glob("*.yaml"):
-        text = workload.read_text().replace("quick_output_tokens: ", "quick_output_tokens: 90")
-        workload.write_text(text)  # long enough to be interrupted
+        shape, _ = workload.read_text().split("quick_output_tokens")
+        workload.write_text(f"{shape}quick_output_tokens: 1500\n")  # long enough to interrupt
     arguments = ["--rig", test_rig.slug, "--backend", "cpu", "--model", small_model[0].slug]
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(short_project.root), *arguments, "--profile", "quick"],
@@ -152,11 +157,11 @@ def benchmark(request, short_project, test_rig, small_model):
     request.addfinalizer(process.stderr.close)
     request.addfinalizer(process.wait)
     request.addfinalizer(process.kill)
-    while not (found := servers_below(process.pid)):
+    while not any("processing task" in log.read_text() for log in logs_of(short_project)):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    time.sleep(2)
-    return process, found[0], short_project
+    (server,) = servers_below(process.pid)
+    return process, server, short_project
 
 
 def wait_until_gone(server: psutil.Process) -> bool:
@@ -167,18 +172,25 @@ def wait_until_gone(server: psutil.Process) -> bool:
     return False
 
 
+def written(project: Project) -> dict[str, str]:
+    """Every file that is or might become a run file, hidden ones included."""
+    return {
+        path.name: path.read_text().split("started_at")[0] for path in project.runs.rglob("*.yaml*")
+    }
+
+
 def test_kill_9_leaves_no_server_and_no_partial_file(benchmark):
     process, server, project = benchmark
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert wait_until_gone(server)
-    assert not list(project.runs.rglob("*.yaml*"))
+    assert not written(project)
 
 
 def test_ctrl_c_stops_the_server_and_writes_nothing(benchmark):
     process, server, project = benchmark
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=30) == 130, process.stderr.read()
     assert "nothing was written" in process.stderr.read()
     assert wait_until_gone(server)
-    assert not list(project.runs.rglob("*.yaml*"))
+    assert not written(project)
