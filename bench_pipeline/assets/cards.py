@@ -45,8 +45,15 @@ def speed_rows(run: Run) -> list[tuple[str, ...]]:
 
 
 def speeds_table(runs: Iterable[Run]) -> str:
-    rows = [(model_name(run), *row) for run in runs for row in speed_rows(run)]
-    return markdown_table(("model", *SPEED_HEADINGS), rows)
+    """A heading and a table for each run; no cell is broken into lines."""
+    unbroken = str.maketrans({" ": "\u00a0", wording.DASH: f"\u2060{wording.DASH}\u2060"})
+    return "\n\n".join(
+        f"**{model_name(run)}** on {run.engine.build}, {run.profile}\n\n"
+        + markdown_table(
+            SPEED_HEADINGS, [[text.translate(unbroken) for text in row] for row in speed_rows(run)]
+        )
+        for run in runs
+    )
 
 
 def _cell(cell: Cell) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ def site_pages(
     return dg.MaterializeResult(
         metadata={
             "index": dg.MetadataValue.path(project.site / "index.html"),
-            "open it": dg.MetadataValue.url((project.site / "index.html").as_uri()),
             "pages": site.pages,
             "files": site.files,
             "index, gzipped bytes": site.bytes_index_gzip,
