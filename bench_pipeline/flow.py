@@ -65,17 +65,16 @@ class Flow:
             self._take_in(run_id)
 
     def _take_in(self, run_id: str) -> None:
+        graph = self._definitions.resolve_asset_graph()
         for entry in self._instance.all_logs(run_id):
             event = entry.dagster_event
             if event is None:
                 continue
             if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
                 name = (event.step_key or "").split(".")[0]
-                own = self._definitions.resolve_asset_graph().has(dg.AssetKey(name))
-                milliseconds = event.step_success_data.duration_ms
-                stage = name if own else "checks"
-                before = self.outcome.seconds.get(stage, 0)
-                self.outcome.seconds[stage] = before + milliseconds / 1000
+                stage = name if graph.has(dg.AssetKey(name)) else "checks"
+                seconds = event.step_success_data.duration_ms / 1000
+                self.outcome.seconds[stage] = self.outcome.seconds.get(stage, 0) + seconds
             elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 check = event.asset_check_evaluation_data
                 if not check.passed:

@@ -8,7 +8,7 @@ lock=requirements/$wanted.txt
 python=${PYTHON:-python3}
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    found=$("$python" --version 2>&1 || true)
+    found=$("$python" --version 2>/dev/null || true)
     echo "error: Python 3.11 or newer is needed; \`$python\` is: ${found:-not found}" >&2
     echo "  mend: install one and name it, for example: make bench PYTHON=python3.12" >&2
     exit 1
