@@ -80,7 +80,9 @@ def test_an_asset_has_a_group_and_a_kind(name: str) -> None:
     assert asset.kinds
 
 
-@pytest.mark.parametrize(("name", "description"), described())
+@pytest.mark.parametrize(
+    ("name", "description"), described(), ids=[name for name, _ in described()]
+)
 def test_a_name_in_the_ui_is_explained_there_and_in_the_readme(
     name: str, description: str | None
 ) -> None:
