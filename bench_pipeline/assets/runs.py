@@ -44,7 +44,6 @@ class RunsWanted(dg.Config):
     no run file satisfies."""
     build: str | None = None
     """None: the rig file's, else the newest that this rig's CPU can run."""
-    mode: str = "baseline"
     profile: Profile = "quick"
     concurrencies: list[int] = [1, 4]
 
@@ -62,7 +61,6 @@ def items_named(
             build=build,
             model=slug,
             model_sha256=known_model(project, slug).sha256,
-            mode=config.mode,
             profile=config.profile,
             concurrencies=tuple(config.concurrencies),
         )

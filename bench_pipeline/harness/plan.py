@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from bench_pipeline.engines.catalogue import build_number
-from bench_pipeline.records.campaign import Campaign, Profile
+from bench_pipeline.records.campaign import Campaign, Mode, Profile
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig, RigBackend
@@ -24,7 +24,7 @@ class PlanItem:
     build: str
     model: str
     model_sha256: str
-    mode: str = "baseline"
+    mode: Mode = "baseline"
     profile: Profile = "quick"
     concurrencies: tuple[int, ...] = (1, 4)
     campaign: str | None = field(default=None, compare=False)

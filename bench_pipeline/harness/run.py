@@ -86,6 +86,7 @@ class _Measurement:
         self.model_path, self.workloads = model_path, workloads
         self.rules = PROFILES[item.profile]
         self.run_id = secrets.token_hex(6)
+        self.code_commit = code_commit()  # now: the checkout may change while this runs
         self.started_at = datetime.now(UTC).replace(microsecond=0)
         self.nonces = nonces(seed=int(self.run_id, 16))
         stem = f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
@@ -203,7 +204,7 @@ class _Measurement:
             profile=self.item.profile,
             harness=Harness(
                 version=__version__,
-                git_commit=code_commit(),
+                git_commit=self.code_commit,
                 python=platform.python_version(),
             ),
             rig=self.rig.slug,

@@ -103,7 +103,8 @@ def rig_file(slug: str, inventory: Inventory, identity: str, host_name: str, kin
         backends.append(_pinned("cuda", "CUDA0", vendors["nvidia"]))
     if "amd" in vendors:
         backends.append(_pinned("rocm", "ROCm0", vendors["amd"]))
-        backends.append(_pinned("vulkan", "Vulkan0", vendors["amd"]))
+    if card := vendors.get("nvidia") or vendors.get("amd"):
+        backends.append(_pinned("vulkan", "Vulkan0", card))
     if platform.system() == "Darwin" and inventory.cpu.architecture == "arm64":
         backends.append("  metal: {}\n")
     return f"""\

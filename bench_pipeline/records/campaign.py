@@ -7,6 +7,8 @@ from pydantic import Field
 from bench_pipeline.records.base import Record, Slug
 
 Profile = Literal["quick", "full"]
+Mode = Literal["baseline"]
+"""How a model is run beyond the engine's defaults: the modes that the harness can make."""
 
 
 class Campaign(Record):
@@ -24,8 +26,8 @@ class Campaign(Record):
     """Slugs of the catalogue, in the order in which they are measured."""
     builds: list[str] | None = None
     """None: the build that each rig and backend wants anyway."""
-    modes: list[Slug] = ["baseline"]
-    """`baseline`, `reasoning-off`, ..."""
+    modes: list[Mode] = ["baseline"]
+    """How each model is run; `baseline` is the engine as it comes."""
     concurrencies: list[int] = [1, 4]
     """Streams at once; each gets cells of its own."""
     profile: Profile = "full"

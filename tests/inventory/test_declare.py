@@ -81,10 +81,11 @@ def test_a_machine_without_a_gpu_has_the_cpu_backend_only(new):
     assert rig.backends["cpu"].threads == 7
 
 
-def test_an_nvidia_gpu_adds_cuda_pinned_to_one_device(new):
+def test_an_nvidia_gpu_adds_cuda_and_vulkan_each_pinned_to_one_device(new):
     card = gpu("nvidia", "NVIDIA GeForce RTX 5070")
     rig = declare(new, inventory(card), IDENTITY, "box")
-    assert list(rig.backends) == ["cpu", "cuda"]
+    assert list(rig.backends) == ["cpu", "cuda", "vulkan"]
+    assert rig.backends["vulkan"].device == "Vulkan0"
     cuda = rig.backends["cuda"]
     assert (cuda.device, cuda.split_mode, cuda.main_gpu) == ("CUDA0", "none", 0)
 
