@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench_pipeline.paths import checkout
+from bench_pipeline.inventory.identity import this_rig
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.yaml_files import read_rigs
 
 BIN = Path(sys.executable).parent
 
@@ -36,6 +38,15 @@ def copy_checkout(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, target / name)
     return target
+
+
+def as_on_a_new_machine(copy: Path) -> Path:
+    """Without the rig that this machine is, and its runs: `make bench` may have made both."""
+    project = Project(copy)
+    while (rig := this_rig(read_rigs(project.rigs))) is not None:
+        (project.rigs / f"{rig.slug}.yaml").unlink()
+        shutil.rmtree(project.runs / rig.slug, ignore_errors=True)
+    return copy
 
 
 def with_tiny_workloads(copy: Path, tokens: int) -> Path:

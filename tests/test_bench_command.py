@@ -14,7 +14,13 @@ import pytest
 from bench_pipeline.engines.installed import InstalledEngine
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml_files import read_run
-from tests.checkouts import bare_environment, copy_checkout, run_in, with_tiny_workloads
+from tests.checkouts import (
+    as_on_a_new_machine,
+    bare_environment,
+    copy_checkout,
+    run_in,
+    with_tiny_workloads,
+)
 
 BENCH = ("python", "-m", "bench_pipeline", "bench")
 PATIENCE_S = 240
@@ -24,7 +30,8 @@ PATIENCE_S = 240
 @pytest.fixture
 def clone(tmp_path: Path, engine: InstalledEngine, small_model: tuple[ModelFile, Path]) -> Path:
     """A checkout with tiny workloads; engine and model lie in the cache already."""
-    return with_tiny_workloads(copy_checkout(tmp_path / "clone"), tokens=12)
+    copy = as_on_a_new_machine(copy_checkout(tmp_path / "clone"))
+    return with_tiny_workloads(copy, tokens=12)
 
 
 def runs_in(clone: Path) -> set[Path]:

@@ -78,7 +78,8 @@ def test_a_truncated_model_is_refused_with_the_engines_own_reason(start, small_m
     with pytest.raises(EngineError, match="not within the file bounds") as caught, start(model=cut):
         pass
     assert caught.value.kind == "load"
-    assert any("exiting due to model loading error" in line for line in caught.value.log_tail)
+    # not its very last words: now and then it exits before they are written
+    assert any("not within the file bounds" in line for line in caught.value.log_tail)
     assert len(caught.value.log_tail) <= 15
     assert str(tmp_path) not in "\n".join(caught.value.log_tail)
 
