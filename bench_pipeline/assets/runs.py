@@ -19,11 +19,9 @@ from bench_pipeline.assets.rigs import rig_here
 from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import install
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.models.catalogue import known_model
-from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.partitions import rig_backend_partitions, rig_to_its_backends
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
@@ -105,22 +103,12 @@ def run_model(
     reporter: dg.ResourceParam[Reporter],
 ) -> str:
     """One run: every workload at every concurrency. Returns its file, below the runs folder."""
-    from bench_pipeline.harness.run import measure_run  # aiohttp: 0.1 s
+    from bench_pipeline.harness.run import make_run  # aiohttp: 0.1 s
 
     rig = rig_here(project, item.rig)
-    model = known_model(project, item.model)
-    choice = choose(read_engines(project.engines), rig, item.backend, item.build, this_host())
-    engine = install(choice, artefact_cache(), reporter, env=rig.backends[item.backend].env)
-    model_path = fetch_model(model, artefact_cache(), reporter)
     with interrupts_as_usual():
-        run, path = measure_run(
-            item,
-            project=project,
-            rig=rig,
-            engine=engine,
-            model=model,
-            model_path=model_path,
-            reporter=reporter,
+        run, path = make_run(
+            item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter
         )
     context.add_output_metadata(
         {

@@ -12,12 +12,10 @@ import sys
 
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import install
 from bench_pipeline.errors import BenchError, RecordError
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES
-from bench_pipeline.harness.run import measure_run
-from bench_pipeline.models.fetch import fetch_model
+from bench_pipeline.harness.run import make_run
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.yaml_files import read_engines, read_models, read_rigs
@@ -58,26 +56,16 @@ def _run(options: argparse.Namespace) -> int:
             )
     rig, model = rigs[options.rig], models[options.model]
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
-    engine = install(choice, cache, reporter, env=rig.backends[options.backend].env)
-    model_path = fetch_model(model, cache, reporter)
     item = PlanItem(
         rig=rig.slug,
         backend=options.backend,
-        build=engine.build,
+        build=choice.build,
         model=model.slug,
         model_sha256=model.sha256,
         profile=options.profile,
         concurrencies=tuple(options.concurrency),
     )
-    run, path = measure_run(
-        item,
-        project=project,
-        rig=rig,
-        engine=engine,
-        model=model,
-        model_path=model_path,
-        reporter=reporter,
-    )
+    run, path = make_run(item, project=project, rig=rig, cache=cache, reporter=reporter)
     reporter.say(f"{path.relative_to(project.root)}: {run.status}")
     if run.failure:
         reporter.say(f"{run.failure.kind}: {run.failure.message}")

@@ -12,7 +12,9 @@ from typing import Any
 import httpx
 
 from bench_pipeline import __version__
-from bench_pipeline.engines.install import InstalledEngine
+from bench_pipeline.engines.catalogue import choose
+from bench_pipeline.engines.host import this_host
+from bench_pipeline.engines.install import InstalledEngine, install
 from bench_pipeline.engines.placement import judge_memory, read_placement
 from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.errors import EngineError
@@ -24,6 +26,8 @@ from bench_pipeline.harness.rig_lock import rig_lock
 from bench_pipeline.harness.telemetry import Watch, cpu_busy_fraction, foreign_gpu_processes
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
+from bench_pipeline.models.catalogue import known_model
+from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.inventory import Inventory
@@ -40,10 +44,31 @@ from bench_pipeline.records.run import (
     Run,
 )
 from bench_pipeline.records.workload import Workload
-from bench_pipeline.records.yaml_files import read_workloads, write_run
+from bench_pipeline.records.yaml_files import read_engines, read_workloads, write_run
 
 CONTEXT_MARGIN_TOKENS = 64
 """Room in each slot beyond the largest prompt and answer."""
+
+
+def make_run(
+    item: PlanItem, *, project: Project, rig: Rig, cache: Path, reporter: Reporter | None = None
+) -> tuple[Run, Path]:
+    """`measure_run` with the item's engine and model, brought into `cache` where they lack.
+
+    Raises also EngineError or ModelError if one cannot be had: then there is nothing to run.
+    """
+    catalogue, model = read_engines(project.engines), known_model(project, item.model)
+    choice = choose(catalogue, rig, item.backend, item.build, this_host())
+    engine = install(choice, cache, reporter, env=rig.backends[item.backend].env)
+    return measure_run(
+        item,
+        project=project,
+        rig=rig,
+        engine=engine,
+        model=model,
+        model_path=fetch_model(model, cache, reporter),
+        reporter=reporter,
+    )
 
 
 def measure_run(
