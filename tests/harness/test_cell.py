@@ -1,0 +1,154 @@
+"""When a cell stops, and what makes it fail.
+
+The real server can neither be steady to the millisecond nor be made to cache a prompt that
+asks not to be cached, so a stand-in speaks its protocol here; `test_run.py` has the real one.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+
+from bench_pipeline.harness.cell import CellMeasurement
+from bench_pipeline.harness.profiles import PROFILES, ProfileRules
+from bench_pipeline.harness.prompts import FittedPrompt, nonces
+from bench_pipeline.harness.telemetry import Watch
+from bench_pipeline.records.run import Cell
+from bench_pipeline.records.workload import Workload
+
+WORKLOAD = Workload(
+    slug="chat",
+    title="Chat",
+    order=1,
+    explanation="e",
+    prompt_tokens=30,
+    output_tokens=8,
+    quick_output_tokens=8,
+    body="b",
+)
+
+
+@dataclass
+class StandIn:
+    """Answers like llama-server; the fields say how."""
+
+    cached: int = 0
+    error: str | None = None
+    status: int = 200
+    prompt_ms: float = 20.0
+    token_s: float = 0.002
+    base_url: str = ""
+
+    def alive(self) -> bool:
+        return True
+
+    def log_tail(self, lines: int) -> list[str]:
+        return ["last words"][:lines]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        wanted = (await request.json())["max_tokens"]
+        if self.status != 200:
+            return web.Response(status=self.status, text=self.error)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        timings = {"cache_n": self.cached, "prompt_n": 30, "prompt_ms": self.prompt_ms}
+        for number in range(1, wanted + 1):
+            await asyncio.sleep(self.token_s)
+            timings |= {"predicted_n": number, "predicted_ms": (number - 1) * 2.0}
+            delta = {"choices": [{"delta": {"content": "a"}}], "timings": timings}
+            await response.write(b"data: " + json.dumps(delta).encode() + b"\n\n")
+            if self.error:
+                document = {"error": {"code": 500, "message": self.error}}
+                await response.write(b"data: " + json.dumps(document).encode() + b"\n\n")
+                return response
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    server, loop, ready = StandIn(), asyncio.new_event_loop(), threading.Event()
+
+    async def serve() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", server.answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return runner
+
+    def run() -> None:
+        runner = loop.run_until_complete(serve())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait()
+    yield server
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+class NoStep:
+    def advance(self, amount: float) -> None:
+        assert amount >= 0
+
+    def describe(self, what: str) -> None:
+        pass
+
+
+def measure(server: StandIn, rules: ProfileRules, concurrency: int = 1) -> Cell:
+    measurement = CellMeasurement(
+        WORKLOAD, concurrency, FittedPrompt("", "b"), 8, rules, nonces(seed=1)
+    )
+    with Watch(gpus=False) as watch, asyncio.Runner() as runner:
+        return measurement.make(server, watch, runner, NoStep(), 1.0)  # type: ignore[arg-type]
+
+
+def test_the_quick_profile_makes_three_repetitions_after_a_warm_up(stand_in: StandIn):
+    cell = measure(stand_in, PROFILES["quick"], concurrency=4)
+    assert (cell.status, cell.stop_reason, len(cell.waves)) == ("ok", "repetitions", 3)
+    assert len(cell.requests) == 12
+    assert len(cell.warmups) == 4
+
+
+def test_a_cell_ends_once_its_medians_are_known(stand_in: StandIn):
+    rules = ProfileRules(1, 5, 30, target_half_width=0.9, cell_budget_s=60)
+    cell = measure(stand_in, rules)
+    assert (cell.stop_reason, len(cell.waves)) == ("converged", 5)
+
+
+def test_a_cell_that_does_not_converge_ends_with_its_time(stand_in: StandIn):
+    rules = ProfileRules(1, 5, 30, target_half_width=0.0, cell_budget_s=0.0)
+    cell = measure(stand_in, rules)
+    assert (cell.stop_reason, len(cell.waves)) == ("budget", 5)
+
+
+def test_prompt_tokens_from_the_cache_fail_the_cell_and_its_requests_are_kept(stand_in: StandIn):
+    stand_in.cached = 24
+    cell = measure(stand_in, PROFILES["quick"])
+    assert (cell.status, cell.failure.kind) == ("failed", "contaminated")
+    assert "3 of 3 requests" in cell.failure.message
+    assert [request.cached_tokens for request in cell.requests] == [24, 24, 24]
+
+
+def test_an_error_in_the_stream_fails_the_cell_with_the_server_s_words(stand_in: StandIn):
+    stand_in.error = "failed to find a memory slot"
+    cell = measure(stand_in, PROFILES["quick"])
+    assert (cell.failure.kind, cell.stop_reason) == ("oom", "failed")
+    assert "failed to find a memory slot" in cell.failure.message
+    assert cell.failure.log_tail == ["last words"]
+
+
+def test_a_refused_request_fails_the_cell(stand_in: StandIn):
+    stand_in.status, stand_in.error = 400, "the request exceeds the context"
+    cell = measure(stand_in, PROFILES["quick"])
+    assert "HTTP 400: the request exceeds the context" in cell.failure.message
