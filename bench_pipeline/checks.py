@@ -10,7 +10,6 @@ their own: never by the code that made them.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from bench_pipeline.assets.warehouse import measurements, speed_ranges, workload
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml_files import run_files as run_paths
 from bench_pipeline.warehouse.store import Warehouse
+from bench_pipeline.wheels import sha256_of
 
 ProjectHere = dg.ResourceParam[Project]
 
@@ -129,7 +129,7 @@ def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
     " rejected; and nothing else is in the warehouse.",
 )
 def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
-    on_disk = {(_relative(project, path), _sha256(path)) for path in run_paths(project.runs)}
+    on_disk = {(_relative(project, path), sha256_of(path)) for path in run_paths(project.runs)}
     known = set(
         query(
             project,
@@ -144,10 +144,6 @@ def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
 
 def _relative(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
-
-
-def _sha256(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
 
 
 @dg.asset_check(

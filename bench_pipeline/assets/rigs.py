@@ -11,7 +11,7 @@ import dagster as dg
 
 from bench_pipeline.assets.cards import hardware_card, markdown_table
 from bench_pipeline.assets.planning import wanted_runs
-from bench_pipeline.engines.catalogue import build_number, choose
+from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import install
 from bench_pipeline.errors import RecordError, RigError
@@ -27,6 +27,7 @@ from bench_pipeline.partitions import (
 )
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
+from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.yaml_files import read_engines
 from bench_pipeline.site import wording

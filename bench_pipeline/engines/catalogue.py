@@ -13,6 +13,7 @@ from bench_pipeline.records.engines import (
     ReleaseAsset,
     ReleaseChannel,
     WheelBuild,
+    build_number,
 )
 from bench_pipeline.records.rig import Backend, Rig
 
@@ -35,11 +36,6 @@ class ReleaseBuild:
 
 
 Choice = WheelBuild | PathBuild | ReleaseBuild
-
-
-def build_number(build: str) -> int:
-    """10434 of `b10434`; -1 for any other name, so that numbered builds are newer."""
-    return int(build[1:]) if build[:1] == "b" and build[1:].isdecimal() else -1
 
 
 def choose(

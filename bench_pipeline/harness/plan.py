@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from bench_pipeline.engines.catalogue import build_number
 from bench_pipeline.records.campaign import Campaign, Mode, Profile
-from bench_pipeline.records.engines import EngineCatalogue
+from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig, RigBackend
 from bench_pipeline.records.run import FailureKind, Run

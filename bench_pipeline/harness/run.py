@@ -5,6 +5,7 @@ import platform
 import secrets
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bench_pipeline import __version__
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import InstalledEngine, install
-from bench_pipeline.engines.placement import judge_memory, read_placement
+from bench_pipeline.engines.placement import Placement, judge_memory, read_placement
 from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.cell import CellMeasurement
@@ -35,6 +36,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import (
     Cell,
+    DeviceMemory,
     Engine,
     Failure,
     Harness,
@@ -141,7 +143,8 @@ class _Measurement:
             )
             failure: Failure | None = None
             cells: list[Cell] = []
-            memory: MemoryProof | None = None
+            loaded: list[DeviceMemory] = []
+            peak: list[DeviceMemory] = []
             parameters: int | None = None
             reporter.say(f"Starting {self.engine.build} with {self.model.file_name}")
             try:
@@ -150,19 +153,28 @@ class _Measurement:
                     parameters = _parameters(server)
                     loaded = watch.memory()
                     cells, failure = self._measure_cells(server, watch, reporter)
-                    memory = judge_memory(
-                        read_placement(server.log_lines()),
-                        backend=self.item.backend,
-                        model_bytes=self.model.size_bytes,
-                        loaded=loaded,
-                        peak=watch.memory(),
-                        devices=server.devices,
-                        swap_grown_mib=watch.swap_grown_mib(),
-                    )
+                    peak = watch.memory()
             except EngineError as error:
                 kind: Any = error.kind
                 failure = Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
-        return self._run_record(inventory, host_load, server, cells, failure, memory, parameters)
+            swap_grown_mib = watch.swap_grown_mib()
+        placement = read_placement(server.log_lines())
+        memory = (
+            judge_memory(
+                placement,
+                backend=self.item.backend,
+                model_bytes=self.model.size_bytes,
+                loaded=loaded,
+                peak=peak,
+                devices=server.devices,
+                swap_grown_mib=swap_grown_mib,
+            )
+            if loaded
+            else None
+        )
+        if parameters is not None:
+            placement = replace(placement, parameters=parameters)
+        return self._run_record(inventory, host_load, server, placement, cells, failure, memory)
 
     def _measure_cells(
         self, server: LlamaServer, watch: Watch, reporter: Reporter
@@ -210,12 +222,11 @@ class _Measurement:
         inventory: Inventory,
         host_load: HostLoad,
         server: LlamaServer,
+        placement: Placement,
         cells: list[Cell],
         failure: Failure | None,
         memory: MemoryProof | None,
-        parameters: int | None,
     ) -> Run:
-        placement = read_placement(server.log_lines())
         gpus = inventory.gpus_behind(server.devices)
         part = self.model.parts[0]
         return Run(
@@ -263,7 +274,7 @@ class _Measurement:
                 file_name=self.model.file_name,
                 sha256=self.model.sha256,
                 size_bytes=self.model.size_bytes,
-                parameters=parameters or placement.parameters,
+                parameters=placement.parameters,
                 layers=placement.layers,
                 context_train_tokens=placement.context_train_tokens,
                 reasons=self.model.reasons,

@@ -1,5 +1,6 @@
 """Which engine builds exist and what each needs: `content/engines.yaml`."""
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -9,6 +10,11 @@ from bench_pipeline.records.rig import Backend
 
 Build = str
 """`b10434`: llama.cpp's own build number; or any name for channel `path`."""
+
+
+def build_number(build: Build) -> int:
+    """10434 of `b10434`; -1 for any other name, so that numbered builds are newer."""
+    return int(build[1:]) if re.fullmatch(r"b[0-9]{1,9}", build) else -1
 
 
 class Platform(Record):

@@ -1,7 +1,6 @@
 """One run as the rows of the tables that it fills."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
+from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.run import Cell, Run
 from bench_pipeline.warehouse.frames import Row
@@ -100,8 +100,9 @@ def _naive_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=None) if moment else None
 
 
-def _build_number(build: str) -> int | None:
-    return int(build[1:]) if re.fullmatch(r"b\d{1,9}", build) else None
+def _number_of(build: str) -> int | None:
+    number = build_number(build)
+    return number if number >= 0 else None
 
 
 def _inventory_key(inventory: Inventory) -> str:
@@ -144,7 +145,7 @@ def _run_row(run: Run, path: str, device: _Device) -> Row:
         "kernel": inventory.os.kernel,
         "engine": engine.name,
         "build": engine.build,
-        "build_number": _build_number(engine.build),
+        "build_number": _number_of(engine.build),
         "commit": engine.commit,
         "channel": engine.channel,
         "version_line": engine.version_line,
@@ -239,7 +240,7 @@ def _measurement_row(run: Run, cell: Cell, device: _Device) -> Row:
         "model": run.model.slug,
         "creator": run.model.creator,
         "released": run.model.released,
-        "build_number": _build_number(run.engine.build),
+        "build_number": _number_of(run.engine.build),
         "driver": device.driver,
         "started_at": _naive_utc(run.started_at),
         "window_ms": cell.window_ms,
