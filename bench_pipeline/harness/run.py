@@ -4,7 +4,7 @@ import asyncio
 import platform
 import secrets
 import subprocess
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,6 +157,12 @@ class _Measurement:
             except EngineError as error:
                 kind: Any = error.kind
                 failure = Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
+            except httpx.HTTPError as error:  # a cell's own requests are its own affair
+                failure = Failure(
+                    kind="crash",
+                    message=f"the server broke off before the first cell: {error}",
+                    log_tail=server.log_tail(),
+                )
             swap_grown_mib = watch.swap_grown_mib()
         placement = read_placement(server.log_lines())
         memory = (
@@ -183,14 +189,13 @@ class _Measurement:
         cells: list[Cell] = []
         places = [(w, c) for c in self.item.concurrencies for w in self.workloads]
         amounts = [self._amount(workload, c) for workload, c in places]
-        fitter = PromptFitter(server.base_url)
         what = f"{self.model.family} {self.model.variant} on {self.engine.build}"
         with (
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
             reporter.step(what, total=sum(amounts)) as step,
         ):
-            prompts = {w.slug: fitter.fit(w) for w in self.workloads}
-            fitter.close()
+            with closing(PromptFitter(server.base_url)) as fitter:
+                prompts = {w.slug: fitter.fit(w) for w in self.workloads}
             for (workload, concurrency), amount in zip(places, amounts, strict=True):
                 step.describe(f"{what}: {workload.slug}, concurrency {concurrency}")
                 measure = CellMeasurement(

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench_pipeline.harness.prompts import PromptFitter
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project
@@ -122,6 +123,22 @@ def test_a_server_that_dies_during_a_request_is_a_crash_and_what_was_measured_is
     assert run.cells[-1].status == "failed"
     assert read_run(path) == run
     assert not servers_below(os.getpid())
+
+
+def test_a_server_that_dies_before_the_first_cell_is_a_crash_too(make, monkeypatch):
+    class KillsFirst(PromptFitter):
+        def fit(self, workload):
+            for server in servers_below(os.getpid()):
+                server.kill()
+                server.wait()
+            return super().fit(workload)
+
+    monkeypatch.setattr("bench_pipeline.harness.run.PromptFitter", KillsFirst)
+    run, path = make()
+    assert (run.status, run.failure.kind) == ("failed", "crash")
+    assert "before the first cell" in run.failure.message
+    assert run.cells == []
+    assert read_run(path) == run
 
 
 CHILD = """
