@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench_pipeline.records.cell import Cell, Failure, Request, Telemetry, Wave
 from bench_pipeline.records.inventory import (
     Cpu,
     EngineDevice,
@@ -20,21 +21,8 @@ from bench_pipeline.records.inventory import (
     Memory,
     OperatingSystem,
 )
-from bench_pipeline.records.run import (
-    Buffer,
-    Cell,
-    DeviceMemory,
-    Engine,
-    Failure,
-    Harness,
-    HostLoad,
-    MemoryProof,
-    Model,
-    Request,
-    Run,
-    Telemetry,
-    Wave,
-)
+from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run
+from bench_pipeline.records.server import Buffer, DeviceMemory, MemoryProof, Server
 
 SHAPES = {"chat": (30, 100), "rag": (750, 200), "codegen": (65, 1000), "agent": (600, 500)}
 """Prompt and output tokens of each workload."""
@@ -168,6 +156,7 @@ def measured_cell(
     return Cell(
         workload=workload,
         concurrency=concurrency,
+        server=0,
         stop_reason="converged",
         prompt_tokens_budget=SHAPES[workload][0],
         output_tokens_budget=requests[0].output_tokens,
@@ -183,6 +172,7 @@ def failed_cell(workload: str, concurrency: int, kind: str = "crash") -> Cell:
     return Cell(
         workload=workload,
         concurrency=concurrency,
+        server=0,
         status="failed",
         stop_reason="failed",
         failure=Failure(
@@ -241,7 +231,7 @@ def measured_run(
         ]
     identity = f"{rig} {backend} {build} {model.slug} {mode} {profile} {started_at} {seed}"
     run = Run(
-        schema_version=1,
+        schema_version=2,
         run_id=run_id or hashlib.sha256(identity.encode()).hexdigest()[:12],
         provenance="measured",
         status="ok",
@@ -268,39 +258,45 @@ def measured_run(
             channel="wheel",
             version_line="version: 1 (7e4c0a9)",
             binary_sha256="ab" * 32,
-            argv=[
-                "llama-server",
-                *("--model", model.file_name or "model.gguf", "--fit", "off"),
-                *("--parallel", str(max(concurrencies, default=1))),
-                *(("--device", device) if device else ()),
-            ],
             system_info="n_threads = 1 | CPU : SSE3 = 1 | AVX2 = 1 | AVX512 = 1 | AMX_INT8 = 1",
-            slots=max(concurrencies, default=1),
-            context_tokens_per_slot=2048,
-            log_proof=[f"load_tensors: offloaded {31 if on_gpu else 0}/31 layers to GPU"],
         ),
         model=model,
-        memory=MemoryProof(
-            verdict=memory_verdict,  # type: ignore[arg-type]
-            reason="weights and KV cache are accounted for on the expected device",
-            layers_offloaded=31 if on_gpu else 0,
-            layers_total=31,
-            buffers=[
-                Buffer(device=device or "CPU_Mapped", holds="weights", mib=93.7),
-                Buffer(device=device or "CPU", holds="kv", mib=180.0),
-            ],
-            devices=[
-                DeviceMemory(
-                    device=device or "host",
-                    total_mib=81559 if on_gpu else 7936,
-                    used_before_mib=480,
-                    used_loaded_mib=900,
-                    used_peak_mib=912,
-                    ours_loaded_mib=410,
-                    ours_peak_mib=421,
-                )
-            ],
-        ),
+        servers=[
+            Server(
+                argv=[
+                    "llama-server",
+                    *("--model", model.file_name or "model.gguf", "--fit", "off"),
+                    *("--parallel", str(max(concurrencies, default=1))),
+                    *(("--device", device) if device else ()),
+                ],
+                slots=max(concurrencies, default=1),
+                context_tokens_per_slot=2048,
+                load_ms=2100.0,
+                log_proof=[f"load_tensors: offloaded {31 if on_gpu else 0}/31 layers to GPU"],
+                memory=MemoryProof(
+                    verdict=memory_verdict,  # type: ignore[arg-type]
+                    reason="weights and KV cache are accounted for on the expected device",
+                    layers_offloaded=31 if on_gpu else 0,
+                    layers_total=31,
+                    buffers=[
+                        Buffer(device=device or "CPU_Mapped", holds="weights", mib=93.7),
+                        Buffer(device=device or "CPU", holds="kv", mib=180.0),
+                    ],
+                    devices=[
+                        DeviceMemory(
+                            device=device or "host",
+                            total_mib=81559 if on_gpu else 7936,
+                            used_before_mib=480,
+                            used_loaded_mib=900,
+                            used_peak_mib=912,
+                            ours_loaded_mib=410,
+                            ours_peak_mib=421,
+                        )
+                    ],
+                ),
+            )
+        ],
+        ladder=Ladder(concurrencies=list(concurrencies), ended="asked") if concurrencies else None,
         cells=list(cells),
     )
     return Run.model_validate({**run.model_dump(), **fields}) if fields else run

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.inventory import Gpu, Inventory
-from bench_pipeline.records.run import Cell, Run
+from bench_pipeline.records.run import Run
 from bench_pipeline.site import wording
 
 if TYPE_CHECKING:

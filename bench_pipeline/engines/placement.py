@@ -11,7 +11,7 @@ from typing import Literal
 
 from bench_pipeline.engines.log_reading import scrub, without_prefix
 from bench_pipeline.records.rig import Backend
-from bench_pipeline.records.run import Buffer, DeviceMemory, MemoryProof
+from bench_pipeline.records.server import Buffer, DeviceMemory, MemoryProof
 
 Holds = Literal["weights", "kv", "compute", "output"]
 Verdict = tuple[Literal["fits", "spilled", "unverified"], str]
@@ -38,6 +38,8 @@ _NUMBERS = {
     "layers": re.compile(r"print_info:\s+n_layer\s*=\s*(\d+)"),
     "context": re.compile(r"print_info:\s+n_ctx_train\s*=\s*(\d+)"),
     "vocabulary": re.compile(r"print_info:\s+n_vocab\s*=\s*(\d+)"),
+    "experts": re.compile(r"print_info:\s+n_expert\s*=\s*(\d+)"),
+    "thinking": re.compile(r"chat template, thinking = ([01])"),
     "width": re.compile(r"print_info:\s+n_embd\s*=\s*(\d+)"),
     # Gemma 3n and later keep an embedding for each layer, on the CPU by design
     "width_per_layer": re.compile(r"\.embedding_length_per_layer_input \w+\s*=\s*(\d+)"),
@@ -61,6 +63,7 @@ class Placement:
 
     parameters            as printed, to four digits
     embedding_limit_mib   the token embedding has at most this size
+    thinks                whether the chat template opens with hidden reasoning, as switched
     proof                 the lines that all of it rests on, free of times and private paths
     """
 
@@ -72,6 +75,8 @@ class Placement:
     parameters: int | None = None
     layers: int | None = None
     context_train_tokens: int | None = None
+    experts: int | None = None
+    thinks: bool | None = None
     embedding_limit_mib: float | None = None
     commit_line: str | None = None
 
@@ -144,6 +149,8 @@ def read_placement(lines: Iterable[str]) -> Placement:
         parameters=parameters,
         layers=numbers.get("layers"),
         context_train_tokens=numbers.get("context"),
+        experts=numbers.get("experts"),
+        thinks=bool(numbers["thinking"]) if "thinking" in numbers else None,
         embedding_limit_mib=_embedding_limit_mib(numbers, bits),
         commit_line=commit_line,
     )

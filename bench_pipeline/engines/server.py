@@ -62,6 +62,7 @@ class LlamaServer:
     base_url                  `http://127.0.0.1:<port>`
     pid                       of llama-server itself
     props                     its answer to `/props`
+    load_ms                   from its start until it answered
     slots                     as proven by `/props`; None until then
     context_tokens_per_slot   likewise
     devices                   names of the devices it is pinned to; empty on `cpu`
@@ -94,14 +95,17 @@ class LlamaServer:
         self.exit_status: int | None = None
         self.devices: list[str] = []
         self.props: dict[str, Any] = {}
+        self.load_ms: float | None = None
         self.slots: int | None = None
         self.context_tokens_per_slot: int | None = None
 
     def __enter__(self) -> Self:
         for left in reversed(range(_PORT_TRIES)):
             try:
+                began = time.monotonic()
                 self._launch(free_port())
                 self._wait_until_ready()
+                self.load_ms = round((time.monotonic() - began) * 1000, 1)
                 self._prove()
                 return self
             except _PortTakenError:

@@ -12,7 +12,7 @@ from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.harness.waves import as_requests, as_wave, run_wave
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.progress import Step
-from bench_pipeline.records.run import Cell, Failure, FailureKind, Request, StopReason, Wave
+from bench_pipeline.records.cell import Cell, Failure, FailureKind, Request, StopReason, Wave
 from bench_pipeline.records.workload import Workload
 
 

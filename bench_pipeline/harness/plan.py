@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from bench_pipeline.records.campaign import Campaign, Mode, Profile
+from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig, RigBackend
-from bench_pipeline.records.run import FailureKind, Run
+from bench_pipeline.records.run import Run
 
-LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled"})
+Concurrencies = tuple[int, ...] | Literal["knee"]
+"""Streams at once; `knee`: as `harness.ladder` climbs."""
+
+LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
 """A repetition would fail the same way, so such a run counts as made. The others may pass."""
 
 
@@ -25,7 +30,7 @@ class PlanItem:
     model_sha256: str
     mode: Mode = "baseline"
     profile: Profile = "quick"
-    concurrencies: tuple[int, ...] = (1, 4)
+    concurrencies: Concurrencies = (1, 4)
     campaign: str | None = field(default=None, compare=False)
     """The first that wants it; the same run wanted twice is one item."""
 
@@ -80,7 +85,7 @@ def expand(
                             model_sha256=models[slug].sha256,
                             mode=mode,
                             profile=campaign.profile,
-                            concurrencies=tuple(campaign.concurrencies),
+                            concurrencies=_hashable(campaign.concurrencies),
                             campaign=campaign.slug,
                         )
                         wanted.setdefault(item)
@@ -105,4 +110,10 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         return run.failure.kind in LASTING_FAILURES
     if any(c.failure and c.failure.kind not in LASTING_FAILURES for c in run.cells):
         return False
+    if item.concurrencies == "knee":
+        return run.ladder is not None and run.ladder.ended != "asked"
     return set(item.concurrencies) <= {cell.concurrency for cell in run.cells}
+
+
+def _hashable(concurrencies: list[int] | Literal["knee"]) -> Concurrencies:
+    return "knee" if concurrencies == "knee" else tuple(concurrencies)

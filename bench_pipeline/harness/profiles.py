@@ -12,6 +12,8 @@ class ProfileRules:
 
     target_half_width   half the 95 % interval of the median, as a share of it; None: not used
     cell_budget_s       no new wave is begun after this, once `min_waves` are done
+    curve_depths        prompt lengths of the curves, as far as the model's context allows
+    curve_output_tokens of each reply there; as `llama-bench -n` for the same figure
     """
 
     warmup_waves: int
@@ -19,14 +21,28 @@ class ProfileRules:
     max_waves: int
     target_half_width: float | None
     cell_budget_s: float
+    curve_depths: tuple[int, ...]
+    curve_output_tokens: int
 
 
 PROFILES: dict[Profile, ProfileRules] = {
     "quick": ProfileRules(
-        warmup_waves=1, min_waves=3, max_waves=3, target_half_width=None, cell_budget_s=60
+        warmup_waves=1,
+        min_waves=3,
+        max_waves=3,
+        target_half_width=None,
+        cell_budget_s=60,
+        curve_depths=(128, 512),
+        curve_output_tokens=32,
     ),
     "full": ProfileRules(
-        warmup_waves=1, min_waves=5, max_waves=30, target_half_width=0.02, cell_budget_s=90
+        warmup_waves=1,
+        min_waves=5,
+        max_waves=30,
+        target_half_width=0.02,
+        cell_budget_s=90,
+        curve_depths=(128, 512, 2048, 4096, 8192),
+        curve_output_tokens=128,
     ),
 }
 

@@ -36,21 +36,23 @@ class PromptFitter:
         return answer.json()
 
     def fit(self, workload: Workload) -> "FittedPrompt":
-        """The longest body (cut at a word, repeated if too short) within the budget.
+        return self.fit_text(workload.system, workload.body, workload.prompt_tokens)
+
+    def fit_text(self, system: str, body: str, budget: int) -> "FittedPrompt":
+        """The longest part of `body` (cut at a word, repeated if too short) within the budget.
 
         Then short fillers up to the exact count. A budget below the template's own tokens
         leaves one word of body; the run file records what the server counted either way.
         """
-        words = re.findall(r"\S+\s*", workload.body)
+        words = re.findall(r"\S+\s*", body)
 
         def prompt(count: int, filler: str = "") -> FittedPrompt:
             text = "".join(words[i % len(words)] for i in range(count)).rstrip() + filler
-            return FittedPrompt(workload.system, text)
+            return FittedPrompt(system, text)
 
         def tokens(candidate: FittedPrompt) -> int:
             return self.count_tokens(candidate.with_nonce("0" * NONCE_DIGITS))
 
-        budget = workload.prompt_tokens
         low, high = 1, budget  # a word is at least a token
         while low < high:
             middle = (low + high + 1) // 2

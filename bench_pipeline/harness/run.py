@@ -1,50 +1,44 @@
-"""From a plan item to a run file: lock the rig, start the engine, measure every cell, write."""
+"""From a plan item to a run file: lock the rig, climb the concurrencies, draw the curves, write.
+
+Every concurrency has a server of its own with exactly as many slots: what one user gets is not
+slowed by slots for sixty-four, and memory that suffices for one but not for all shows where it
+ends.
+"""
 
 import asyncio
-import platform
-import secrets
-import subprocess
-from contextlib import closing, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from bench_pipeline import __version__
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import InstalledEngine, install
-from bench_pipeline.engines.placement import Placement, judge_memory, read_placement
+from bench_pipeline.engines.placement import judge_memory, read_placement
 from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.cell import CellMeasurement
+from bench_pipeline.harness.ladder import next_step
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES, output_tokens
 from bench_pipeline.harness.prompts import PromptFitter, nonces
 from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.harness.run_record import RunRecord
 from bench_pipeline.harness.telemetry import Watch, cpu_busy_fraction, foreign_gpu_processes
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
-from bench_pipeline.paths import Project, checkout
-from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.paths import Project
+from bench_pipeline.progress import Reporter, Silent, Step
+from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import (
-    Cell,
-    DeviceMemory,
-    Engine,
-    Failure,
-    Harness,
-    HostLoad,
-    MemoryProof,
-    Model,
-    Run,
-)
+from bench_pipeline.records.run import HostLoad, Ladder, Run
+from bench_pipeline.records.server import DeviceMemory, Server
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import read_engines, read_workloads, write_run
 
@@ -92,8 +86,27 @@ def measure_run(
     reporter = reporter or Silent()
     workloads = list(read_workloads(project.workloads).values())
     with rig_lock(reporter):
-        run = _Measurement(item, project, rig, engine, model, model_path, workloads).make(reporter)
+        measurement = _Measurement(item, project, rig, engine, model, model_path, workloads)
+        run = measurement.make(reporter)
     return run, write_run(run, project.runs)
+
+
+class _ServerGone(Exception):
+    """The server died or hung in the midst of it; what was measured until then is kept."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A server that answers, what watches it, and the event loop of its client."""
+
+    server: LlamaServer
+    watch: Watch
+    runner: asyncio.Runner
+    number: int
 
 
 class _Measurement:
@@ -111,60 +124,119 @@ class _Measurement:
     ) -> None:
         self.item, self.rig, self.engine, self.model = item, rig, engine, model
         self.model_path, self.workloads = model_path, workloads
+        self.setup = rig.backends[item.backend]
         self.rules = PROFILES[item.profile]
-        self.run_id = secrets.token_hex(6)
-        self.code_commit = code_commit()  # now: the checkout may change while this runs
-        self.started_at = datetime.now(UTC).replace(microsecond=0)
-        self.nonces = nonces(seed=int(self.run_id, 16))
-        stem = f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
-        self.log_path = project.runs / rig.slug / item.backend / f"{stem}.server.log"
+        self.record = RunRecord(item, rig, engine, model)
+        self.nonces = nonces(seed=int(self.record.run_id, 16))
+        self.log_stem = project.runs / rig.slug / item.backend / self.record.file_stem
+        self.what = f"{model.family} {model.variant} on {engine.build}"
 
     def make(self, reporter: Reporter) -> Run:
-        inventory = capture_inventory(self.engine.devices)
+        self.inventory = capture_inventory(self.engine.devices)
         host_load = HostLoad(
             cpu_busy_fraction=round(cpu_busy_fraction(), 3),
             foreign_gpu_processes=foreign_gpu_processes(),
         )
-        setup = self.rig.backends[self.item.backend]
-        slots = max(self.item.concurrencies)
+        self.threads = self.setup.threads or engine_threads(self.inventory.cpu)
+        failure: Failure | None = None
+        try:
+            self._climb(reporter)
+            self._close(reporter)
+        except EngineError as error:
+            failure = _as_failure(error)
+        except _ServerGone as gone:
+            failure = gone.failure
+        return self.record.as_run(self.inventory, host_load, failure)
+
+    def _climb(self, reporter: Reporter) -> None:
+        """Every workload at each concurrency. A server that does not start ends the climb: the
+        run if it was the first, else its cells have failed."""
+        cells, climbed = self.record.cells, []
+        while isinstance(step := next_step(self.item.concurrencies, cells), int):
+            climbed.append(step)
+            try:
+                with self._serve(step, self._context_tokens(), reporter) as running:
+                    self._measure_cells(running, step, reporter)
+            except EngineError as error:
+                if len(climbed) == 1:
+                    raise
+                cells += [self._not_started(w, step, error) for w in self.workloads]
+        self.record.ladder = Ladder(concurrencies=climbed, ended=step)
+
+    def _close(self, reporter: Reporter) -> None:
+        """The run's first cell once more, on a server like the one that it began with."""
+        first = self.record.cells[0]
+        if first.status != "ok":
+            return
+        workload = next(w for w in self.workloads if w.slug == first.workload)
+        with (
+            self._serve(first.concurrency, self._context_tokens(), reporter) as running,
+            reporter.step(f"{self.what}: the first cell again") as step,
+        ):
+            self.record.closing = self._measure_cell(running, workload, first.concurrency, step, 1)
+
+    def _context_tokens(self) -> int:
         longest = max(w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads)
-        context = -(-(longest + CONTEXT_MARGIN_TOKENS) // 256) * 256
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        return -(-(longest + CONTEXT_MARGIN_TOKENS) // 256) * 256
+
+    @contextmanager
+    def _serve(
+        self, slots: int, context_tokens_per_slot: int, reporter: Reporter
+    ) -> Iterator[_Running]:
+        """A server and its record, which is kept however it ends."""
+        number = len(self.record.servers)
         with Watch(gpus=self.item.backend != "cpu") as watch:
             server = LlamaServer(
                 self.engine,
                 model=self.model_path,
                 backend=self.item.backend,
-                setup=setup,
-                threads=setup.threads or engine_threads(inventory.cpu),
+                setup=self.setup,
+                threads=self.threads,
                 slots=slots,
-                context_tokens_per_slot=context,
-                log_path=self.log_path,
+                context_tokens_per_slot=context_tokens_per_slot,
+                log_path=self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log"),
             )
-            failure: Failure | None = None
-            cells: list[Cell] = []
             loaded: list[DeviceMemory] = []
             peak: list[DeviceMemory] = []
-            parameters: int | None = None
-            reporter.say(f"Starting {self.engine.build} with {self.model.file_name}")
+            failure: Failure | None = None
+            reporter.say(
+                f"Starting {self.engine.build} with {self.model.file_name}, slots: {slots}"
+            )
             try:
-                with server:
+                with server, asyncio.Runner(loop_factory=_loop_factory()) as runner:
                     watch.server_pid = server.pid
-                    parameters = _parameters(server)
+                    if not number:
+                        self.record.parameters = _parameters(server)
                     loaded = watch.memory()
-                    cells, failure = self._measure_cells(server, watch, reporter)
+                    yield _Running(server, watch, runner, number)
                     peak = watch.memory()
             except EngineError as error:
-                kind: Any = error.kind
-                failure = Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
+                failure = _as_failure(error)
+                raise
             except httpx.HTTPError as error:  # a cell's own requests are its own affair
+                when = "between two cells" if self.record.cells else "before the first cell"
                 failure = Failure(
                     kind="crash",
-                    message=f"the server broke off before the first cell: {error}",
+                    message=f"the server broke off {when}: {error}",
                     log_tail=server.log_tail(),
                 )
-            swap_grown_mib = watch.swap_grown_mib()
+                raise _ServerGone(failure) from None
+            except _ServerGone as gone:
+                failure = gone.failure
+                raise
+            finally:
+                self._keep(server, watch, loaded, peak, failure)
+
+    def _keep(
+        self,
+        server: LlamaServer,
+        watch: Watch,
+        loaded: list[DeviceMemory],
+        peak: list[DeviceMemory],
+        failure: Failure | None,
+    ) -> None:
         placement = read_placement(server.log_lines())
+        self.record.placement = self.record.placement or placement
         memory = (
             judge_memory(
                 placement,
@@ -173,44 +245,60 @@ class _Measurement:
                 loaded=loaded,
                 peak=peak,
                 devices=server.devices,
-                swap_grown_mib=swap_grown_mib,
+                swap_grown_mib=watch.swap_grown_mib(),
             )
             if loaded
             else None
         )
-        if parameters is not None:
-            placement = replace(placement, parameters=parameters)
-        return self._run_record(inventory, host_load, server, placement, cells, failure, memory)
+        self.record.devices = self.record.devices or server.devices
+        self.record.servers.append(
+            Server(
+                argv=server.public_argv,
+                slots=server.slots,
+                context_tokens_per_slot=server.context_tokens_per_slot,
+                load_ms=server.load_ms,
+                log_proof=placement.proof,
+                memory=memory,
+                failure=failure,
+            )
+        )
 
-    def _measure_cells(
-        self, server: LlamaServer, watch: Watch, reporter: Reporter
-    ) -> tuple[list[Cell], Failure | None]:
-        """All cells in order; what there is if the server dies or hangs in one."""
-        cells: list[Cell] = []
-        places = [(w, c) for c in self.item.concurrencies for w in self.workloads]
-        amounts = [self._amount(workload, c) for workload, c in places]
-        what = f"{self.model.family} {self.model.variant} on {self.engine.build}"
-        with (
-            asyncio.Runner(loop_factory=_loop_factory()) as runner,
-            reporter.step(what, total=sum(amounts)) as step,
-        ):
-            with closing(PromptFitter(server.base_url)) as fitter:
-                prompts = {w.slug: fitter.fit(w) for w in self.workloads}
-            for (workload, concurrency), amount in zip(places, amounts, strict=True):
-                step.describe(f"{what}: {workload.slug}, concurrency {concurrency}")
-                measure = CellMeasurement(
-                    workload,
-                    concurrency,
-                    prompts[workload.slug],
-                    output_tokens(workload, self.item.profile),
-                    self.rules,
-                    self.nonces,
-                )
-                cell = measure.make(server, watch, runner, step, amount)
-                cells.append(cell)
-                if cell.failure and (cell.failure.kind == "hang" or not server.alive()):
-                    return cells, cell.failure
-        return cells, None
+    def _measure_cells(self, running: _Running, concurrency: int, reporter: Reporter) -> None:
+        """All workloads at one concurrency. _ServerGone if the server dies or hangs in one."""
+        amounts = [self._amount(workload, concurrency) for workload in self.workloads]
+        with reporter.step(self.what, total=sum(amounts)) as step:
+            for workload, amount in zip(self.workloads, amounts, strict=True):
+                step.describe(f"{self.what}: {workload.slug}, concurrency {concurrency}")
+                cell = self._measure_cell(running, workload, concurrency, step, amount)
+                self.record.cells.append(cell)
+                if cell.failure and (cell.failure.kind == "hang" or not running.server.alive()):
+                    raise _ServerGone(cell.failure)
+
+    def _measure_cell(
+        self, running: _Running, workload: Workload, concurrency: int, step: Step, amount: float
+    ) -> Cell:
+        with closing(PromptFitter(running.server.base_url)) as fitter:
+            prompt = fitter.fit(workload)
+        measurement = CellMeasurement(
+            workload,
+            concurrency,
+            prompt,
+            output_tokens(workload, self.item.profile),
+            self.rules,
+            self.nonces,
+        )
+        cell = measurement.make(running.server, running.watch, running.runner, step, amount)
+        return cell.model_copy(update={"server": running.number})
+
+    def _not_started(self, workload: Workload, concurrency: int, error: EngineError) -> Cell:
+        return Cell(
+            workload=workload.slug,
+            concurrency=concurrency,
+            server=len(self.record.servers) - 1,
+            status="failed",
+            stop_reason="failed",
+            failure=_as_failure(error),
+        )
 
     def _amount(self, workload: Workload, concurrency: int) -> float:
         """A cell's expected share of the work, in tokens decoded alone.
@@ -222,71 +310,10 @@ class _Measurement:
         waves = self.rules.warmup_waves + self.rules.min_waves
         return tokens * waves * (1 + concurrency) / 2
 
-    def _run_record(
-        self,
-        inventory: Inventory,
-        host_load: HostLoad,
-        server: LlamaServer,
-        placement: Placement,
-        cells: list[Cell],
-        failure: Failure | None,
-        memory: MemoryProof | None,
-    ) -> Run:
-        gpus = inventory.gpus_behind(server.devices)
-        part = self.model.parts[0]
-        return Run(
-            schema_version=1,
-            run_id=self.run_id,
-            provenance="measured",
-            status="failed" if failure else "ok",
-            failure=failure,
-            started_at=self.started_at,
-            finished_at=datetime.now(UTC).replace(microsecond=0),
-            profile=self.item.profile,
-            harness=Harness(
-                version=__version__,
-                git_commit=self.code_commit,
-                python=platform.python_version(),
-            ),
-            rig=self.rig.slug,
-            backend=self.item.backend,
-            mode=self.item.mode,
-            power_cap_w=gpus[0].power_cap_w if gpus else None,
-            inventory=inventory,
-            host_load=host_load,
-            engine=Engine(
-                build=self.engine.build,
-                commit=self.engine.commit,
-                channel=self.engine.channel,
-                version_line=self.engine.version_line,
-                binary_sha256=self.engine.binary_sha256,
-                argv=server.public_argv,
-                env=self.rig.backends[self.item.backend].env,
-                system_info=placement.system_info,
-                slots=server.slots,
-                context_tokens_per_slot=server.context_tokens_per_slot,
-                log_proof=placement.proof,
-            ),
-            model=Model(
-                slug=self.model.slug,
-                family=self.model.family,
-                released=self.model.released,
-                variant=self.model.variant,
-                quant=self.model.quant,
-                creator=self.model.creator,
-                licence=self.model.licence,
-                source=f"{part.source}@{part.revision}" if part.revision else part.source,
-                file_name=self.model.file_name,
-                sha256=self.model.sha256,
-                size_bytes=self.model.size_bytes,
-                parameters=placement.parameters,
-                layers=placement.layers,
-                context_train_tokens=placement.context_train_tokens,
-                reasons=self.model.reasons,
-            ),
-            memory=memory,
-            cells=cells,
-        )
+
+def _as_failure(error: EngineError) -> Failure:
+    kind: Any = error.kind
+    return Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
 
 
 def _loop_factory() -> Any:
@@ -303,26 +330,3 @@ def _parameters(server: LlamaServer) -> int | None:
     answer = httpx.get(f"{server.base_url}/v1/models", timeout=30, trust_env=False)
     meta = answer.raise_for_status().json()["data"][0].get("meta") or {}
     return meta.get("n_params")
-
-
-def code_commit() -> str | None:
-    """Commit of the measuring code, `-dirty` if it was changed since; None outside git."""
-    root = checkout().root
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "bench_pipeline"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit}-dirty" if changed else commit

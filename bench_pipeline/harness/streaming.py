@@ -35,14 +35,19 @@ class RawStream:
 
 
 async def stream_completion(
-    session: aiohttp.ClientSession, url: str, messages: list[dict[str, str]], output_tokens: int
+    session: aiohttp.ClientSession,
+    url: str,
+    messages: list[dict[str, str]],
+    output_tokens: int,
+    *,
+    cache_prompt: bool = False,
 ) -> RawStream:
     """Sends one chat completion of exactly `output_tokens` and collects its chunks."""
     body = {
         "messages": messages,
         "max_tokens": output_tokens,
         "ignore_eos": True,  # the same work for every model
-        "cache_prompt": False,  # cold prefill is cold
+        "cache_prompt": cache_prompt,  # False: cold prefill is cold
         "temperature": 0,
         "seed": 1,
         "stream": True,

@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 import pynvml
 
-from bench_pipeline.records.run import DeviceMemory, Telemetry
+from bench_pipeline.records.cell import Telemetry
+from bench_pipeline.records.server import DeviceMemory
 
 INTERVAL_S = 0.1
 """NVML's power value changes about every 100 ms on the cards measured; faster reads repeat."""

@@ -13,10 +13,12 @@ from bench_pipeline.harness.streaming import (
     stream_completion,
     understand,
 )
-from bench_pipeline.records.run import Request, Wave
+from bench_pipeline.records.cell import Request, Wave
 
 
-async def run_wave(base_url: str, prompts: Sequence[Messages], output_tokens: int) -> list[Stream]:
+async def run_wave(
+    base_url: str, prompts: Sequence[Messages], output_tokens: int, *, cache_prompt: bool = False
+) -> list[Stream]:
     """Sends every prompt at once, each on its own connection, and waits for all.
 
     StreamFailed of the first stream that fails; the others are cancelled.
@@ -28,7 +30,11 @@ async def run_wave(base_url: str, prompts: Sequence[Messages], output_tokens: in
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(stream_completion(session, url, prompt, output_tokens))
+                    group.create_task(
+                        stream_completion(
+                            session, url, prompt, output_tokens, cache_prompt=cache_prompt
+                        )
+                    )
                     for prompt in prompts
                 ]
         except ExceptionGroup as failures:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.statistics import Estimate, median_with_interval
-from bench_pipeline.records.run import Cell, Request
+from bench_pipeline.records.cell import Cell, Request
 
 
 @dataclass(frozen=True)

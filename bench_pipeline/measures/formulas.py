@@ -3,7 +3,7 @@
 All rates are tokens per second, all times milliseconds.
 """
 
-from bench_pipeline.records.run import Cell, Request, Wave
+from bench_pipeline.records.cell import Cell, Request, Wave
 
 CLOCKS_AGREE_WITHIN = 0.01
 """Client's and server's decode rate may differ by this fraction; more flags the cell."""

@@ -1,14 +1,15 @@
 """A campaign: a declared matrix of runs to make, in `content/campaigns/<name>.yaml`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bench_pipeline.records.base import Record, Slug
 
 Profile = Literal["quick", "full"]
-Mode = Literal["baseline"]
-"""How a model is run beyond the engine's defaults: the modes that the harness can make."""
+Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-z0-9._-]{0,73})$")]
+"""How a model is run beyond the engine's defaults: the modes that the harness can make.
+`draft-<model>`: that model of the catalogue drafts for it (speculative decoding)."""
 
 
 class Campaign(Record):
@@ -28,7 +29,8 @@ class Campaign(Record):
     """None: the build that each rig and backend wants anyway."""
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
-    concurrencies: list[int] = [1, 4]
-    """Streams at once; each gets cells of its own."""
+    concurrencies: list[Annotated[int, Field(ge=1)]] | Literal["knee"] = [1, 4]
+    """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
+    together hardly gain any more."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""

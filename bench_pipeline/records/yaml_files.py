@@ -14,6 +14,7 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
+from bench_pipeline.records.migrations import upgrade
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
@@ -40,6 +41,7 @@ def parse_record(kind: type[R], text: bytes, where: Path) -> R:
     document = parse_yaml(text, where)
     if kind is Run:
         _refuse_other_schema(document, where)
+        document = upgrade(document)
     elif "slug" in kind.model_fields:
         if document.get("slug", where.stem) != where.stem:
             raise RecordError(

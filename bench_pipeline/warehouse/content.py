@@ -18,10 +18,11 @@ from bench_pipeline.harness.plan import expand, satisfied
 from bench_pipeline.paths import Project
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Cell, Engine, Failure, Model, Run
+from bench_pipeline.records.run import Engine, Model, Run
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import parse_record
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of

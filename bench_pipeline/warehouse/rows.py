@@ -10,9 +10,11 @@ from typing import Any
 
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
+from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.run import Cell, Run
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.server import Server
 from bench_pipeline.warehouse.frames import Row
 
 _OF_THE_MOMENT = {
@@ -66,7 +68,7 @@ def _device_of(run: Run) -> _Device:
     """
     if run.backend == "cpu":
         return _Device()
-    argv = run.engine.argv
+    argv = run.servers[0].argv if run.servers else []
     pinned = argv[argv.index("--device") + 1].split(",") if "--device" in argv[:-1] else []
     listed = [device for device in run.inventory.engine_devices if device.id in pinned]
     used = run.inventory.gpus_behind(pinned)
@@ -115,8 +117,10 @@ def _inventory_key(inventory: Inventory) -> str:
 
 
 def _run_row(run: Run, path: str, device: _Device) -> Row:
-    source, failure, harness, memory = run.source, run.failure, run.harness, run.memory
+    source, failure, harness = run.source, run.failure, run.harness
     engine, model, inventory = run.engine, run.model, run.inventory
+    first = run.servers[0] if run.servers else Server()
+    memory = first.memory
     return {
         "run_id": run.run_id,
         "path": path,
@@ -151,10 +155,10 @@ def _run_row(run: Run, path: str, device: _Device) -> Row:
         "version_line": engine.version_line,
         "binary_sha256": engine.binary_sha256,
         "system_info": engine.system_info,
-        "argv": engine.argv,
+        "argv": first.argv,
         "env_json": json.dumps(engine.env),
-        "slots": engine.slots,
-        "log_proof": engine.log_proof,
+        "slots": first.slots,
+        "log_proof": first.log_proof,
         "model": model.slug,
         "family": model.family,
         "released": model.released,
@@ -202,6 +206,7 @@ def _measurement_row(run: Run, cell: Cell, device: _Device) -> Row:
     def middle(estimate: Estimate | None) -> float | None:
         return estimate.median if estimate else None
 
+    memory = run.servers[cell.server].memory if cell.server is not None else None
     return {
         "run_id": run.run_id,
         "rig": run.rig,
@@ -236,7 +241,7 @@ def _measurement_row(run: Run, cell: Cell, device: _Device) -> Row:
         "stop_reason": cell.stop_reason,
         "failure_kind": cell.failure.kind if cell.failure else None,
         "failure_message": cell.failure.message if cell.failure else None,
-        "memory_verdict": run.memory.verdict if run.memory else None,
+        "memory_verdict": memory.verdict if memory else None,
         "model": run.model.slug,
         "creator": run.model.creator,
         "released": run.model.released,

@@ -11,7 +11,8 @@ import pytest
 from bench_pipeline.definitions import build_defs
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.progress import Silent
-from bench_pipeline.records.run import Failure, Run
+from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import write_run
 from bench_pipeline.warehouse.store import Warehouse
 from tests.assets.conftest import QUIET, failed_checks, made

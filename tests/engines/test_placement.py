@@ -8,7 +8,7 @@ import pytest
 from bench_pipeline.engines.log_reading import decisive_line, scrub
 from bench_pipeline.engines.placement import Placement, judge_memory, read_placement
 from bench_pipeline.records.rig import BackendSetup
-from bench_pipeline.records.run import DeviceMemory
+from bench_pipeline.records.server import DeviceMemory
 from tests.engines.conftest import LLVMPIPE
 from tests.engines.test_server import complete
 

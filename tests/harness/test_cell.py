@@ -17,7 +17,7 @@ from bench_pipeline.harness.cell import CellMeasurement
 from bench_pipeline.harness.profiles import PROFILES, ProfileRules
 from bench_pipeline.harness.prompts import FittedPrompt, nonces
 from bench_pipeline.harness.telemetry import Watch
-from bench_pipeline.records.run import Cell
+from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.workload import Workload
 
 WORKLOAD = Workload(
@@ -121,13 +121,13 @@ def test_the_quick_profile_makes_three_repetitions_after_a_warm_up(stand_in: Sta
 
 
 def test_a_cell_ends_once_its_medians_are_known(stand_in: StandIn):
-    rules = ProfileRules(1, 5, 30, target_half_width=0.9, cell_budget_s=60)
+    rules = ProfileRules(1, 5, 30, 0.9, 60, (), 8)
     cell = measure(stand_in, rules)
     assert (cell.stop_reason, len(cell.waves)) == ("converged", 5)
 
 
 def test_a_cell_that_does_not_converge_ends_with_its_time(stand_in: StandIn):
-    rules = ProfileRules(1, 5, 30, target_half_width=0.0, cell_budget_s=0.0)
+    rules = ProfileRules(1, 5, 30, 0.0, 0.0, (), 8)
     cell = measure(stand_in, rules)
     assert (cell.stop_reason, len(cell.waves)) == ("budget", 5)
 

@@ -3,8 +3,8 @@
 from bench_pipeline.harness.plan import PlanItem, expand, satisfied, wanted_build
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.run import Failure
 from bench_pipeline.records.yaml_files import read_engines, read_models
 from tests.factories import SMOLLM2, measured_run
 

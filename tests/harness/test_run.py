@@ -79,15 +79,17 @@ def test_a_run_proves_what_ran(make, engine, small_model):
     assert run.engine.build == engine.build
     assert run.engine.binary_sha256 == engine.binary_sha256
     assert run.engine.commit in run.engine.version_line
-    assert run.engine.slots == 4
+    assert [server.slots for server in run.servers] == [1, 4, 1]  # the last for the closing cell
+    assert [cell.server for cell in run.cells] == [0, 0, 1, 1]
     assert "CPU" in run.engine.system_info
-    assert any("model buffer size" in line for line in run.engine.log_proof)
+    assert any("model buffer size" in line for line in run.servers[0].log_proof)
     assert run.model.sha256 == model.sha256
     assert (run.model.layers, run.model.parameters) == (30, 134515008)
-    assert run.memory.verdict == "fits", run.memory.reason
-    (host,) = run.memory.devices
-    assert host.ours_peak_mib > 90  # the weights alone
-    assert path.with_suffix(".server.log").stat().st_size > 1000
+    for number, server in enumerate(run.servers):
+        assert server.memory.verdict == "fits", server.memory.reason
+        (host,) = server.memory.devices
+        assert host.ours_peak_mib > 90  # the weights alone
+        assert path.with_name(f"{path.stem}-{number}.server.log").stat().st_size > 1000
 
 
 def test_a_run_file_holds_no_path_of_the_machine(make, short_project):

@@ -7,7 +7,7 @@ import pytest
 from bench_pipeline.measures.cells import by_wave, figures_of
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.measures.statistics import median_with_interval
-from bench_pipeline.records.run import Cell, Wave
+from bench_pipeline.records.cell import Cell, Wave
 from tests.factories import failed_cell, measured_run
 from tests.measures.test_formulas import request
 

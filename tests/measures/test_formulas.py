@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench_pipeline.measures import formulas
-from bench_pipeline.records.run import Cell, Request, Telemetry, Wave
+from bench_pipeline.records.cell import Cell, Request, Telemetry, Wave
 
 
 def request(**changes: Any) -> Request:

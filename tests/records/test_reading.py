@@ -247,15 +247,15 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_newer_code(run: Run) -> None:
-    text = dump_record(run).replace("schema_version: 1", "schema_version: 2\nflavour: vanilla", 1)
+    text = dump_record(run).replace("schema_version: 2", "schema_version: 3\nflavour: vanilla", 1)
     error = parse(text, Run, "run.yaml")
-    assert error.problem == "schema 2 is newer than this code, which reads up to 1"
+    assert error.problem == "schema 3 is newer than this code, which reads up to 2"
     assert "git pull" in error.mend
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "'1'", "one", "[]"])
 def test_a_schema_that_never_was_is_refused(run: Run, version: str) -> None:
-    text = dump_record(run).replace("schema_version: 1", f"schema_version: {version}", 1)
+    text = dump_record(run).replace("schema_version: 2", f"schema_version: {version}", 1)
     assert "schema_version" in parse(text, Run, "run.yaml").problem
 
 

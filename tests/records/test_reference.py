@@ -12,6 +12,7 @@ import yaml
 
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.json_schema import record_json_schema, run_json_schema
+from bench_pipeline.records.migrations import upgrade
 from bench_pipeline.records.reference import FILES, reference
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import dump_record, run_files
@@ -74,7 +75,7 @@ def as_written(run: Run) -> dict[str, Any]:
 
 def test_the_schema_has_a_name_and_no_address() -> None:
     found = run_json_schema()
-    assert found["title"] == "Benchmark run, schema 1"
+    assert found["title"] == "Benchmark run, schema 2"
     assert found["description"]
     assert "$id" not in json.dumps(found)
 
@@ -88,14 +89,14 @@ def test_what_this_code_writes_is_valid_by_the_schema(schema, backend: str) -> N
 
 def test_every_committed_run_is_valid_by_the_schema(schema) -> None:
     for path in run_files(checkout().runs):
-        schema.validate(yaml.safe_load(path.read_text()))
+        schema.validate(upgrade(yaml.safe_load(path.read_text())))
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"colour": "green"},
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"run_id": "not hex"},
         {"status": "fine"},
         {"power_cap_w": -5},

@@ -11,10 +11,11 @@ import yaml
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.run import Failure, Run
+from bench_pipeline.records.run import Run
 from bench_pipeline.records.strict_yaml import dump_yaml, parse_yaml
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import (
@@ -98,9 +99,9 @@ def test_names_that_yaml_would_misread_keep_their_spelling(run: Run) -> None:
 
 
 def test_half_a_character_pair_is_replaced_not_fatal(run: Run, tmp_path: Path) -> None:
-    engine = run.engine.model_copy(update={"log_proof": ["cut \ud83e"]})
-    path = write_run(run.model_copy(update={"engine": engine}), tmp_path)
-    assert read_run(path).engine.log_proof == ["cut \N{REPLACEMENT CHARACTER}"]
+    server = run.servers[0].model_copy(update={"log_proof": ["cut \ud83e"]})
+    path = write_run(run.model_copy(update={"servers": [server]}), tmp_path)
+    assert read_run(path).servers[0].log_proof == ["cut \N{REPLACEMENT CHARACTER}"]
 
 
 def anything(dice: random.Random, depth: int = 0) -> Any:

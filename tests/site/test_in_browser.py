@@ -319,9 +319,9 @@ def test_hostile_words_in_any_field_are_shown_as_text(page: Page, tmp_path: Path
     changed["inventory"]["gpus"] = [gpu.model_dump()]
     changed["inventory"]["os"]["name"] = EVIL
     changed["inventory"]["gaps"] = [EVIL]
-    changed["engine"] |= {"build": EVIL, "argv": ["llama-server", EVIL], "log_proof": [EVIL]}
-    changed["engine"] |= {"version_line": EVIL, "env": {"A": EVIL}}
-    changed["memory"]["reason"] = EVIL
+    changed["engine"] |= {"build": EVIL, "version_line": EVIL, "env": {"A": EVIL}}
+    changed["servers"][0] |= {"argv": ["llama-server", EVIL], "log_proof": [EVIL]}
+    changed["servers"][0]["memory"]["reason"] = EVIL
     made = make(tmp_path / "project", [type(run).model_validate(changed)])
     made.build()
     site = made.project.site

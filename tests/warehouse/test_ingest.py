@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from bench_pipeline.records.run import MemoryProof, Request, Telemetry, Wave
+from bench_pipeline.records.cell import Request, Telemetry, Wave
+from bench_pipeline.records.server import MemoryProof
 from bench_pipeline.records.yaml_files import dump_record
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.schema import TABLES
@@ -237,7 +238,7 @@ def test_a_run_says_everything_about_itself(project, put, rows):
         )
     ]
     [(memory,)] = rows("select memory_json from runs")
-    assert MemoryProof.model_validate_json(memory) == run.memory
+    assert MemoryProof.model_validate_json(memory) == run.servers[0].memory
     [(power, joules)] = rows(
         "select any_value(power_mean_w), min(joules_per_token) from measurements"
     )

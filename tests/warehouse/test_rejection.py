@@ -28,7 +28,7 @@ def test_a_malformed_run_file_is_rejected_and_the_rest_ingested(published_projec
     [
         (lambda text: text[: len(text) // 2], "cut off"),
         (lambda text: "", "empty"),
-        (lambda text: text.replace("schema_version: 1", "schema_version: 7"), "newer"),
+        (lambda text: text.replace("schema_version: 2", "schema_version: 7"), "newer"),
         (lambda text: text.replace("status: ok", "status: [ok", 1), "YAML"),
         (lambda text: text.replace("decode_ms: ", "decode_ms: -", 1), "decode_ms"),
     ],

@@ -48,8 +48,9 @@ def test_the_device_is_the_one_that_computed(backend, gpus, devices, pinned, exp
         }
     )
     argv = ["llama-server", *(["--device", pinned] if pinned else [])]
-    engine = run.engine.model_copy(update={"argv": argv})
-    [row] = rows_of(run.model_copy(update={"inventory": inventory, "engine": engine}), "x")["runs"]
+    servers = [run.servers[0].model_copy(update={"argv": argv})]
+    changed = run.model_copy(update={"inventory": inventory, "servers": servers})
+    [row] = rows_of(changed, "x")["runs"]
     assert (row["gpu"], row["gpu_memory_mib"], row["driver"]) == expected
 
 

@@ -156,6 +156,9 @@ create table requests (
     itl_p95_ms double not null,
     itl_p99_ms double not null,
     itl_max_ms double not null,
+    server_itl_p99_ms double,
+    draft_tokens integer,
+    draft_accepted integer,
     finish_reason varchar not null
 );
 
@@ -182,6 +185,7 @@ create table telemetry (
     temperature_max_c double,
     throttle_reasons varchar[] not null,
     samples integer not null,
+    interval_ms double,
     complete boolean not null
 );
 

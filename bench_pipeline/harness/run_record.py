@@ -1,0 +1,139 @@
+"""What a run has found so far, and the run file that it becomes."""
+
+import platform
+import secrets
+import subprocess
+from datetime import UTC, datetime
+
+from bench_pipeline import __version__
+from bench_pipeline.engines.install import InstalledEngine
+from bench_pipeline.engines.placement import Placement
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.paths import checkout
+from bench_pipeline.records.cell import Cell, CurvePoint, Failure
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run
+from bench_pipeline.records.server import Bandwidth, BareEngine, Server
+
+
+class RunRecord:
+    """Filled while the run is made; `as_run` at any moment says what there is."""
+
+    def __init__(self, item: PlanItem, rig: Rig, engine: InstalledEngine, model: ModelFile) -> None:
+        self.item, self.rig, self.engine, self.model = item, rig, engine, model
+        self.run_id = secrets.token_hex(6)
+        self.started_at = datetime.now(UTC).replace(microsecond=0)
+        self.code_commit = code_commit()  # now: the checkout may change while this runs
+        self.servers: list[Server] = []
+        self.cells: list[Cell] = []
+        self.closing: Cell | None = None
+        self.curves: list[CurvePoint] = []
+        self.bare_engine: BareEngine | None = None
+        self.bandwidth: list[Bandwidth] = []
+        self.ladder: Ladder | None = None
+        self.draft: Model | None = None
+        self.placement: Placement | None = None
+        """As the first server's log tells it."""
+        self.parameters: int | None = None
+        self.devices: list[str] = []
+        """Names of the devices that the servers were pinned to."""
+
+    @property
+    def file_stem(self) -> str:
+        return f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
+
+    def as_run(
+        self, inventory: Inventory, host_load: HostLoad, failure: Failure | None = None
+    ) -> Run:
+        gpus = inventory.gpus_behind(self.devices)
+        placement = self.placement or Placement()
+        return Run(
+            schema_version=2,
+            run_id=self.run_id,
+            provenance="measured",
+            status="failed" if failure else "ok",
+            failure=failure,
+            started_at=self.started_at,
+            finished_at=datetime.now(UTC).replace(microsecond=0),
+            profile=self.item.profile,
+            harness=Harness(
+                version=__version__,
+                git_commit=self.code_commit,
+                python=platform.python_version(),
+            ),
+            rig=self.rig.slug,
+            backend=self.item.backend,
+            mode=self.item.mode,
+            power_cap_w=gpus[0].power_cap_w if gpus else None,
+            inventory=inventory,
+            host_load=host_load,
+            engine=Engine(
+                build=self.engine.build,
+                commit=self.engine.commit,
+                channel=self.engine.channel,
+                version_line=self.engine.version_line,
+                binary_sha256=self.engine.binary_sha256,
+                env=self.rig.backends[self.item.backend].env,
+                system_info=placement.system_info,
+            ),
+            model=model_record(self.model, placement, self.parameters),
+            draft=self.draft,
+            servers=self.servers,
+            ladder=self.ladder,
+            cells=self.cells,
+            closing=self.closing,
+            curves=self.curves,
+            bare_engine=self.bare_engine,
+            bandwidth=self.bandwidth,
+        )
+
+
+def model_record(
+    model: ModelFile, placement: Placement | None = None, parameters: int | None = None
+) -> Model:
+    """The catalogue's entry with what the engine says of the file."""
+    placement = placement or Placement()
+    part = model.parts[0]
+    return Model(
+        slug=model.slug,
+        family=model.family,
+        released=model.released,
+        variant=model.variant,
+        quant=model.quant,
+        creator=model.creator,
+        licence=model.licence,
+        source=f"{part.source}@{part.revision}" if part.revision else part.source,
+        file_name=model.file_name,
+        sha256=model.sha256,
+        size_bytes=model.size_bytes,
+        parameters=parameters or placement.parameters,
+        layers=placement.layers,
+        context_train_tokens=placement.context_train_tokens,
+        experts=placement.experts,
+        reasons=model.reasons if placement.thinks is None else placement.thinks,
+    )
+
+
+def code_commit() -> str | None:
+    """Commit of the measuring code, `-dirty` if it was changed since; None outside git."""
+    root = checkout().root
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "bench_pipeline"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}-dirty" if changed else commit

@@ -1,0 +1,38 @@
+"""Where more streams at once stop paying: the knee of a run's aggregate speed."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.records.cell import Cell
+
+FLAT_BELOW = 0.05
+"""A step that raises the aggregate by less than this share is the end of the climb."""
+
+
+def aggregates(cells: Sequence[Cell]) -> dict[int, dict[str, float]]:
+    """Median aggregate tok/s by concurrency and workload, of the cells that have one."""
+    found: dict[int, dict[str, float]] = {}
+    for cell in cells:
+        estimate = figures_of(cell).aggregate_tok_s if cell.status == "ok" else None
+        if estimate:
+            found.setdefault(cell.concurrency, {})[cell.workload] = estimate.median
+    return found
+
+
+def growth(before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
+    """By which share the aggregate grew: median over the workloads that both have."""
+    ratios = [after[workload] / before[workload] for workload in before if workload in after]
+    return float(np.median(ratios)) - 1 if ratios else None
+
+
+def knee_of(by_concurrency: Mapping[int, Mapping[str, float]]) -> int | None:
+    """The last concurrency whose step paid, given one after it that did not; else None."""
+    climbed = sorted(by_concurrency)
+    for below, above in pairwise(climbed):
+        step = growth(by_concurrency[below], by_concurrency[above])
+        if step is not None and step < FLAT_BELOW:
+            return below
+    return None

@@ -1,0 +1,210 @@
+"""What is measured within a run: requests, waves, cells, and curves over the prompt's length.
+
+Times are milliseconds from the start of their cell's measured window on the client's monotonic
+clock.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bench_pipeline.records.base import Count, NonNegative, Positive, Record, Slug
+
+FailureKind = Literal[
+    "oom", "load", "hang", "crash", "timeout", "contaminated", "spilled", "miscounted", "refused"
+]
+StopReason = Literal["converged", "repetitions", "budget", "failed"]
+"""converged: the interval is narrow enough; repetitions: the profile's fixed or maximum
+count; budget: the cell's time was used up first; failed: see the cell's failure."""
+
+
+class Failure(Record):
+    """Why a run or a cell ended."""
+
+    kind: FailureKind
+    """`contaminated`: cached tokens where none may be, or another program computed on the GPU;
+    `spilled`: the model left the device; `miscounted`: client and server disagree on what was
+    done; `refused`: it could not have been measured honestly (fewer slots than streams, a mode
+    without effect, vocabularies that differ)."""
+    message: str
+    """One sentence."""
+    log_tail: list[str] = []
+    """The engine's last lines, paths removed."""
+
+
+class Request(Record):
+    """One streamed completion."""
+
+    wave: Count
+    """Which repetition it belongs to, from 0."""
+    stream: Count
+    """Which of the wave's streams it is, from 0."""
+    sent_at_ms: NonNegative
+    """From the start of the cell's window."""
+    prompt_tokens: Count
+    """As the server counts them, template included."""
+    cached_tokens: Count
+    """Of them not computed; 0 in a cold cell."""
+    output_tokens: Count
+    """As the server counts them, reasoning included."""
+    received_tokens: Count
+    """Tokens whose arrival the client stamped, by the counter on each event; `decode_ms` and the
+    inter-token latencies are over these."""
+    reasoning_tokens: Count = 0
+    """Of the output, hidden."""
+    ttft_ms: Positive
+    """Client: from sending to the first token."""
+    first_visible_ms: Positive | None = None
+    """None: no visible token came (a reasoning model that ran out of budget)."""
+    decode_ms: NonNegative
+    """Client: from first to last token."""
+    end_to_end_ms: Positive
+    """Client: from sending to the end of the reply."""
+    server_prompt_ms: NonNegative
+    """Server: prompt processing, queueing excluded."""
+    server_decode_ms: NonNegative
+    """Server: first to last token, by its own clock."""
+    itl_p50_ms: NonNegative
+    """Client: median gap between tokens."""
+    itl_p95_ms: NonNegative
+    """95 % of the gaps are shorter."""
+    itl_p99_ms: NonNegative
+    """99 % of the gaps are shorter."""
+    itl_max_ms: NonNegative
+    """The longest gap."""
+    server_itl_p99_ms: NonNegative | None = None
+    """Server: the same as `itl_p99_ms` by the time that it puts on each event; far below ours,
+    the events came late."""
+    draft_tokens: Count | None = None
+    """Speculative decoding: tokens that the draft model proposed."""
+    draft_accepted: Count | None = None
+    """Of them accepted by the model itself."""
+    finish_reason: str
+    """As the server gives it; `length` is the rule."""
+
+
+class Wave(Record):
+    """All streams of a cell started together; the unit of repetition."""
+
+    wave: Count
+    """From 0."""
+    all_busy_ms: NonNegative
+    """From the last stream's first token to the first stream's last token."""
+    all_busy_tokens: Count
+    """Tokens that arrived from all streams within it, the one opening it excluded."""
+
+
+class Telemetry(Record):
+    """One device over exactly the measured window (warm-up excluded)."""
+
+    device: str
+    """As the engine names it; `package-0` for a processor's own counter."""
+    energy_j: NonNegative | None = None
+    """Over the window."""
+    energy_from: Literal["counter", "integrated-power"] | None = None
+    """The device's own counter, or power summed over time."""
+    power_mean_w: NonNegative | None = None
+    """Over the window."""
+    power_max_w: NonNegative | None = None
+    """Highest sample."""
+    core_clock_min_mhz: NonNegative | None = None
+    """Lowest sample."""
+    core_clock_median_mhz: NonNegative | None = None
+    """Median of the samples."""
+    temperature_max_c: float | None = None
+    """Highest sample."""
+    throttle_reasons: list[str] = []
+    """Why the device held its clocks back, if it did."""
+    samples: Count
+    """How often it was read."""
+    interval_ms: Positive | None = None
+    """Between two readings: as often as the driver was found to renew its values."""
+    complete: bool
+    """No gap over twice the sampling interval and every field read each time."""
+
+
+class Published(Record):
+    """A figure as printed elsewhere: no samples stand behind it."""
+
+    decode_tok_s: Positive
+    """Tokens per second of one stream, as printed."""
+
+
+class Cell(Record):
+    """One workload at one concurrency."""
+
+    workload: Slug
+    """Slug of the workload."""
+    concurrency: int = Field(ge=1)
+    """Streams at once."""
+    server: Count | None = None
+    """Which of the run's `servers` answered, from 0; None in a published run."""
+    status: Literal["ok", "failed"] = "ok"
+    """A failed cell is a result too."""
+    failure: Failure | None = None
+    """Of a failed cell."""
+    stop_reason: StopReason | None = None
+    """Why no more was measured: the interval is narrow, the repetitions are done, the time is
+    up, or it failed."""
+    prompt_tokens_budget: Count | None = None
+    """Tokens that each prompt was to have."""
+    output_tokens_budget: Count | None = None
+    """Tokens that each reply was to have."""
+    window_ms: NonNegative | None = None
+    """Length of the measured window: first request sent to last token, warm-up excluded."""
+    warmups: list[Request] = []
+    """Thrown away: in no figure."""
+    requests: list[Request] = []
+    """Every measured request."""
+    waves: list[Wave] = []
+    """Every measured wave."""
+    telemetry: list[Telemetry] = []
+    """One entry per device that computed."""
+    others_cpu_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of all cores that other programs than server and client used within the window."""
+    published: Published | None = None
+    """Instead of requests, in a published run."""
+
+    @model_validator(mode="after")
+    def _failed_says_why(self) -> Self:
+        if (self.status == "failed") != (self.failure is not None):
+            raise ValueError("a failed cell, and only that, has a `failure`")
+        return self
+
+
+class CurvePoint(Record):
+    """One stream at one prompt length, each prompt sent twice: cold, then with its KV cache.
+
+    The cold request gives prefill at this length and decode at this depth; the cached one the
+    time to first token of a conversation that goes on.
+    """
+
+    depth_tokens: Count
+    """Length that the prompt was to have: the context already filled when decoding begins."""
+    server: Count
+    """Which of the run's `servers` answered, from 0."""
+    status: Literal["ok", "failed"] = "ok"
+    """A failed point is a result too."""
+    failure: Failure | None = None
+    """Of a failed point."""
+    stop_reason: StopReason | None = None
+    """Why no more was measured."""
+    output_tokens_budget: Count
+    """Tokens that each reply was to have."""
+    window_ms: NonNegative | None = None
+    """Length of the measured window, warm-up excluded."""
+    warmups: list[Request] = []
+    """Thrown away: in no figure."""
+    cold: list[Request] = []
+    """Nothing cached. The wave number counts repetitions."""
+    cached: list[Request] = []
+    """The same prompts again, right after, with prompt caching on; `cached_tokens` says how much
+    of it the engine really reused."""
+    telemetry: list[Telemetry] = []
+    """Over the window of both."""
+
+    @model_validator(mode="after")
+    def _failed_says_why(self) -> Self:
+        if (self.status == "failed") != (self.failure is not None):
+            raise ValueError("a failed point, and only that, has a `failure`")
+        return self

@@ -1,0 +1,40 @@
+"""Run files of older schemas, as documents of the newest one. The files themselves never change."""
+
+from typing import Any
+
+from bench_pipeline.records.run import SCHEMA_VERSION
+
+Document = dict[str, Any]
+
+
+def upgrade(document: Document) -> Document:
+    """`document` in the newest schema. Malformed, it is left for validation to refuse."""
+    document = dict(document)
+    if document.get("schema_version") == 1:
+        _to_2(document)
+    return document
+
+
+def _to_2(document: Document) -> None:
+    """Its one server moves from `engine` and `memory` into `servers`."""
+    document["schema_version"] = SCHEMA_VERSION
+    engine = document.get("engine")
+    server = {}
+    if isinstance(engine, dict):
+        document["engine"] = engine = dict(engine)
+        for key in ("argv", "slots", "context_tokens_per_slot", "log_proof"):
+            if key in engine:
+                server[key] = engine.pop(key)
+    if "memory" in document:
+        server["memory"] = document.pop("memory")
+    if document.get("provenance") != "measured" or not server:
+        return
+    document["servers"] = [server]
+    cells = document.get("cells")
+    if isinstance(cells, list):
+        document["cells"] = [
+            {**cell, "server": 0} if isinstance(cell, dict) else cell for cell in cells
+        ]
+    if document.get("status") == "ok" and isinstance(cells, list) and cells:
+        tried = [cell.get("concurrency") for cell in cells if isinstance(cell, dict)]
+        document["ladder"] = {"concurrencies": list(dict.fromkeys(tried)), "ended": "asked"}

@@ -1,0 +1,116 @@
+"""The engine's servers within a run, where the model lay in each, and what the machine allows."""
+
+from typing import Literal
+
+from bench_pipeline.records.base import Count, NonNegative, Positive, Record
+from bench_pipeline.records.cell import Failure
+
+
+class Buffer(Record):
+    """One line of the engine's log on memory."""
+
+    device: str
+    """`CPU`, `CUDA0`, `Vulkan0`, `CPU_Mapped`, `AMX`, ..."""
+    holds: Literal["weights", "kv", "compute", "output"]
+    """What lies in it."""
+    mib: NonNegative
+    """Its size."""
+    of: Literal["model", "draft"] = "model"
+    """Whose: the model's, or that of the small one which drafts for it."""
+
+
+class DeviceMemory(Record):
+    """Memory of one device over the life of the server, MiB.
+
+    `host` is the machine's memory; its `ours` is the server's resident set.
+    """
+
+    device: str
+    """As the engine names it, or `host`."""
+    total_mib: Positive
+    """Size."""
+    used_before_mib: NonNegative
+    """In use, by anyone, before the server started."""
+    used_loaded_mib: NonNegative
+    """In use with the model loaded."""
+    used_peak_mib: NonNegative
+    """Most in use while measuring."""
+    ours_loaded_mib: NonNegative | None = None
+    """Of the server alone, with the model loaded."""
+    ours_peak_mib: NonNegative | None = None
+    """Of the server alone, most while measuring."""
+
+
+class MemoryProof(Record):
+    """Whether the model lay where the backend says."""
+
+    verdict: Literal["fits", "spilled", "unverified"]
+    """`spilled`: part of it left the device; `unverified`: could not be told."""
+    reason: str
+    """One sentence with the figures behind the verdict."""
+    layers_offloaded: Count | None = None
+    """Layers on the device, by the engine's log."""
+    layers_total: Count | None = None
+    """Of so many."""
+    buffers: list[Buffer] = []
+    """What the engine's log says it put where."""
+    devices: list[DeviceMemory] = []
+    """What driver and kernel say was used."""
+
+
+class Server(Record):
+    """One start of llama-server. Each concurrency has one of its own, with as many slots."""
+
+    argv: list[str] = []
+    """The full command; binary and model by file name, so that no private path is published."""
+    slots: Count | None = None
+    """Proven by the server's own `/props`."""
+    context_tokens_per_slot: Count | None = None
+    """Context that one stream has."""
+    load_ms: NonNegative | None = None
+    """From its start until it answered, the engine's own warm-up included."""
+    log_proof: list[str] = []
+    """The log lines that prove backend, devices, layers and buffers."""
+    memory: MemoryProof | None = None
+    """Where the model lay; None if it never came to that."""
+    failure: Failure | None = None
+    """Why it did not start, or ended before it should."""
+
+
+class BareTest(Record):
+    """One test of the engine's own benchmark, without a server: prefill or decode."""
+
+    prompt_tokens: Count
+    """Tokens processed at once; 0 in a test of decoding."""
+    output_tokens: Count
+    """Tokens decoded one by one; 0 in a test of prefill."""
+    depth_tokens: Count = 0
+    """Context already filled before."""
+    times_ms: list[Positive] = []
+    """One of each repetition."""
+
+
+class BareEngine(Record):
+    """`llama-bench` of the same build with the same model: what the server's cost is against."""
+
+    version_line: str | None = None
+    """Build and commit as it prints them."""
+    argv: list[str] = []
+    """The full command; binary and model by file name."""
+    tests: list[BareTest] = []
+    """What it measured."""
+    failure: Failure | None = None
+    """Why it measured nothing, or not all."""
+
+
+class Bandwidth(Record):
+    """How fast memory can be read: the ceiling of decoding, which reads all weights per token."""
+
+    device: str
+    """As the engine names it, or `host`."""
+    bytes_per_s: Positive
+    """Reading."""
+    source: Literal["theoretical", "measured"]
+    """`theoretical`: clock and bus width; `measured`: a copy loop of our own."""
+    how: str
+    """One sentence with the figures behind it."""
