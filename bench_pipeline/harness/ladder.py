@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bench_pipeline.harness.plan import Concurrencies
+from bench_pipeline.harness.profiles import Concurrencies
 from bench_pipeline.measures.knee import FLAT_BELOW, aggregates, growth
 from bench_pipeline.records.cell import Cell
 

@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal
 
+from bench_pipeline.harness.profiles import PROFILES, Concurrencies
 from bench_pipeline.records.campaign import Campaign, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig, RigBackend
 from bench_pipeline.records.run import Run
-
-Concurrencies = tuple[int, ...] | Literal["knee"]
-"""Streams at once; `knee`: as `harness.ladder` climbs."""
 
 LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
 """A repetition would fail the same way, so such a run counts as made. The others may pass."""
@@ -85,7 +82,7 @@ def expand(
                             model_sha256=models[slug].sha256,
                             mode=mode,
                             profile=campaign.profile,
-                            concurrencies=_hashable(campaign.concurrencies),
+                            concurrencies=_concurrencies(campaign),
                             campaign=campaign.slug,
                         )
                         wanted.setdefault(item)
@@ -115,5 +112,7 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
     return set(item.concurrencies) <= {cell.concurrency for cell in run.cells}
 
 
-def _hashable(concurrencies: list[int] | Literal["knee"]) -> Concurrencies:
-    return "knee" if concurrencies == "knee" else tuple(concurrencies)
+def _concurrencies(campaign: Campaign) -> Concurrencies:
+    if campaign.concurrencies is None:
+        return PROFILES[campaign.profile].concurrencies
+    return "knee" if campaign.concurrencies == "knee" else tuple(campaign.concurrencies)

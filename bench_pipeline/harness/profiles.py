@@ -1,9 +1,13 @@
 """How much repetition is enough: the one home of these thresholds."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.workload import Workload
+
+Concurrencies = tuple[int, ...] | Literal["knee"]
+"""Streams at once; `knee`: as `harness.ladder` climbs."""
 
 
 @dataclass(frozen=True)
@@ -12,6 +16,8 @@ class ProfileRules:
 
     target_half_width   half the 95 % interval of the median, as a share of it; None: not used
     cell_budget_s       no new wave is begun after this, once `min_waves` are done
+    concurrencies       where nobody names any
+    quiet_patience_s    how long to wait for a busy rig to become quiet
     curve_depths        prompt lengths of the curves, as far as the model's context allows
     curve_output_tokens of each reply there; as `llama-bench -n` for the same figure
     """
@@ -21,6 +27,8 @@ class ProfileRules:
     max_waves: int
     target_half_width: float | None
     cell_budget_s: float
+    concurrencies: Concurrencies
+    quiet_patience_s: float
     curve_depths: tuple[int, ...]
     curve_output_tokens: int
 
@@ -32,6 +40,8 @@ PROFILES: dict[Profile, ProfileRules] = {
         max_waves=3,
         target_half_width=None,
         cell_budget_s=60,
+        concurrencies=(1, 4),
+        quiet_patience_s=3,
         curve_depths=(128, 512),
         curve_output_tokens=32,
     ),
@@ -41,6 +51,8 @@ PROFILES: dict[Profile, ProfileRules] = {
         max_waves=30,
         target_half_width=0.02,
         cell_budget_s=90,
+        concurrencies="knee",
+        quiet_patience_s=60,
         curve_depths=(128, 512, 2048, 4096, 8192),
         curve_output_tokens=128,
     ),

@@ -29,8 +29,8 @@ class Campaign(Record):
     """None: the build that each rig and backend wants anyway."""
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
-    concurrencies: list[Annotated[int, Field(ge=1)]] | Literal["knee"] = [1, 4]
+    concurrencies: list[Annotated[int, Field(ge=1)]] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
-    together hardly gain any more."""
+    together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""

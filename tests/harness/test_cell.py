@@ -5,6 +5,7 @@ asks not to be cached, so a stand-in speaks its protocol here; `test_run.py` has
 """
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -121,13 +122,13 @@ def test_the_quick_profile_makes_three_repetitions_after_a_warm_up(stand_in: Sta
 
 
 def test_a_cell_ends_once_its_medians_are_known(stand_in: StandIn):
-    rules = ProfileRules(1, 5, 30, 0.9, 60, (), 8)
+    rules = dataclasses.replace(PROFILES["full"], target_half_width=0.9)
     cell = measure(stand_in, rules)
     assert (cell.stop_reason, len(cell.waves)) == ("converged", 5)
 
 
 def test_a_cell_that_does_not_converge_ends_with_its_time(stand_in: StandIn):
-    rules = ProfileRules(1, 5, 30, 0.0, 0.0, (), 8)
+    rules = dataclasses.replace(PROFILES["full"], target_half_width=0.0, cell_budget_s=0.0)
     cell = measure(stand_in, rules)
     assert (cell.stop_reason, len(cell.waves)) == ("budget", 5)
 
