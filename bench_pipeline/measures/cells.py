@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench_pipeline.measures import formulas
-from bench_pipeline.measures.statistics import Estimate, median_with_interval
+from bench_pipeline.measures.statistics import Estimate, far_out, median_with_interval
 from bench_pipeline.records.cell import Cell, Request
 
 
@@ -32,6 +32,16 @@ class CellFigures:
     joules_per_token: float | None
     clocks_agree: bool | None
     """Client's and server's decode rates within `formulas.CLOCKS_AGREE_WITHIN`."""
+    outliers: int
+    """Waves of the decode figure outside Tukey's outer fences. Only counted: they stay in every
+    figure, as nothing says that they were not the engine's own doing."""
+    delivered_on_time: bool | None
+    """Whether at least half of the waves were, of which at least half of the streams were: one
+    hiccup of the machine shows in p99 and outliers, a client that cannot follow in most waves."""
+    reasoning_tokens: float | None
+    """Hidden, of one request: median over waves."""
+    draft_acceptance: float | None
+    """Accepted / proposed over the whole cell: each proposed token counts once."""
 
 
 def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -> list[float]:
@@ -52,6 +62,9 @@ def figures_of(cell: Cell) -> CellFigures:
     if ours and theirs:
         agree = abs(ours.median / theirs.median - 1) <= formulas.CLOCKS_AGREE_WITHIN
     totals = [t for wave in cell.waves if (t := formulas.aggregate_tok_s(wave)) is not None]
+    rates = by_wave(cell.requests, formulas.decode_tok_s)
+    on_time = over_waves(formulas.delivered_on_time)
+    hidden = over_waves(lambda request: request.reasoning_tokens)
     return CellFigures(
         n=len({request.wave for request in cell.requests}),
         decode_tok_s=ours,
@@ -64,4 +77,18 @@ def figures_of(cell: Cell) -> CellFigures:
         itl_p99_ms=over_waves(lambda request: request.itl_p99_ms),
         joules_per_token=formulas.joules_per_token(cell),
         clocks_agree=agree,
+        outliers=far_out(rates),
+        delivered_on_time=on_time.median >= 0.5 if on_time else None,
+        reasoning_tokens=hidden.median if hidden else None,
+        draft_acceptance=_draft_acceptance(cell.requests),
     )
+
+
+def _draft_acceptance(requests: list[Request]) -> float | None:
+    counts = [
+        (request.draft_accepted, request.draft_tokens)
+        for request in requests
+        if request.draft_tokens is not None and request.draft_accepted is not None
+    ]
+    proposed = sum(count for _, count in counts)
+    return sum(count for count, _ in counts) / proposed if proposed else None

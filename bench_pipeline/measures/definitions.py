@@ -56,6 +56,68 @@ DEFINITIONS: dict[str, Definition] = {
     "joules_per_token": Definition(
         "Energy", "J/token", "GPU energy over the measured window per output token."
     ),
+    "knee": Definition(
+        "Knee",
+        "streams",
+        "The last concurrency that paid: with the next one measured, all streams together grew "
+        "by less than 5 %.",
+    ),
+    "reasoning_tokens": Definition(
+        "Hidden tokens",
+        "tokens",
+        "Output tokens of one answer that were hidden reasoning, as counted; median.",
+    ),
+    "draft_acceptance": Definition(
+        "Acceptance",
+        "",
+        "Speculative decoding: share of the draft model's tokens that the model itself accepted.",
+    ),
+    "cached_ttft_ms": Definition(
+        "Cached TTFT",
+        "ms",
+        "Time to first token of a prompt sent a second time, when the engine reuses what it "
+        "kept of the first; empty where it reused nothing.",
+    ),
+    "cached_share": Definition(
+        "Reused",
+        "",
+        "Share of the second prompt's tokens that the engine did not compute again.",
+    ),
+    "server_share": Definition(
+        "Of bare engine",
+        "",
+        "Server's speed over that of the same build's llama-bench, at the same depth or prompt "
+        "length: what is missing to 1 is the server's own cost.",
+    ),
+    "ceiling_share": Definition(
+        "Of ceiling",
+        "",
+        "One stream's decode rate over memory bandwidth / bytes read per token (weights and KV "
+        "cache). Above 1 the weights came from a cache, not from memory.",
+    ),
+    "drift": Definition(
+        "Drift",
+        "",
+        "Decode rate of the first cell measured again at the run's end, over its rate at the "
+        "start: 1 is a steady machine.",
+    ),
+    "outliers": Definition(
+        "Outliers",
+        "",
+        "Repetitions whose decode rate lies more than three quartile ranges outside the "
+        "quartiles. They are counted here and kept in every figure.",
+    ),
+    "delivered_on_time": Definition(
+        "On time",
+        "",
+        "Whether tokens reached the client as evenly as the server made them: its ITL p99 within "
+        "10 % and 2 ms of the server's own.",
+    ),
+    "others_cpu_fraction": Definition(
+        "Others' CPU",
+        "",
+        "Share of all processor cores that other programs used during the measured window.",
+    ),
     "n": Definition(
         "n", "", "Repetitions, warm-up not counted. At concurrency c each has c requests."
     ),

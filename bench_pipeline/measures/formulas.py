@@ -8,6 +8,15 @@ from bench_pipeline.records.cell import Cell, Request, Wave
 CLOCKS_AGREE_WITHIN = 0.01
 """Client's and server's decode rate may differ by this fraction; more flags the cell."""
 
+LATE_SHARE = 0.10
+LATE_FLOOR_MS = 2.0
+"""The client's p99 gap may exceed the server's by this share of it plus this much.
+
+A good client of a real server was measured at 0.997 to 1.086 times the server's own p99, hence
+a tenth. The floor is for fast streams: at 700 tok/s a gap is 1.4 ms, and one switch of process
+on the client's side is more than a tenth of that.
+"""
+
 
 def decode_tok_s(request: Request) -> float | None:
     """(received tokens - 1) / time from first to last of them, by the client's clock.
@@ -59,3 +68,32 @@ def joules_per_token(cell: Cell) -> float | None:
     if not energies or len(energies) < len(cell.telemetry) or None in energies or not tokens:
         return None
     return sum(e for e in energies if e is not None) / tokens
+
+
+def delivered_on_time(request: Request) -> bool | None:
+    """Whether the tokens reached the client about as evenly as the server made them.
+
+    Client's p99 gap <= server's p99 gap x (1 + LATE_SHARE) + LATE_FLOOR_MS. By p99, as a client
+    that is overloaded reads tokens in bunches and leaves the mean gap as it was. None where the
+    server put no times on its events (older builds, imported runs).
+    """
+    if request.server_itl_p99_ms is None:
+        return None
+    limit_ms = request.server_itl_p99_ms * (1 + LATE_SHARE) + LATE_FLOOR_MS
+    return request.itl_p99_ms <= limit_ms
+
+
+def draft_acceptance(request: Request) -> float | None:
+    """Speculative decoding: tokens that the model accepted / tokens that were proposed to it.
+
+    Leviathan, Kalman & Matias, Fast Inference from Transformers via Speculative Decoding, 2023,
+    from the server's own counts (`draft_n_accepted`, `draft_n`). None where nothing was proposed.
+    """
+    if not request.draft_tokens or request.draft_accepted is None:
+        return None
+    return request.draft_accepted / request.draft_tokens
+
+
+def visible_tokens(request: Request) -> int:
+    """Output tokens less those of hidden reasoning: tokens of the answer, by count."""
+    return max(0, request.output_tokens - request.reasoning_tokens)
