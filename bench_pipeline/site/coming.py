@@ -1,5 +1,6 @@
 """What is not measured yet: the campaigns' items that no run satisfies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
@@ -43,14 +44,20 @@ def _sentences(items: list[Row], titles: dict[str, str]) -> list[str]:
     """Items that differ in nothing but the model share a sentence."""
     groups: dict[str, list[str]] = {}
     for item in items:
-        streams = wording.listed([str(c) for c in item["concurrencies"]])
-        many = item["concurrencies"] != [1]
         where = (
             f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
-            f"{item['build']}, {streams} stream{'s' if many else ''}"
+            f"{item['build']}, {_streams(item['concurrencies'])}"
         )
         if item["mode"] != "baseline":
             where += f", mode {item['mode']}"
         name = model_name(item["family"], item["variant"], item["quant"])
         groups.setdefault(where, []).append(name)
     return [f"{where}: {wording.listed(names)}" for where, names in sorted(groups.items())]
+
+
+def _streams(concurrencies: Sequence[int]) -> str:
+    """`1 and 4 streams`; an empty list is a climb to the knee."""
+    if not len(concurrencies):
+        return "from 1 stream to as many as pay"
+    streams = wording.listed([str(c) for c in concurrencies])
+    return f"{streams} stream{'s' if list(concurrencies) != [1] else ''}"

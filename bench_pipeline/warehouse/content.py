@@ -141,7 +141,7 @@ def _campaign_rows(declared: Declared, outlines: Iterable[Run]) -> list[Row]:
                 "quant": model.quant,
                 "mode": item.mode,
                 "profile": item.profile,
-                "concurrencies": list(item.concurrencies),
+                "concurrencies": [] if item.concurrencies == "knee" else list(item.concurrencies),
                 "done": satisfied(item, by_place[item.rig, item.backend]),
             }
         )

@@ -48,7 +48,8 @@ create table workloads (
     quick_output_tokens integer not null
 );
 
--- Every run that a campaign wants; `done`: a run file satisfies it.
+-- Every run that a campaign wants; `done`: a run file satisfies it. No concurrencies: as many
+-- as it takes to the knee.
 create table campaign_items (
     campaign varchar not null,
     title varchar not null,
