@@ -103,3 +103,63 @@ def test_every_figure_has_a_definition_a_visitor_can_read() -> None:
     assert set(vars(figures_of(failed_cell("chat", 1)))) - internal <= set(DEFINITIONS)
     for definition in DEFINITIONS.values():
         assert definition.label and definition.meaning.endswith(".")
+
+
+def test_outliers_are_counted_by_wave_and_kept() -> None:
+    steady = [[40.0], [40.1], [39.9], [40.2], [39.8]]
+    figures = figures_of(cell([*steady, [20.0]]))
+    assert figures.outliers == 1
+    assert figures.n == 6
+    assert figures.decode_tok_s is not None and figures.decode_tok_s.n == 6
+    assert figures_of(cell(steady)).outliers == 0
+    # one slow stream of four leaves its wave's median where it was
+    assert (
+        figures_of(cell([rates * 4 for rates in steady] + [[40.0, 40.0, 40.0, 1.0]])).outliers == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("late", "on_time"),
+    [
+        ([[False], [False], [False], [True]], True),  # one hiccup
+        ([[True], [True], [True], [False]], False),
+        ([[False, True, False, True]] * 3, True),  # half of the streams: not most
+        ([[False, True, True, True]] * 3, False),
+        ([[None], [None]], None),
+        ([[None], [True], [True]], False),  # those that are known decide
+    ],
+)
+def test_a_cell_is_late_if_most_of_its_waves_are(
+    late: list[list[bool | None]], on_time: bool | None
+) -> None:
+    p99 = {True: 100.0, False: 10.5, None: 100.0}
+    requests = [
+        request(
+            wave=wave,
+            stream=stream,
+            itl_p99_ms=p99[was_late],
+            server_itl_p99_ms=None if was_late is None else 10.0,
+        )
+        for wave, streams in enumerate(late)
+        for stream, was_late in enumerate(streams)
+    ]
+    made = Cell(workload="chat", concurrency=len(late[0]), requests=requests)
+    assert figures_of(made).delivered_on_time is on_time
+
+
+def test_hidden_tokens_are_the_median_of_a_request() -> None:
+    requests = [request(wave=n, reasoning_tokens=tokens) for n, tokens in enumerate((20, 0, 24))]
+    figures = figures_of(Cell(workload="chat", concurrency=1, requests=requests))
+    assert figures.reasoning_tokens == 20
+    assert figures_of(cell([[40.0]] * 3)).reasoning_tokens == 0
+
+
+def test_acceptance_is_over_all_proposed_tokens_of_the_cell() -> None:
+    counts = [(100, 90), (10, 1), (None, None), (0, 0)]
+    requests = [
+        request(wave=n, draft_tokens=proposed, draft_accepted=accepted)
+        for n, (proposed, accepted) in enumerate(counts)
+    ]
+    figures = figures_of(Cell(workload="chat", concurrency=1, requests=requests))
+    assert figures.draft_acceptance == 91 / 110
+    assert figures_of(cell([[40.0]] * 3)).draft_acceptance is None

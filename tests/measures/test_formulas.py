@@ -118,3 +118,38 @@ def test_energy_with_a_gap_is_no_energy(devices: list[Telemetry]) -> None:
 
 def test_energy_of_no_tokens_is_no_figure() -> None:
     assert formulas.joules_per_token(cell(telemetry(), requests=0)) is None
+
+
+@pytest.mark.parametrize(
+    ("ours_ms", "server_ms", "on_time"),
+    [
+        (12.9, 10.0, True),  # 10 x 1.1 + 2 = 13
+        (13.1, 10.0, False),
+        (3.5, 1.4, True),  # a fast stream lives by the floor: 1.4 x 1.1 + 2 = 3.54
+        (3.6, 1.4, False),
+        (5.0, 50.0, True),  # earlier than the server says is not late
+        (113.0, 100.0, False),  # 112: a slow one by the share
+    ],
+)
+def test_late_is_a_tenth_and_two_milliseconds_more_than_the_server(
+    ours_ms: float, server_ms: float, on_time: bool
+) -> None:
+    told = request(itl_p99_ms=ours_ms, server_itl_p99_ms=server_ms)
+    assert formulas.delivered_on_time(told) is on_time
+
+
+def test_without_the_server_s_times_nobody_knows_whether_it_was_late() -> None:
+    assert formulas.delivered_on_time(request(server_itl_p99_ms=None)) is None
+
+
+def test_acceptance_is_accepted_over_proposed() -> None:
+    assert formulas.draft_acceptance(request(draft_tokens=80, draft_accepted=60)) == 0.75
+    assert formulas.draft_acceptance(request(draft_tokens=80, draft_accepted=0)) == 0
+    assert formulas.draft_acceptance(request(draft_tokens=0, draft_accepted=0)) is None
+    assert formulas.draft_acceptance(request()) is None
+
+
+def test_visible_is_the_output_without_hidden_reasoning() -> None:
+    assert formulas.visible_tokens(request()) == 101
+    assert formulas.visible_tokens(request(reasoning_tokens=20)) == 81
+    assert formulas.visible_tokens(request(reasoning_tokens=101)) == 0

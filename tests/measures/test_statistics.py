@@ -7,7 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from bench_pipeline.measures.statistics import CONFIDENCE, Estimate, median_with_interval
+from bench_pipeline.measures.statistics import (
+    CONFIDENCE,
+    Estimate,
+    Ratio,
+    far_out,
+    median_with_interval,
+    ratio_of_medians,
+)
 
 
 @pytest.fixture
@@ -138,3 +145,112 @@ def test_how_often_it_holds_the_true_median(
         assert estimate and estimate.lo is not None and estimate.hi is not None
         hits += estimate.lo <= truth <= estimate.hi
     assert at_least <= hits / rounds <= at_most
+
+
+def test_a_ratio_of_medians_against_a_bootstrap_written_out() -> None:
+    before = [101.0, 99.5, 103.2, 98.1, 100.4, 102.7, 97.0]
+    after = [110.0, 112.5, 108.9, 111.1, 109.0, 113.0]
+    random = np.random.default_rng(1)
+    ratios = [
+        np.median(random.choice(after, len(after))) / np.median(random.choice(before, len(before)))
+        for _ in range(20_000)
+    ]
+    ratio = ratio_of_medians(before, after)
+    assert ratio is not None
+    assert ratio.ratio == 110.55 / 100.4
+    assert (ratio.n_before, ratio.n_after) == (7, 6)
+    assert [ratio.lo, ratio.hi] == pytest.approx(
+        list(np.quantile(ratios, [0.025, 0.975])), rel=5e-3
+    )
+
+
+def test_the_two_samples_are_resampled_apart() -> None:
+    # in step, a sample against itself would always give 1
+    values = [90.0, 95.0, 100.0, 105.0, 110.0]
+    ratio = ratio_of_medians(values, values)
+    assert ratio is not None and ratio.lo is not None and ratio.hi is not None
+    assert ratio.ratio == 1
+    assert ratio.lo < 0.9 and ratio.hi > 1.1
+
+
+def test_turned_round_a_ratio_is_its_inverse() -> None:
+    before, after = [98.0, 99.0, 100.0, 101.0, 103.0], [88.0, 89.0, 90.0, 91.0, 93.0]
+    there, back = ratio_of_medians(before, after), ratio_of_medians(after, before)
+    assert there and back and there.lo and there.hi
+    assert back.ratio == pytest.approx(1 / there.ratio)
+    assert [back.lo, back.hi] == pytest.approx([1 / there.hi, 1 / there.lo], rel=1e-2)
+
+
+def test_a_ratio_does_not_know_the_order_of_values() -> None:
+    before, after = [98.0, 103.0, 99.0, 101.0], [88.0, 93.0, 89.0]
+    assert ratio_of_medians(before, after) == ratio_of_medians(before[::-1], after[::-1])
+
+
+def test_a_ratio_without_values_or_with_few() -> None:
+    assert ratio_of_medians([], [1.0]) is None
+    assert ratio_of_medians([1.0], []) is None
+    few = ratio_of_medians([100.0, 102.0], [90.0, 91.0, 92.0])
+    assert few == Ratio(91 / 101, None, None, 2, 3)
+    assert not few.excludes_one()
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, 2.0], [-1.0, 1.0, 2.0]])
+def test_a_ratio_is_of_positive_values(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        ratio_of_medians(values, [1.0])
+    with pytest.raises(ValueError, match="positive"):
+        ratio_of_medians([1.0], values)
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "floor", "excluded"),
+    [
+        (1.01, 1.05, 0.0, True),
+        (1.01, 1.05, 0.02, False),
+        (1.021, 1.05, 0.02, True),
+        (0.9, 0.97, 0.02, True),
+        (0.9, 0.985, 0.02, False),
+        (0.99, 1.2, 0.0, False),
+    ],
+)
+def test_an_interval_excludes_one_as_a_whole_or_not(
+    lo: float, hi: float, floor: float, excluded: bool
+) -> None:
+    assert Ratio(1.0, lo, hi, 5, 5).excludes_one(floor) is excluded
+
+
+@pytest.mark.parametrize("n", [5, 10])
+def test_two_samples_of_the_same_seldom_differ(n: int, random: np.random.Generator) -> None:
+    """At most 1 in 20, and those that do differ show that it is a test at all."""
+    rounds = 2000
+    apart = 0
+    for before, after in random.normal(100, 2, (rounds, 2, n)):
+        ratio = ratio_of_medians(list(before), list(after))
+        assert ratio is not None
+        apart += ratio.excludes_one()
+    assert 0 < apart / rounds <= 0.05
+
+
+def test_five_percent_slower_is_found(random: np.random.Generator) -> None:
+    found = 0
+    for _ in range(200):
+        before, after = random.normal(100, 2, 8), random.normal(95, 2, 8)
+        ratio = ratio_of_medians(list(before), list(after))
+        assert ratio is not None
+        found += ratio.excludes_one() and ratio.ratio < 1
+    assert found >= 190
+
+
+def test_far_out_are_those_beyond_the_outer_fences() -> None:
+    steady = [99.8, 99.9, 100.0, 100.1, 100.2]
+    assert far_out(steady) == 0
+    quartiles = np.quantile([*steady, 100.6, 99.4], [0.25, 0.75])
+    assert list(quartiles) == pytest.approx([99.85, 100.15])  # fences at 98.95 and 101.05
+    assert far_out([*steady, 100.6, 99.4]) == 0
+    assert far_out([*steady, 102.0, 99.4]) == 1
+    assert far_out([*steady, 102.0, 20.0]) == 2
+
+
+def test_one_far_out_among_equals_is_seen_from_five_values_on() -> None:
+    assert [far_out([*([100.0] * n), 50.0]) for n in range(6)] == [0, 0, 0, 0, 1, 1]
+    assert far_out([]) == 0
