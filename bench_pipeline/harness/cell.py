@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.harness.counts import count_failure, miscount
 from bench_pipeline.harness.profiles import ProfileRules
 from bench_pipeline.harness.prompts import FittedPrompt
+from bench_pipeline.harness.stopping import why_stop
 from bench_pipeline.harness.streaming import Stream, StreamFailed
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.harness.waves import as_requests, as_wave, run_wave
 from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.measures.statistics import Estimate
 from bench_pipeline.progress import Step
 from bench_pipeline.records.cell import Cell, Failure, FailureKind, Request, StopReason, Wave
 from bench_pipeline.records.workload import Workload
@@ -32,6 +35,7 @@ class CellMeasurement:
         self.answer_tokens, self.rules, self.nonces = answer_tokens, rules, fresh_nonces
         self.requests: list[Request] = []
         self.waves: list[Wave] = []
+        self.miscounts: list[str] = []
 
     def make(
         self,
@@ -58,7 +62,14 @@ class CellMeasurement:
 
         def wave() -> list[Stream]:
             prompts = [self.prompt.with_nonce(next(self.nonces)) for _ in range(self.concurrency)]
-            return runner.run(run_wave(server.base_url, prompts, self.answer_tokens))
+            return runner.run(
+                run_wave(
+                    server.base_url,
+                    prompts,
+                    self.answer_tokens,
+                    stall_timeout_s=self.rules.stall_timeout_s,
+                )
+            )
 
         start = time.perf_counter()
         window, telemetry, window_ms = None, [], None
@@ -68,25 +79,22 @@ class CellMeasurement:
                 advance()
             window = watch.window()
             while stop_reason is None:
-                number = len(self.waves)
-                streams = wave()
-                self.requests += as_requests(streams, number, window.opened_at)
-                self.waves.append(as_wave(streams, number))
+                self._keep(wave(), window.opened_at)
                 advance()
-                stop_reason = self._why_stop(time.perf_counter() - window.opened_at)
+                elapsed_s = time.perf_counter() - window.opened_at
+                stop_reason = why_stop(self.rules, len(self.waves), elapsed_s, self._leading)
         except StreamFailed as error:
-            failure = _stream_failure(error, server)
+            failure = stream_failure(error, server)
             stop_reason = "failed"
         if window is not None:
             telemetry = window.close()
             window_ms = round((time.perf_counter() - window.opened_at) * 1000, 3)
         step.advance(left)
-        if failure is None and (cached := [r for r in self.requests if r.cached_tokens]):
-            failure = Failure(
-                kind="contaminated",
-                message=f"{len(cached)} of {len(self.requests)} requests reused cached prompt"
-                " tokens, so their prefill was not cold",
-            )
+        failure = (
+            failure
+            or cached_failure(self.requests)
+            or count_failure(self.miscounts, len(self.requests))
+        )
         return Cell(
             workload=self.workload.slug,
             concurrency=self.concurrency,
@@ -102,18 +110,13 @@ class CellMeasurement:
             telemetry=telemetry,
         )
 
-    def _why_stop(self, elapsed_s: float) -> StopReason | None:
-        """None: one more wave."""
-        if len(self.waves) < self.rules.min_waves:
-            return None
-        if len(self.waves) >= self.rules.max_waves:
-            return "repetitions"
-        if self.rules.target_half_width is not None and self._converged():
-            return "converged"
-        return "budget" if elapsed_s > self.rules.cell_budget_s else None
+    def _keep(self, streams: list[Stream], window_start: float) -> None:
+        number = len(self.waves)
+        self.requests += as_requests(streams, number, window_start)
+        self.waves.append(as_wave(streams, number))
+        self.miscounts += [m for s in streams if (m := miscount(s, self.answer_tokens))]
 
-    def _converged(self) -> bool:
-        """The figures that a page leads with are known within the target."""
+    def _leading(self) -> list[Estimate | None]:
         figures = figures_of(
             Cell(
                 workload=self.workload.slug,
@@ -122,20 +125,25 @@ class CellMeasurement:
                 waves=self.waves,
             )
         )
-        leading = [figures.decode_tok_s, figures.prefill_tok_s]
-        widths = [estimate.relative_half_width for estimate in leading if estimate]
-        target = self.rules.target_half_width or 0
-        return all(width is not None and width <= target for width in widths)
+        return [figures.decode_tok_s, figures.prefill_tok_s]
 
 
-def _stream_failure(error: StreamFailed, server: LlamaServer) -> Failure:
-    kind: FailureKind
-    if error.kind == "hang":
-        kind = "hang"
-    elif error.kind == "oom" or any("out of memory" in line for line in server.log_tail(15)):
+def cached_failure(requests: Sequence[Request]) -> Failure | None:
+    """Of requests that were to be cold, if one was not."""
+    if not (cached := [r.cached_tokens for r in requests if r.cached_tokens]):
+        return None
+    return Failure(
+        kind="contaminated",
+        message=f"{len(cached)} of {len(requests)} requests reused cached prompt tokens, up to "
+        f"{max(cached)} of {max(r.prompt_tokens for r in requests)}, so their prefill was not cold",
+    )
+
+
+def stream_failure(error: StreamFailed, server: LlamaServer) -> Failure:
+    """What a stream's failure was, by its own words, the server's log and whether it lives."""
+    kind: FailureKind = error.kind
+    if kind == "crash" and any("out of memory" in line for line in server.log_tail(15)):
         kind = "oom"
-    else:
-        kind = "crash"
     # A killed server closes its sockets a moment before it can be seen to be dead.
     for _ in range(20):
         if not server.alive():

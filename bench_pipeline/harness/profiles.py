@@ -9,6 +9,9 @@ from bench_pipeline.records.workload import Workload
 Concurrencies = tuple[int, ...] | Literal["knee"]
 """Streams at once; `knee`: as `harness.ladder` climbs."""
 
+STALL_TIMEOUT_S = 300.0
+"""Prefill of a long prompt on a slow rig takes minutes, and sends nothing."""
+
 
 @dataclass(frozen=True)
 class ProfileRules:
@@ -20,6 +23,7 @@ class ProfileRules:
     quiet_patience_s    how long to wait for a busy rig to become quiet
     curve_depths        prompt lengths of the curves, as far as the model's context allows
     curve_output_tokens of each reply there; as `llama-bench -n` for the same figure
+    stall_timeout_s     no byte for so long is a hang
     """
 
     warmup_waves: int
@@ -31,6 +35,7 @@ class ProfileRules:
     quiet_patience_s: float
     curve_depths: tuple[int, ...]
     curve_output_tokens: int
+    stall_timeout_s: float = STALL_TIMEOUT_S
 
 
 PROFILES: dict[Profile, ProfileRules] = {

@@ -9,20 +9,23 @@ its headers promise to keep it.
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import aiohttp
-
-STALL_TIMEOUT_S = 300
-"""No byte for so long is a hang; prefill of a long prompt on a slow rig takes minutes."""
 
 
 class StreamFailed(Exception):
     """The server answered with an error, broke off, or stopped sending."""
 
-    def __init__(self, kind: str, message: str) -> None:
-        self.kind = kind  # `crash`, `hang` or `oom`: a records.run.FailureKind
+    def __init__(self, kind: Literal["crash", "hang", "oom"], message: str) -> None:
+        self.kind: Literal["crash", "hang", "oom"] = kind
         super().__init__(message)
+
+
+def _kind_of(message: str) -> Literal["crash", "oom"]:
+    return "oom" if "memory" in message.lower() else "crash"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,11 @@ async def stream_completion(
     *,
     cache_prompt: bool = False,
 ) -> RawStream:
-    """Sends one chat completion of exactly `output_tokens` and collects its chunks."""
+    """Sends one chat completion of exactly `output_tokens` and collects its chunks.
+
+    StreamFailed: `hang` if nothing came for the session's `sock_read` seconds, else `crash`
+    or `oom`.
+    """
     body = {
         "messages": messages,
         "max_tokens": output_tokens,
@@ -51,8 +58,8 @@ async def stream_completion(
         "temperature": 0,
         "seed": 1,
         "stream": True,
-        "stream_options": {"include_usage": True},
-        "timings_per_token": True,  # a token counter on every event
+        "stream_options": {"include_usage": True},  # a second count of the tokens
+        "timings_per_token": True,  # a token counter, and the server's time, on every event
     }
     payload = json.dumps(body).encode()
     headers = {"Content-Type": "application/json", "Connection": "close"}
@@ -63,44 +70,112 @@ async def stream_completion(
         async with session.post(url, data=payload, headers=headers) as response:
             if response.status != 200:
                 text = (await response.text())[:300]
-                raise StreamFailed("crash", f"HTTP {response.status}: {text}")
+                raise StreamFailed(_kind_of(text), f"HTTP {response.status}: {text}")
             read = response.content.readany
             while chunk := await read():
                 chunks.append((clock(), chunk))
     except TimeoutError:
-        raise StreamFailed("hang", f"no data for {STALL_TIMEOUT_S} s") from None
-    except aiohttp.ClientError as error:
+        raise StreamFailed("hang", f"no data for {session.timeout.sock_read:g} s") from None
+    except (aiohttp.ClientError, OSError) as error:
         raise StreamFailed("crash", f"connection broke: {error!r}") from None
     return RawStream(sent_at, chunks, clock())
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream as understood. Times are seconds of time.perf_counter().
+    """A stream as understood. Times are seconds of time.perf_counter() unless they end in `_ms`.
 
-    token_times   arrival of each token that the client saw, in order; the tokens of one
-                  event share its time
+    token_times       arrival of each token whose arrival is known, in order; the tokens of one
+                      event share its time
+    server_token_ms   the server's own time at each of them, from its first; None if it sends
+                      none
+    reasoning_tokens  hidden, the tags included: all until the first event with visible text,
+                      of whose tokens the last is visible
+    output_tokens     the server's count at the end, by `timings`
+    usage_tokens      the same by `usage`; None if it sends none
+    event_counts      the server's count on each event that carries one
+    texts             how often text came: no more often than there are tokens
     """
 
     sent_at: float
     ended_at: float
     token_times: list[float]
+    server_token_ms: list[float] | None
     first_visible_at: float | None
     reasoning_tokens: int
     prompt_tokens: int
+    usage_prompt_tokens: int | None
     cached_tokens: int
     output_tokens: int
+    usage_tokens: int | None
+    event_counts: list[int]
+    texts: int
     server_prompt_ms: float
     server_decode_ms: float
+    draft_tokens: int | None
+    draft_accepted: int | None
     finish_reason: str
 
 
 def understand(raw: RawStream) -> Stream:
-    """Parses a raw stream. StreamFailed if it ended early or holds an error event."""
-    token_times: list[float] = []
-    first_visible_at: float | None = None
-    seen = reasoning = 0
-    finish, last_timings, done = "", None, False
+    """Parses a raw stream. StreamFailed if it ended early, is garbled or holds an error event."""
+    try:
+        return _understand(raw)
+    except KeyError as error:
+        raise StreamFailed("crash", f"the server's timings lack {error}") from None
+
+
+def _understand(raw: RawStream) -> Stream:
+    stamps, kinds = _Stamps(), _Kinds()
+    finish, finished_at, last_timings, done = "", raw.ended_at, None, False
+    usage: dict[str, Any] = {}
+    for arrived, document in _documents(raw):
+        if document is None:
+            done = True
+            continue
+        timings = document.get("timings")
+        usage, last_timings = document.get("usage") or usage, timings or last_timings
+        if not (choices := document.get("choices")):
+            continue
+        if reason := choices[0].get("finish_reason"):
+            finish, finished_at = reason, arrived
+        kinds.hear(choices[0].get("delta", {}), arrived)
+        # The very first event holds no text but, if the first token has none to show, its
+        # count: that token's arrival is known all the same.
+        if timings:
+            stamps.add(arrived, timings["predicted_n"], timings.get("predicted_ms"))
+            kinds.sort(timings["predicted_n"])
+    if not done or last_timings is None or not stamps.times:
+        raise StreamFailed("crash", f"the stream ended after {len(stamps.times)} tokens")
+    output_tokens, server_decode_ms = last_timings["predicted_n"], last_timings["predicted_ms"]
+    # Tokens at the end may have no text to send (half a tag, half a character): the event with
+    # the finish reason is sent when the last of them is made.
+    stamps.add_rest(finished_at, output_tokens, server_decode_ms, seen=max(stamps.counts))
+    kinds.sort(output_tokens, last=True)
+    return Stream(
+        sent_at=raw.sent_at,
+        ended_at=raw.ended_at,
+        token_times=stamps.times,
+        server_token_ms=stamps.server_ms if len(stamps.server_ms) == len(stamps.times) else None,
+        first_visible_at=kinds.first_visible_at,
+        reasoning_tokens=kinds.hidden,
+        prompt_tokens=last_timings["prompt_n"] + last_timings["cache_n"],
+        usage_prompt_tokens=usage.get("prompt_tokens"),
+        cached_tokens=last_timings["cache_n"],
+        output_tokens=output_tokens,
+        usage_tokens=usage.get("completion_tokens"),
+        event_counts=stamps.counts,
+        texts=kinds.texts,
+        server_prompt_ms=last_timings["prompt_ms"],
+        server_decode_ms=server_decode_ms,
+        draft_tokens=last_timings.get("draft_n"),
+        draft_accepted=last_timings.get("draft_n_accepted"),
+        finish_reason=finish,
+    )
+
+
+def _documents(raw: RawStream) -> Iterator[tuple[float, dict[str, Any] | None]]:
+    """Each event with the arrival of its last byte; None for the one that ends the stream."""
     buffer = b""
     for arrived, chunk in raw.chunks:
         buffer += chunk
@@ -109,43 +184,78 @@ def understand(raw: RawStream) -> Stream:
             if not event.startswith(b"data: "):
                 continue  # comments and pings
             if event == b"data: [DONE]":
-                done = True
+                yield arrived, None
                 continue
-            document = json.loads(event[6:])
+            try:
+                document = json.loads(event[6:])
+            except ValueError:
+                text = event[:100].decode(errors="replace")
+                raise StreamFailed("crash", f"an event is not JSON: {text}") from None
             if "error" in document:
-                message = str(document["error"].get("message", document["error"]))[:300]
-                raise StreamFailed("oom" if "memory" in message.lower() else "crash", message)
-            last_timings = document.get("timings", last_timings)
-            choices = document.get("choices")
-            if not choices:
-                continue
-            finish = choices[0].get("finish_reason") or finish
-            delta = choices[0].get("delta", {})
-            hidden, visible = delta.get("reasoning_content"), delta.get("content")
-            if "timings" not in document or not (hidden or visible):
-                continue
-            number = document["timings"]["predicted_n"]
-            # The first event may stand for two tokens (a character split over both): only
-            # tokens from it onwards have a known arrival.
-            new = number - seen if token_times else 1
-            token_times.extend([arrived] * new)
-            if hidden and not visible:
-                reasoning += number - seen
-            elif first_visible_at is None:
-                first_visible_at = arrived
-            seen = number
-    if not done or last_timings is None or not token_times:
-        raise StreamFailed("crash", f"the stream ended after {len(token_times)} tokens")
-    return Stream(
-        sent_at=raw.sent_at,
-        ended_at=raw.ended_at,
-        token_times=token_times,
-        first_visible_at=first_visible_at,
-        reasoning_tokens=reasoning,
-        prompt_tokens=last_timings["prompt_n"] + last_timings["cache_n"],
-        cached_tokens=last_timings["cache_n"],
-        output_tokens=last_timings["predicted_n"],
-        server_prompt_ms=last_timings["prompt_ms"],
-        server_decode_ms=last_timings["predicted_ms"],
-        finish_reason=finish,
-    )
+                error = document["error"]
+                message = str(error.get("message") if isinstance(error, dict) else error)[:300]
+                raise StreamFailed(_kind_of(message), message)
+            yield arrived, document
+
+
+class _Stamps:
+    """Arrival and server time of each token, by the counter on the events."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.server_ms: list[float] = []
+        self.counts: list[int] = []
+
+    def add(self, arrived: float, count: int, server_ms: float | None) -> None:
+        """An event with the server's count at it."""
+        seen = max(self.counts, default=0)
+        self.counts.append(count)
+        self.add_rest(arrived, count, server_ms, seen)
+
+    def add_rest(self, arrived: float, count: int, server_ms: float | None, seen: int) -> None:
+        """The tokens after `seen`, up to `count`, known to be there by `arrived`."""
+        # The first event may stand for several tokens: only its last has a known arrival.
+        new = max(0, count - seen) if self.times else min(1, count)
+        self.times += [arrived] * new
+        self.server_ms += [] if server_ms is None else [server_ms] * new
+
+
+class _Kinds:
+    """Which tokens are reasoning and which the answer: by count, as text has no length in
+    tokens."""
+
+    def __init__(self) -> None:
+        self.hidden = 0
+        self.texts = 0
+        self.first_visible_at: float | None = None
+        self._sorted = 0  # tokens whose kind is known
+        self._thinking = False  # the text before was hidden
+        self._heard: set[str] = set()  # text since `_sorted`
+
+    def hear(self, delta: dict[str, Any], arrived: float) -> None:
+        """The text of an event, if it has any."""
+        hidden, visible = delta.get("reasoning_content"), delta.get("content")
+        self._heard |= {"hidden"} if hidden else set()
+        self._heard |= {"visible"} if visible else set()
+        if visible and self.first_visible_at is None:
+            self.first_visible_at = arrived
+
+    def sort(self, count: int, *, last: bool = False) -> None:
+        """The tokens up to `count` are of the kind heard since the last were sorted.
+
+        Tokens without text wait for the next that has some: what the parser swallows where the
+        kind changes are the tags. Of an event that begins the answer, one token is visible.
+        """
+        if not self._heard and not last:
+            return
+        new = max(0, count - self._sorted)
+        self.texts += bool(self._heard)
+        if "visible" in self._heard:
+            after_hidden = self._thinking or "hidden" in self._heard
+            self.hidden += max(0, new - 1) if after_hidden else 0
+            self._thinking = False
+        elif "hidden" in self._heard or self._thinking:
+            self.hidden += new
+            self._thinking = True
+        self._sorted = max(self._sorted, count)
+        self._heard = set()

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import aiohttp
 import numpy as np
 
+from bench_pipeline.harness.profiles import STALL_TIMEOUT_S
 from bench_pipeline.harness.prompts import Messages
 from bench_pipeline.harness.streaming import (
-    STALL_TIMEOUT_S,
+    RawStream,
     Stream,
+    StreamFailed,
     stream_completion,
     understand,
 )
@@ -17,7 +19,12 @@ from bench_pipeline.records.cell import Request, Wave
 
 
 async def run_wave(
-    base_url: str, prompts: Sequence[Messages], output_tokens: int, *, cache_prompt: bool = False
+    base_url: str,
+    prompts: Sequence[Messages],
+    output_tokens: int,
+    *,
+    cache_prompt: bool = False,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> list[Stream]:
     """Sends every prompt at once, each on its own connection, and waits for all.
 
@@ -25,21 +32,37 @@ async def run_wave(
     """
     url = f"{base_url}/v1/chat/completions"
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=STALL_TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=stall_timeout_s)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+
+        async def send(number: int, prompt: Messages) -> RawStream:
+            try:
+                return await stream_completion(
+                    session, url, prompt, output_tokens, cache_prompt=cache_prompt
+                )
+            except StreamFailed as error:
+                raise _of_stream(number, len(prompts), error) from None
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(
-                        stream_completion(
-                            session, url, prompt, output_tokens, cache_prompt=cache_prompt
-                        )
-                    )
-                    for prompt in prompts
-                ]
+                tasks = [group.create_task(send(n, prompt)) for n, prompt in enumerate(prompts)]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-    return [understand(task.result()) for task in tasks]
+    return [_understood(n, len(tasks), task.result()) for n, task in enumerate(tasks)]
+
+
+def _understood(number: int, streams: int, raw: RawStream) -> Stream:
+    try:
+        return understand(raw)
+    except StreamFailed as error:
+        raise _of_stream(number, streams, error) from None
+
+
+def _of_stream(number: int, streams: int, error: StreamFailed) -> StreamFailed:
+    """Says which stream it was, where there are several."""
+    return (
+        StreamFailed(error.kind, f"stream {number} of {streams}: {error}") if streams > 1 else error
+    )
 
 
 def as_requests(streams: Sequence[Stream], wave: int, window_start: float) -> list[Request]:
@@ -53,6 +76,9 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
     times = np.asarray(stream.token_times)
     gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
     p50, p95, p99 = (float(value) for value in np.percentile(gaps_ms, [50, 95, 99]))
+    server_p99 = None
+    if stream.server_token_ms and len(times) > 1:
+        server_p99 = round(float(np.percentile(np.diff(stream.server_token_ms), 99)), 3)
 
     def since_sent_ms(moment: float) -> float:
         return round((moment - stream.sent_at) * 1000, 3)
@@ -68,7 +94,7 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         reasoning_tokens=stream.reasoning_tokens,
         ttft_ms=since_sent_ms(times[0]),
         first_visible_ms=(
-            since_sent_ms(stream.first_visible_at) if stream.first_visible_at else None
+            None if stream.first_visible_at is None else since_sent_ms(stream.first_visible_at)
         ),
         decode_ms=round(float(times[-1] - times[0]) * 1000, 3),
         end_to_end_ms=since_sent_ms(stream.ended_at),
@@ -78,6 +104,9 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         itl_p95_ms=round(p95, 3),
         itl_p99_ms=round(p99, 3),
         itl_max_ms=round(float(gaps_ms.max()), 3),
+        server_itl_p99_ms=server_p99,
+        draft_tokens=stream.draft_tokens,
+        draft_accepted=stream.draft_accepted,
         finish_reason=stream.finish_reason,
     )
 

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from aiohttp import web
@@ -42,6 +42,7 @@ class StandIn:
     status: int = 200
     prompt_ms: float = 20.0
     token_s: float = 0.002
+    usage_off: int = 0
     base_url: str = ""
 
     def alive(self) -> bool:
@@ -66,6 +67,9 @@ class StandIn:
                 document = {"error": {"code": 500, "message": self.error}}
                 await response.write(b"data: " + json.dumps(document).encode() + b"\n\n")
                 return response
+        usage = {"completion_tokens": wanted + self.usage_off, "prompt_tokens": 30 + self.cached}
+        last = {"choices": [], "usage": usage, "timings": timings}
+        await response.write(b"data: " + json.dumps(last).encode() + b"\n\n")
         await response.write(b"data: [DONE]\n\n")
         return response
 
@@ -110,7 +114,7 @@ def measure(server: StandIn, rules: ProfileRules, concurrency: int = 1) -> Cell:
     measurement = CellMeasurement(
         WORKLOAD, concurrency, FittedPrompt("", "b"), 8, rules, nonces(seed=1)
     )
-    with Watch(gpus=False) as watch, asyncio.Runner() as runner:
+    with Watch(backend="cpu") as watch, asyncio.Runner() as runner:
         return measurement.make(server, watch, runner, NoStep(), 1.0)  # type: ignore[arg-type]
 
 
@@ -138,7 +142,25 @@ def test_prompt_tokens_from_the_cache_fail_the_cell_and_its_requests_are_kept(st
     cell = measure(stand_in, PROFILES["quick"])
     assert (cell.status, cell.failure.kind) == ("failed", "contaminated")
     assert "3 of 3 requests" in cell.failure.message
+    assert "up to 24 of 54" in cell.failure.message
     assert [request.cached_tokens for request in cell.requests] == [24, 24, 24]
+
+
+def test_counts_that_differ_fail_the_cell_and_its_requests_are_kept(stand_in: StandIn):
+    stand_in.usage_off = -1
+    cell = measure(stand_in, PROFILES["quick"], concurrency=2)
+    assert (cell.status, cell.failure.kind) == ("failed", "miscounted")
+    assert "6 of 6 requests are miscounted" in cell.failure.message
+    assert "usage says 7, its timings say 8" in cell.failure.message
+    assert len(cell.requests) == 6
+
+
+def test_a_server_that_falls_silent_is_a_hang_after_the_profiles_time(stand_in: StandIn):
+    stand_in.token_s = 60
+    cell = measure(stand_in, replace(PROFILES["quick"], stall_timeout_s=0.2), concurrency=2)
+    assert (cell.failure.kind, cell.stop_reason) == ("hang", "failed")
+    assert "no data for 0.2 s" in cell.failure.message
+    assert "of 2" in cell.failure.message
 
 
 def test_an_error_in_the_stream_fails_the_cell_with_the_server_s_words(stand_in: StandIn):

@@ -6,18 +6,27 @@ from bench_pipeline.harness.streaming import Stream
 from bench_pipeline.harness.waves import as_requests, as_wave
 
 
-def stream(sent_at: float, token_times: list[float]) -> Stream:
+def stream(
+    sent_at: float, token_times: list[float], server_token_ms: list[float] | None = None
+) -> Stream:
     return Stream(
         sent_at=sent_at,
         ended_at=token_times[-1] + 0.001,
         token_times=token_times,
+        server_token_ms=server_token_ms,
         first_visible_at=token_times[0],
         reasoning_tokens=0,
         prompt_tokens=30,
+        usage_prompt_tokens=30,
         cached_tokens=0,
         output_tokens=len(token_times),
+        usage_tokens=len(token_times),
+        event_counts=list(range(1, len(token_times) + 1)),
+        texts=len(token_times),
         server_prompt_ms=40.0,
         server_decode_ms=100.0,
+        draft_tokens=None,
+        draft_accepted=None,
         finish_reason="length",
     )
 
@@ -49,3 +58,17 @@ def test_a_request_counts_from_its_own_sending_and_is_placed_in_the_cells_window
     assert request.end_to_end_ms == pytest.approx(1501)
     assert (request.itl_p50_ms, request.itl_max_ms) == (500, 750)
     assert (request.wave, request.stream) == (3, 0)
+
+
+def test_the_servers_gaps_are_computed_as_the_clients_are():
+    """Both in one bunch by our clock, evenly spaced by the server's: they came late."""
+    bunched = stream(10.0, [10.5, 10.5, 10.8], [0.0, 100.0, 200.0])
+    even = stream(10.0, [10.5, 10.6, 10.7], [0.0, 100.0, 200.0])
+    late, fine = as_requests([bunched, even], wave=0, window_start=0.0)
+    assert (late.itl_p99_ms, late.server_itl_p99_ms) == (pytest.approx(297), 100)
+    assert (fine.itl_p99_ms, fine.server_itl_p99_ms) == (pytest.approx(100), 100)
+
+
+def test_a_server_that_puts_no_times_on_its_events_has_no_gaps():
+    (request,) = as_requests([stream(10.0, [10.5, 10.6])], wave=0, window_start=0.0)
+    assert request.server_itl_p99_ms is None
