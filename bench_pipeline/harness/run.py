@@ -25,9 +25,10 @@ from bench_pipeline.harness.ladder import next_step
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES, output_tokens
 from bench_pipeline.harness.prompts import PromptFitter, nonces
+from bench_pipeline.harness.quiet import wait_until_quiet
 from bench_pipeline.harness.rig_lock import rig_lock
 from bench_pipeline.harness.run_record import RunRecord
-from bench_pipeline.harness.telemetry import Watch, cpu_busy_fraction, foreign_gpu_processes
+from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
 from bench_pipeline.models.catalogue import known_model
@@ -37,7 +38,7 @@ from bench_pipeline.progress import Reporter, Silent, Step
 from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import HostLoad, Ladder, Run
+from bench_pipeline.records.run import Ladder, Run
 from bench_pipeline.records.server import DeviceMemory, Server
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import read_engines, read_workloads, write_run
@@ -133,9 +134,8 @@ class _Measurement:
 
     def make(self, reporter: Reporter) -> Run:
         self.inventory = capture_inventory(self.engine.devices)
-        host_load = HostLoad(
-            cpu_busy_fraction=round(cpu_busy_fraction(), 3),
-            foreign_gpu_processes=foreign_gpu_processes(),
+        host_load = wait_until_quiet(
+            self.item.backend, reporter, patience_s=self.rules.quiet_patience_s
         )
         self.threads = self.setup.threads or engine_threads(self.inventory.cpu)
         failure: Failure | None = None
@@ -185,7 +185,7 @@ class _Measurement:
     ) -> Iterator[_Running]:
         """A server and its record, which is kept however it ends."""
         number = len(self.record.servers)
-        with Watch(gpus=self.item.backend != "cpu") as watch:
+        with Watch(backend=self.item.backend) as watch:
             server = LlamaServer(
                 self.engine,
                 model=self.model_path,

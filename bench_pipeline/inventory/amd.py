@@ -27,29 +27,40 @@ def read_amd(root: Path = SYSTEM) -> tuple[list[Gpu], list[str]]:
 
     Clocks in MHz, power in W, memory in MiB. What the driver does not show is None.
     """
-    gpus: list[Gpu] = []
+    devices, gaps = amdgpu_devices(root)
+    return [_gpu(index, device, root) for index, device in enumerate(devices)], gaps
+
+
+def amdgpu_devices(root: Path = SYSTEM) -> tuple[list[PciDevice], list[str]]:
+    """The devices that amdgpu drives, in order of PCI address, and a sentence for each other."""
+    devices: list[PciDevice] = []
     gaps: list[str] = []
     for device in pci_devices(root):
         if device.vendor != _VENDOR or not device.computes:
             continue
         driver = re.search(r"^DRIVER=(.+)$", read_text(device.folder / "uevent") or "", re.M)
         if driver and driver[1] == "amdgpu":
-            gpus.append(_gpu(len(gpus), device, root))
+            devices.append(device)
         else:
             state = f"is held by {driver[1]}" if driver else "has no driver"
             gaps.append(f"amdgpu: the AMD device at {device.address} {state}.")
-    return gpus, gaps
+    return devices, gaps
+
+
+def hwmon_folder(device: PciDevice) -> Path:
+    """Where its sensors are; it need not exist."""
+    return next(iter(sorted(device.folder.glob("hwmon/hwmon*"))), device.folder / "hwmon")
 
 
 def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
     folder = device.folder
-    hwmon = next(iter(sorted(folder.glob("hwmon/hwmon*"))), folder / "hwmon")
+    hwmon = hwmon_folder(device)
     vram_mib, gtt_mib = (
         _scaled(folder / f"mem_info_{pool}_total", 2**20) for pool in ("vram", "gtt")
     )
     core_mhz, core_max_mhz = _levels(folder / "pp_dpm_sclk")
     memory_mhz, memory_max_mhz = _levels(folder / "pp_dpm_mclk")
-    unified = _unified(hwmon, vram_mib, gtt_mib)
+    unified = is_unified(device)
     # On an APU, /sys reports a link of the die's inner fabric, at which no card is plugged in.
     link = None if unified else _slot_link(device)
     return Gpu(
@@ -99,14 +110,20 @@ def _levels(path: Path) -> tuple[float | None, float | None]:
     return now, max((float(mhz) for mhz, _ in lines), default=None)
 
 
-def _unified(hwmon: Path, vram_mib: float | None, gtt_mib: float | None) -> bool:
-    """The documentation names a northbridge voltage for APUs only, a memory clock for cards
+def is_unified(device: PciDevice) -> bool:
+    """Whether it is an APU's GPU, which shares the system's memory.
+
+    The documentation names a northbridge voltage for APUs only, a memory clock for cards
     only. Without either sensor: who maps more of the system's memory than it owns is an APU."""
+    hwmon = hwmon_folder(device)
     if read_text(hwmon / "in1_input") is not None:
         return True
     if read_text(hwmon / "freq2_input") is not None:
         return False
-    return (vram_mib or 0) < (gtt_mib or 0)
+    owned, mapped = (
+        read_number(device.folder / f"mem_info_{pool}_total") for pool in ("vram", "gtt")
+    )
+    return (owned or 0) < (mapped or 0)
 
 
 def _slot_link(device: PciDevice) -> Path:
@@ -142,16 +159,21 @@ def _driver(root: Path) -> str | None:
     return f"amdgpu of Linux {release}" if release else "amdgpu"
 
 
-def _bus_bits(device: PciDevice, root: Path) -> int | None:
-    """Width of the memory bus, from the compute driver's topology (amdkfd)."""
+def kfd_node(device: PciDevice, root: Path = SYSTEM) -> Path | None:
+    """Its folder in the compute driver's topology (amdkfd)."""
     domain, bus, slot, function = (int(part, 16) for part in re.split("[:.]", device.address))
     location = {"domain": str(domain), "location_id": str(bus << 8 | slot << 3 | function)}
     for node in root.glob("sys/class/kfd/kfd/topology/nodes/*"):
         if location.items() <= _properties(node / "properties").items():
-            banks = sorted(node.glob("mem_banks/*/properties"))
-            widths = [int(_properties(bank).get("width", 0)) for bank in banks]
-            return max(widths, default=0) or None
+            return node
     return None
+
+
+def _bus_bits(device: PciDevice, root: Path) -> int | None:
+    """Width of the memory bus, by the compute driver's topology."""
+    node = kfd_node(device, root)
+    banks = sorted(node.glob("mem_banks/*/properties")) if node else []
+    return max((int(_properties(bank).get("width", 0)) for bank in banks), default=0) or None
 
 
 def _properties(path: Path) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _gpu(nvml: ModuleType, index: int, handle: Any, gaps: list[str]) -> Gpu:
         memory_clock_mhz=ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
         memory_clock_max_mhz=ask(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_MEM),
         memory_bus_bits=ask(nvml.nvmlDeviceGetMemoryBusWidth, handle),
-        pcie_address=_address(_text(pci.busId)) if pci else None,
+        pcie_address=pci_address(pci.busId) if pci else None,
         pcie_generation=ask(nvml.nvmlDeviceGetCurrPcieLinkGeneration, handle),
         pcie_generation_max=ask(nvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
         pcie_width=ask(nvml.nvmlDeviceGetCurrPcieLinkWidth, handle),
@@ -118,6 +118,7 @@ def _cuda(number: int | None) -> str | None:
     return None if number is None else f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _address(bus_id: str | None) -> str | None:
-    """NVML writes an eight-digit domain, Linux and everything else four."""
-    return bus_id.lower().removeprefix("0000") if bus_id else None
+def pci_address(bus_id: str | bytes) -> str | None:
+    """`0000:0a:00.0` of NVML's `00000000:0A:00.0`: it writes the domain with eight digits, Linux
+    and everything else with four."""
+    return str(_text(bus_id)).lower().removeprefix("0000") or None

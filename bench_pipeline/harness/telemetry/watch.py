@@ -1,0 +1,161 @@
+"""The thread that samples, and what it has seen."""
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import psutil
+import pynvml
+
+from bench_pipeline.harness.telemetry.host import HostMemory
+from bench_pipeline.harness.telemetry.reading import MIB, Reading, Sample, Source
+from bench_pipeline.harness.telemetry.renewal import (
+    POLL_S,
+    RenewalSearch,
+    found,
+    sampling_interval_s,
+)
+from bench_pipeline.harness.telemetry.sources import computing_devices
+from bench_pipeline.harness.telemetry.window import MEASURED, Window
+from bench_pipeline.inventory.sysfs import SYSTEM
+from bench_pipeline.records.rig import Backend
+from bench_pipeline.records.server import DeviceMemory
+
+
+class Device:
+    """A source, its samples, and how often it is sampled.
+
+    tells       what it gave when it was first read, and is held to give at every sample
+    renewal_s   how often its driver renews the values; None: not found (yet)
+    interval_s  between two samples
+    """
+
+    def __init__(self, source: Source, interval_s: float | None = None) -> None:
+        self.source, self.name = source, source.name
+        self.energy_range_j = source.energy_range_j
+        self.samples: list[Sample] = []
+        first = source.read(None)
+        self.used_before_mib = first.used_mib or 0.0
+        self.tells = frozenset(name for name in MEASURED if getattr(first, name) is not None)
+        self.renewal_s = source.renewal_s or found.get(source.key)
+        self.interval_s = interval_s or source.interval_s or sampling_interval_s(self.renewal_s)
+        self._fixed = interval_s is not None or source.interval_s is not None
+        self._search: RenewalSearch | None = None
+        self._due = 0.0
+
+    def begin(self, at: float) -> None:
+        self._due = at
+        if not self._fixed and self.renewal_s is None and "power_w" in self.tells:
+            self._search = RenewalSearch(at)
+
+    def look(self, server_pid: int | None) -> Reading:
+        return self.source.read(server_pid)
+
+    def tick(self, at: float, server_pid: int | None) -> float:
+        """Does what is due at this moment; the next moment at which something is."""
+        if self._search is not None:
+            self._search.look(at, self.source.power_w())
+            if self._search.over:
+                self._settle(self._search.renewal_s)
+        if at >= self._due:
+            self.samples.append(Sample(at, self.look(server_pid)))
+            self._due += self.interval_s
+            if self._due <= at:  # late by more than an interval: no use in catching up
+                self._due = at + self.interval_s
+        return self._due if self._search is None else min(self._due, at + POLL_S)
+
+    def _settle(self, renewal_s: float | None) -> None:
+        """Not found (an idle card): the default, and the next watch looks again."""
+        self._search, self.renewal_s = None, renewal_s
+        self.interval_s = sampling_interval_s(renewal_s)
+        if renewal_s is not None:
+            found[self.source.key] = renewal_s
+
+
+class Watch:
+    """Samples the host's memory and every device that `backend` computes on, while it is used
+    as a context manager.
+
+    For the first second and a half of a process's first watch each GPU's power is read every
+    ten milliseconds, to find out how often the driver renews it; from then on it is sampled at
+    that rate. `interval_s` fixes the rate instead. `names`: see `computing_devices`.
+
+    `server_pid` may be set later, when the server is up: memory before it is the reference.
+    `gaps` has a sentence for each device that cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        names: Mapping[str, str] | None = None,
+        interval_s: float | None = None,
+        root: Path = SYSTEM,
+        nvml: ModuleType = pynvml,
+    ) -> None:
+        self.server_pid: int | None = None
+        self._swap_before_mib = psutil.swap_memory().used / MIB
+        sources, self.gaps = computing_devices(backend, names, root=root, nvml=nvml)
+        self.computing = [Device(source, interval_s) for source in sources]
+        self.devices = [Device(HostMemory(), interval_s), *self.computing]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+        self._began_at = time.perf_counter()
+        self._cpu_s = 0.0
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for device in self.devices:
+            device.source.close()
+
+    def _run(self) -> None:
+        self._began_at = time.perf_counter()
+        for device in self.devices:
+            device.begin(self._began_at)
+        due = self._began_at
+        while not self._stop.wait(max(0.0, due - time.perf_counter())):
+            due = min(device.tick(time.perf_counter(), self.server_pid) for device in self.devices)
+            self._cpu_s = time.thread_time()
+
+    @property
+    def cpu_fraction(self) -> float:
+        """What sampling costs: the thread's share of one core since it began."""
+        return self._cpu_s / max(time.perf_counter() - self._began_at, 1e-9)
+
+    def memory(self) -> list[DeviceMemory]:
+        """Every device's memory so far; loaded is now, peak the highest sample."""
+        readings = []
+        for device in self.devices:
+            now = device.look(self.server_pid)
+            looks = [now, *(sample.reading for sample in list(device.samples))]
+            used = [look.used_mib for look in looks if look.used_mib is not None]
+            ours = [look.ours_mib for look in looks if look.ours_mib is not None]
+            if now.used_mib is None:
+                continue
+            readings.append(
+                DeviceMemory(
+                    device=device.name,
+                    total_mib=round(device.source.total_mib, 1),
+                    used_before_mib=round(device.used_before_mib, 1),
+                    used_loaded_mib=round(now.used_mib, 1),
+                    used_peak_mib=round(max(used), 1),
+                    ours_loaded_mib=None if now.ours_mib is None else round(now.ours_mib, 1),
+                    ours_peak_mib=round(max(ours), 1) if ours else None,
+                )
+            )
+        return readings
+
+    def swap_grown_mib(self) -> float:
+        """Since the watch was made; negative if it shrank."""
+        return psutil.swap_memory().used / MIB - self._swap_before_mib
+
+    def window(self) -> Window:
+        """Opens a measured window now."""
+        return Window(self)
