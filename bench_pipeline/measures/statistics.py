@@ -83,7 +83,9 @@ def median_with_interval(values: Sequence[float]) -> Estimate | None:
 def ratio_of_medians(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
     """median(after) / median(before) of two independent samples of positive values.
 
-    Each is resampled by itself, as they were drawn. None if either is empty; ValueError for a
+    Each is resampled by itself, as they were drawn. Of two samples of the same (normal, by
+    simulation) the interval excludes 1 in 3 to 4 % of pairs from five values each on, in 10 % with
+    three: give it a floor, or five. None if either is empty; ValueError for a
     value that is not positive, which has no ratio. The order of the values makes no difference.
     """
     if not len(before) or not len(after):
