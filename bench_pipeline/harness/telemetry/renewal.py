@@ -7,8 +7,9 @@ from bench_pipeline.harness.telemetry.reading import DEFAULT_INTERVAL_S
 POLL_S = 0.01
 """Between two looks: the finest that is told apart."""
 
-LOOK_S = 1.5
-"""For how long; a card that is idle may show the same value all the while."""
+LOOK_S = 6.0
+"""For how long at most. A second or two suffice for a value that moves; an idle card may show
+the same all the while, and by then the server has begun to load."""
 
 SHORTEST_S, LONGEST_S = 0.05, 1.0
 """Sampling keeps within these. A driver that asks its sensor at every call is renewed at any

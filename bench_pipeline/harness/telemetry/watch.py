@@ -78,9 +78,10 @@ class Watch:
     """Samples the host's memory and every device that `backend` computes on, while it is used
     as a context manager.
 
-    For the first second and a half of a process's first watch each GPU's power is read every
-    ten milliseconds, to find out how often the driver renews it; from then on it is sampled at
-    that rate. `interval_s` fixes the rate instead. `names`: see `computing_devices`.
+    In the first seconds of a process's first watch each GPU's power is read every ten
+    milliseconds, to find out how often the driver renews it; from then on it is sampled at that
+    rate, or every `DEFAULT_INTERVAL_S` if that cannot be told. `interval_s` fixes the rate
+    instead. `names`: see `computing_devices`.
 
     `server_pid` may be set later, when the server is up: memory before it is the reference.
     `gaps` has a sentence for each device that cannot be read.
