@@ -150,7 +150,8 @@ def test_what_we_started_is_no_stranger(gpu, nvml):
 
 
 def test_a_program_that_draws_is_no_stranger(gpu, nvml):
-    nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(STRANGER)]
+    nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(SERVER), process(STRANGER)]
+    assert gpu.read(SERVER).strangers == {STRANGER}
     nvml.answers["nvmlDeviceGetGraphicsRunningProcesses"] = [process(STRANGER)]
     assert gpu.read(SERVER).strangers == frozenset()
 
