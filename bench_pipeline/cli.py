@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, get_args
 from rich.console import Console
 from rich.table import Table
 
+from bench_pipeline.cli_import import add_import, import_results
 from bench_pipeline.errors import BenchError, EngineError
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.command == "ui":
             return _ui(checkout(), options.port)
+        if options.command == "import":
+            return import_results(checkout(), options)
         return _bench(checkout(), options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--concurrency", nargs="+", type=_streams, default=[1, 4], metavar="N")
     ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
     ui.add_argument("--port", type=int, default=3000)
+    add_import(commands)
     return parser
 
 

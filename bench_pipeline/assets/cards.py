@@ -90,7 +90,7 @@ def hardware_card(inventory: Inventory) -> str:
     cores = f", {cpu.physical_cores} cores" if cpu.physical_cores else ""
     facts: list[tuple[str, str | None]] = [
         ("CPU", f"{cpu.model}{cores}"),
-        ("Memory", wording.gib(memory.total_mib)),
+        ("Memory", wording.gib(memory.total_mib) if memory.total_mib else "unknown"),
         ("System", " · ".join(filter(None, [inventory.os.name, inventory.os.kernel]))),
         ("Virtual machine on", cpu.hypervisor),
         *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in inventory.gpus),

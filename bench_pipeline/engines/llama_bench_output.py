@@ -7,6 +7,7 @@ is not named here is kept as a setting, so a build that adds one needs no change
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,9 @@ from bench_pipeline.records.strict_yaml import MAX_BYTES, printable
 Tokens = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Nanoseconds = Annotated[int, Field(strict=True, gt=0, lt=10**16)]
 """Of one repetition: under four months."""
+
+_FIRST, _NEVER = datetime(2023, 8, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""There was no llama-bench before; a clock that is wrong by less is its owner's matter."""
 
 _MEASURED = {"n_prompt", "n_gen", "n_depth", "test_time", "samples_ns"}
 _DERIVED = {"avg_ns", "stddev_ns", "avg_ts", "stddev_ts", "samples_ts"}
@@ -47,7 +51,7 @@ class BenchRow(BaseModel):
     n_prompt: Tokens
     n_gen: Tokens
     n_depth: Tokens = 0
-    test_time: AwareDatetime
+    test_time: Annotated[AwareDatetime, Field(ge=_FIRST, lt=_NEVER)]
     """When the test began."""
     samples_ns: list[Nanoseconds] = Field(min_length=1)
     """Time of each repetition."""

@@ -32,8 +32,8 @@ class Cpu(Record):
 class Memory(Record):
     """System memory."""
 
-    total_mib: Positive
-    """Installed, as the kernel counts it."""
+    total_mib: Positive | None = None
+    """Installed, as the kernel counts it. None only in an imported run: its file does not say."""
     available_mib: NonNegative | None = None
     """Free for programs when this was captured."""
     swap_total_mib: NonNegative | None = None
@@ -137,7 +137,8 @@ class Inventory(Record):
     gaps: list[str] = []
     """One sentence for each probe that failed, e.g. "NVML: driver not loaded"."""
     as_printed: dict[str, str] = {}
-    """Published figures only: the card's lines word for word, contradictions included."""
+    """Published and imported figures only: the card's lines, or what the file says of the machine,
+    word for word, contradictions included."""
 
     def gpus_behind(self, device_ids: Sequence[str]) -> list[Gpu]:
         """The GPUs that the engine knows by these names (`CUDA0`), found by the device's name.

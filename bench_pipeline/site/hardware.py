@@ -70,7 +70,8 @@ def hardware_of(run: Row, rig_title: str) -> Hardware:
         device = run["cpu"]
         if inventory.cpu.physical_cores:
             details.append(wording.counted(inventory.cpu.physical_cores, "core"))
-        details.append(f"{wording.gib(inventory.memory.total_mib)} RAM")
+        if inventory.memory.total_mib:
+            details.append(f"{wording.gib(inventory.memory.total_mib)} RAM")
     else:
         device = run["gpu"] or "GPU not recorded"
         if run["gpu_memory_mib"]:
@@ -136,9 +137,9 @@ def summary(inventory: Inventory) -> str:
     cpu = inventory.cpu
     cores = cpu.physical_cores or cpu.logical_cores
     core_words = f" ({wording.counted(cores, 'core')})" if cores else ""
-    first = (
-        f"{short(cpu.model)}{core_words} with {wording.gib(inventory.memory.total_mib)} of memory"
-    )
+    memory_mib = inventory.memory.total_mib
+    memory_words = f" with {wording.gib(memory_mib)} of memory" if memory_mib else ""
+    first = f"{short(cpu.model)}{core_words}{memory_words}"
     if cpu.hypervisor:
         host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
         first += f", inside a virtual machine{host}"
@@ -176,7 +177,8 @@ def _facts(inventory: Inventory) -> list[tuple[str, str]]:
     if cpu.flags:
         facts.append(("Instructions", ", ".join(cpu.flags)))
     swap = f", {wording.gib(memory.swap_total_mib)} swap" if memory.swap_total_mib else ""
-    facts.append(("Memory", f"{wording.gib(memory.total_mib)}{swap}"))
+    if memory.total_mib:
+        facts.append(("Memory", f"{wording.gib(memory.total_mib)}{swap}"))
     for gpu in inventory.gpus:
         facts += _gpu_facts(gpu, f"GPU {gpu.index}" if len(inventory.gpus) > 1 else "GPU")
     facts.append(("System", inventory.os.name))

@@ -91,6 +91,7 @@ def changed(**values) -> str:
         (changed(n_gen=2**40), ":1", "`n_gen`"),
         (changed(n_gen=0), ":1", "neither of prefill nor of decoding"),
         (changed(test_time="yesterday"), ":1", "`test_time`"),
+        (changed(test_time="0001-01-01T00:00:00+14:00"), ":1", "`test_time`"),
         (changed(model_filename=""), ":1", "`model_filename`"),
     ],
 )
