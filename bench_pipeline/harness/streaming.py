@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import aiohttp
+from pydantic_core import from_json
 
 
 class StreamFailed(Exception):
@@ -150,7 +151,7 @@ def _understand(raw: RawStream) -> Stream:
     output_tokens, server_decode_ms = last_timings["predicted_n"], last_timings["predicted_ms"]
     # Tokens at the end may have no text to send (half a tag, half a character): the event with
     # the finish reason is sent when the last of them is made.
-    stamps.add_rest(finished_at, output_tokens, server_decode_ms, seen=max(stamps.counts))
+    stamps.add_rest(finished_at, output_tokens, server_decode_ms)
     kinds.sort(output_tokens, last=True)
     return Stream(
         sent_at=raw.sent_at,
@@ -187,7 +188,7 @@ def _documents(raw: RawStream) -> Iterator[tuple[float, dict[str, Any] | None]]:
                 yield arrived, None
                 continue
             try:
-                document = json.loads(event[6:])
+                document = from_json(event[6:])  # a third of the time of json.loads
             except ValueError:
                 text = event[:100].decode(errors="replace")
                 raise StreamFailed("crash", f"an event is not JSON: {text}") from None
@@ -205,19 +206,23 @@ class _Stamps:
         self.times: list[float] = []
         self.server_ms: list[float] = []
         self.counts: list[int] = []
+        self._seen = 0
 
     def add(self, arrived: float, count: int, server_ms: float | None) -> None:
         """An event with the server's count at it."""
-        seen = max(self.counts, default=0)
         self.counts.append(count)
-        self.add_rest(arrived, count, server_ms, seen)
+        self.add_rest(arrived, count, server_ms)
 
-    def add_rest(self, arrived: float, count: int, server_ms: float | None, seen: int) -> None:
-        """The tokens after `seen`, up to `count`, known to be there by `arrived`."""
+    def add_rest(self, arrived: float, count: int, server_ms: float | None) -> None:
+        """The tokens up to `count` that were not there before."""
         # The first event may stand for several tokens: only its last has a known arrival.
-        new = max(0, count - seen) if self.times else min(1, count)
+        new = count - self._seen if self.times else min(1, count)
+        if new <= 0:
+            return
+        self._seen = count
         self.times += [arrived] * new
-        self.server_ms += [] if server_ms is None else [server_ms] * new
+        if server_ms is not None:
+            self.server_ms += [server_ms] * new
 
 
 class _Kinds:
