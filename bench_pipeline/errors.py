@@ -3,7 +3,7 @@
 BenchError                 a problem, the thing it concerns, and the mend
 ├── RecordError            a hand-written or submitted YAML file that cannot be read
 ├── EngineError            no engine for this machine, or one that does not start or dies
-│   └── (kind)             `load`, `crash`, `hang`: becomes the run's failure kind
+│   └── (kind)             `load`, `oom`, `crash`, `hang`, `refused`: the run's failure kind
 ├── ModelError             a model file that cannot be had or has the wrong content
 ├── RigError               this machine is not the rig it is asked to be
 ├── WarehouseError         the warehouse file is held by another process, missing or broken

@@ -15,6 +15,7 @@ _OUT_OF_MEMORY = re.compile(
 )
 _PORT_TAKEN = re.compile(r"couldn't bind|address already in use", re.IGNORECASE)
 _ERROR = re.compile(r"^(?:[\d.]+ E |error\b|terminate called|.*GGML_ASSERT)|\berror loading\b")
+_ARGUMENT = re.compile(r"\bargument:? \"?(--?[\w-]+)")
 _PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] (?:(?:srv|cmn|slot|spec)\s+)?")
 
 
@@ -46,6 +47,12 @@ def decisive_line(lines: Sequence[str]) -> str | None:
     """The line that names the cause: the first error, since later ones follow from it."""
     found = out_of_memory(lines) or next((line for line in lines if _ERROR.search(line)), None)
     return without_prefix(found) if found else None
+
+
+def unknown_argument(line: str) -> str | None:
+    """The argument that a line of error does not know or whose value it refuses."""
+    match = _ARGUMENT.search(line)
+    return match[1] if match else None
 
 
 def ending(status: int | None) -> str:

@@ -23,6 +23,7 @@ from bench_pipeline.engines.log_reading import (
     out_of_memory,
     port_was_taken,
     scrub,
+    unknown_argument,
 )
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.rig import Backend, BackendSetup
@@ -55,9 +56,10 @@ class LlamaServer:
 
     `with` starts it, waits until it answers, and checks at its own `/props` that it has the
     slots and the context asked for; leaving the block stops it. EngineError instead: kind
-    `load` (it refused), `oom` (memory), `crash` (it died without a word) or `hang` (it never
-    answered), with the last lines of its log. It is gone soon after this process, however
-    that ends.
+    `load` (it refused), `oom` (memory), `crash` (it died without a word), `hang` (it never
+    answered) or `refused` (it runs, but with less than was asked for, or cannot run in the
+    mode), with the last lines of its log. It is gone soon after this process, however that
+    ends.
 
     base_url                  `http://127.0.0.1:<port>`
     pid                       of llama-server itself
@@ -79,12 +81,17 @@ class LlamaServer:
         slots: int,
         context_tokens_per_slot: int,
         log_path: Path,
+        draft: Path | None = None,
         extra_args: Sequence[str] = (),
         load_timeout_s: float | None = None,
     ) -> None:
-        """`load_timeout_s` None: two minutes and the time that a slow disk needs."""
+        """
+        draft             a model that drafts for `model`, on the same devices
+        extra_args        what the mode asks of the server; they win over the rig file's
+        load_timeout_s    None: two minutes and the time that a slow disk needs
+        """
         self._engine, self._model, self._backend, self._setup = engine, model, backend, setup
-        self._threads, self._extra_args = threads, list(extra_args)
+        self._threads, self._draft, self._extra_args = threads, draft, list(extra_args)
         self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
         self.log_path = log_path
         self._load_timeout_s = load_timeout_s
@@ -185,7 +192,7 @@ class LlamaServer:
         command += ["--parallel", str(self._wanted_slots)]
         command += ["--ctx-size", str(self._wanted_slots * self._wanted_context)]
         command += ["--threads", str(self._threads)]
-        command += self._placement()
+        command += self._placement() + self._drafting()
         command += ["--fit", "off"]  # else it moves layers silently
         # Nothing of an earlier prompt may be reused: prefill is measured cold.
         command += ["--no-cache-prompt", "--cache-ram", "0", "--ctx-checkpoints", "0"]
@@ -203,6 +210,15 @@ class LlamaServer:
         chosen += ["--split-mode", setup.split_mode] if setup.split_mode else []
         chosen += ["--main-gpu", str(setup.main_gpu)] if setup.main_gpu is not None else []
         return chosen
+
+    def _drafting(self) -> list[str]:
+        """Each switch of its own: by default a draft's layers go where there is room."""
+        if self._draft is None:
+            return []
+        chosen = ["--model-draft", str(self._draft), "--spec-type", "draft-simple"]
+        chosen += ["--gpu-layers-draft", "999" if self.devices else "0"]
+        chosen += ["--device-draft", ",".join(self.devices) or "none"]
+        return [*chosen, "--threads-draft", str(self._threads)]
 
     def _pinned(self) -> str:
         """`--device` on a GPU backend: the rig file's, else the only one there is."""
@@ -252,7 +268,8 @@ class LlamaServer:
             self._process = psutil.Process(answer["pid"])
 
     def _wait_until_ready(self) -> None:
-        size_bytes = self._model.stat().st_size if self._model.exists() else 0
+        files = [file for file in (self._model, self._draft) if file and file.exists()]
+        size_bytes = sum(file.stat().st_size for file in files)
         limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
         deadline = time.monotonic() + limit_s
         # trust_env: a proxy set for the outside must not be asked for 127.0.0.1
@@ -307,12 +324,14 @@ class LlamaServer:
             raise self._error(
                 f"it has {slots} slots, {self._wanted_slots} were asked for",
                 mend="remove `--parallel` from the rig file's `args`",
+                kind="refused",
             )
         if context < self._wanted_context:
             raise self._error(
                 f"each slot has {context:,} tokens of context, {self._wanted_context:,} were "
                 "asked for",
                 mend="the model was trained for less, or the rig file's `args` set `--ctx-size`",
+                kind="refused",
             )
 
     def _why_it_ended(self) -> EngineError:
@@ -338,9 +357,17 @@ class LlamaServer:
         if out_of_memory(lines):
             mend = "choose a smaller model or quant, fewer streams, or free memory on the rig"
             return self._error(self._scrub(reason), mend=mend, kind="oom")
+        switch = unknown_argument(reason)
+        if switch in self._drafting() + self._extra_args:
+            return self._error(
+                f"build {self._engine.build} does not take `{switch}`, which the mode needs: "
+                f"{self._scrub(reason)}",
+                mend="choose a build that knows it, or measure without this mode",
+                kind="refused",
+            )
         mend = (
             "correct the backend's `args`, or choose a build that knows them"
-            if "argument" in reason
+            if switch
             else f"check that build {self._engine.build} knows this model and its file is whole"
         )
         return self._error(self._scrub(reason), mend=mend)
@@ -362,4 +389,5 @@ class LlamaServer:
 
     def _scrub(self, text: str) -> str:
         folders = [self._model.parent, self._engine.library_dir, Path.home()]
+        folders += [self._draft.parent] if self._draft else []
         return scrub(text, [folder for folder in folders if folder != Path("/")])

@@ -23,6 +23,7 @@ def gpu_log(
     device_mib: float = 4033.0,
     kv: str = "CUDA0",
     host: str = "CPU_Mapped",
+    kv_mib: float = 512.0,
 ) -> list[str]:
     """As a CUDA build prints it for an 8B Q4_0 with 32 layers."""
     return f"""\
@@ -36,12 +37,47 @@ def gpu_log(
 0.00.200.000 I load_tensors:   {host} model buffer size =   {host_mib:.2f} MiB
 0.00.200.000 I load_tensors:        CUDA0 model buffer size =  {device_mib:.2f} MiB
 0.00.300.000 I llama_context:  CUDA_Host  output buffer size =     1.96 MiB
-0.00.300.000 I llama_kv_cache:      {kv} KV buffer size =   512.00 MiB
+0.00.300.000 I llama_kv_cache:      {kv} KV buffer size =   {kv_mib:.2f} MiB
 0.00.300.000 I sched_reserve:      CUDA0 compute buffer size =   258.50 MiB
 0.00.300.000 I sched_reserve:  CUDA_Host compute buffer size =    16.01 MiB
 0.00.400.000 I srv  llama_server: listening on http://127.0.0.1:8080
 0.00.500.000 I sched_reserve:      CUDA0 compute buffer size =   999.00 MiB
 """.splitlines()
+
+
+TYPES = [
+    "0.0.0.1 I llama_model_loader: - type  f32:   66 tensors",
+    "0.0.0.1 I llama_model_loader: - type q4_0:  225 tensors",
+    "0.0.0.1 I llama_model_loader: - type q6_K:    1 tensors",
+]
+"""As the loader counts the tensors of the 8B above."""
+
+
+def draft_log(
+    offloaded: int = 17, host_mib: float = 205.49, device_mib: float = 526.0
+) -> list[str]:
+    """As the same build goes on with a 1B Q4_0 of 16 layers that drafts for the 8B."""
+    return f"""\
+0.01.000.000 I common_speculative_init_result: loading draft model '/home/me/my models/1b.gguf'
+0.01.100.000 I print_info: file size   = 731.49 MiB (4.97 BPW)
+0.01.100.000 I print_info: n_ctx_train           = 131072
+0.01.100.000 I print_info: n_embd                = 2048
+0.01.100.000 I print_info: n_layer               = 16
+0.01.100.000 I print_info: model params          = 1.24 B
+0.01.100.000 I print_info: n_vocab               = 128256
+0.01.200.000 I load_tensors: offloaded {offloaded}/17 layers to GPU
+0.01.200.000 I load_tensors:   CPU_Mapped model buffer size =   {host_mib:.2f} MiB
+0.01.200.000 I load_tensors:        CUDA0 model buffer size =  {device_mib:.2f} MiB
+0.01.300.000 I llama_kv_cache:      CUDA0 KV buffer size =   128.00 MiB
+0.01.300.000 I sched_reserve:      CUDA0 compute buffer size =   254.50 MiB
+0.01.310.000 I srv    load_model: speculative decoding context initialized
+""".splitlines()
+
+
+def with_draft(**draft) -> list[str]:
+    """The draft model is loaded before the server listens."""
+    log = gpu_log()
+    return [*log[:-2], *draft_log(**draft), *log[-2:]]
 
 
 def memory(device: str, loaded: float, *, before: float = 480, ours: float | None = None):
@@ -154,8 +190,86 @@ class TestOnAGpu:
         assert judge(log, HOST, H100).verdict == "spilled"
         assert judge([per_layer, *log], HOST, H100).verdict == "fits"
 
+    def test_a_large_kv_cache_hides_no_half_offloaded_model(self):
+        """Measured on an H100: 32 slots move the memory in use by 8.8 GiB for a file of 4.2."""
+        log = gpu_log(offloaded=16, host_mib=4315, device_mib=2048, kv_mib=6500)
+        in_use = memory("CUDA0", 480 + 8.8 * 1024)
+        assert in_use.used_loaded_mib - in_use.used_before_mib > 2 * EIGHT_B / 2**20
+        proof = judge(log, HOST, in_use)
+        assert (proof.verdict, proof.reason) == ("spilled", "only 16 of 33 layers on CUDA0")
+
+    def test_nor_does_a_count_that_says_all_layers_are_offloaded(self):
+        log = gpu_log(host_mib=4315, device_mib=2048, kv_mib=6500)
+        proof = judge(log, HOST, memory("CUDA0", 480 + 8.8 * 1024))
+        assert proof.verdict == "spilled" and "2,048 of 4,311 MiB on CUDA0" in proof.reason
+
+    def test_what_a_device_lacks_must_be_of_an_embeddings_size(self):
+        """A layer of this model has 117 MiB; f16 is the widest that an embedding can be."""
+        log = gpu_log(host_mib=400, device_mib=4033 - 117)
+        assert judge(log, HOST, H100).verdict == "fits", "types not known: nothing contradicts it"
+        proof = judge([*TYPES, *log], HOST, H100)
+        assert proof.verdict == "spilled"
+        assert "395 MiB of weights are not on CUDA0" in proof.reason
+        assert judge([*TYPES, *gpu_log()], HOST, H100).verdict == "fits"
+        assert judge([*TYPES, *gpu_log(device_mib=4311)], HOST, H100).verdict == "fits", (
+            "a copy of the embedding serves as the output layer"
+        )
+
+    def test_a_type_of_weights_that_is_not_known_contradicts_nothing(self):
+        log = [TYPES[0].replace("f32", "q99"), *gpu_log(host_mib=400, device_mib=3916)]
+        assert judge(log, HOST, H100).verdict == "fits"
+
     def test_a_log_without_buffers_proves_nothing(self):
         assert judge([], HOST, H100).verdict == "unverified"
+
+
+class TestWithADraftModel:
+    BOTH = memory("CUDA0", 480 + 4033 + 512 + 258 + 526 + 128 + 254 + 600)
+
+    def test_it_is_read_apart_from_the_model(self):
+        placement = read_placement(with_draft())
+        assert (placement.layers_offloaded, placement.layers) == (33, 32)
+        assert (placement.draft.layers_offloaded, placement.draft.layers) == (17, 16)
+        assert placement.mib("weights", device="CUDA0") == 4033
+        assert placement.draft.mib("weights", device="CUDA0") == 526
+        assert placement.draft.file_mib == 731.49
+        assert placement.drafts and "loading draft model '1b.gguf'" in placement.proof
+
+    def test_without_one_there_is_none(self):
+        placement = read_placement(gpu_log())
+        assert placement.draft is None and not placement.drafts
+
+    def test_both_on_the_device_fit_and_the_layers_are_the_models(self):
+        proof = judge(with_draft(), HOST, self.BOTH, devices=["CUDA0"])
+        assert proof.verdict == "fits", proof.reason
+        assert (proof.layers_offloaded, proof.layers_total) == (33, 33)
+        assert "all 50 layers on CUDA0" in proof.reason
+        drafts = [buffer for buffer in proof.buffers if buffer.of == "draft"]
+        assert [buffer.mib for buffer in drafts] == [205.49, 526, 128, 254.5]
+
+    def test_a_draft_model_half_on_the_host_is_a_spill(self):
+        proof = judge(with_draft(offloaded=8, host_mib=731, device_mib=280), HOST, self.BOTH)
+        assert proof.verdict == "spilled"
+        assert proof.reason == "the draft model: only 8 of 17 layers on CUDA0"
+
+    def test_a_spilled_draft_model_counts_more_than_an_unverified_model(self):
+        log = [
+            line.replace("   281.81 MiB", "  3000.00 MiB")
+            for line in with_draft(offloaded=8, host_mib=731, device_mib=280)
+        ]
+        proof = judge(log, HOST, self.BOTH)
+        assert (proof.verdict, proof.reason[:16]) == ("spilled", "the draft model:")
+
+    def test_the_device_must_account_for_both(self):
+        proof = judge(with_draft(), HOST, memory("CUDA0", 480 + 4900))
+        assert proof.verdict == "spilled" and "took 5,71" in proof.reason
+
+    def test_on_the_cpu_both_need_room(self):
+        log = [line.replace("CUDA0", "CPU") for line in with_draft(host_mib=731)]
+        needed = judge(log, HOST, backend="cpu")
+        assert needed.verdict == "fits", needed.reason
+        just_the_model = memory("host", 81000, before=81079 - 5600)
+        assert judge(log, just_the_model, backend="cpu").verdict == "spilled"
 
 
 class TestOnTheCpu:
@@ -196,9 +310,14 @@ class TestOnTheCpu:
 class TestOnVulkan:
     """A real second backend without a GPU: llvmpipe computes Vulkan on the CPU."""
 
-    def serve(self, start, vulkan_engine, **setup):
-        setup = BackendSetup(env=LLVMPIPE, split_mode="none", main_gpu=0, **setup)
-        return start(engine=vulkan_engine, backend="vulkan", setup=setup)
+    def serve(self, start, vulkan_engine, draft=None, context_tokens_per_slot=256, **setup):
+        return start(
+            engine=vulkan_engine,
+            backend="vulkan",
+            draft=draft,
+            context_tokens_per_slot=context_tokens_per_slot,
+            setup=BackendSetup(env=LLVMPIPE, split_mode="none", main_gpu=0, **setup),
+        )
 
     def test_the_only_device_is_pinned_and_holds_the_whole_model(
         self, start, vulkan_engine, small_model
@@ -228,6 +347,62 @@ class TestOnVulkan:
             placement, backend="vulkan", model_bytes=small_model[0].size_bytes, loaded=[HOST]
         )
         assert (proof.verdict, proof.reason) == ("spilled", "only 15 of 31 layers on Vulkan0")
+
+    @pytest.mark.parametrize(
+        ("setup", "reason"),
+        [
+            ({"gpu_layers": 15}, "only 15 of 31 layers on Vulkan0"),
+            (
+                {"args": ["--override-tensor", r"blk\.(1[5-9]|2[0-9])\..*=CPU"]},
+                "32 MiB of weights are not on Vulkan0, and no token embedding of the file's types"
+                " is of that size",
+            ),
+        ],
+        ids=["half of the layers", "all layers by count"],
+    )
+    def test_a_kv_cache_larger_than_the_model_hides_no_spill(
+        self, start, vulkan_engine, small_model, setup, reason
+    ):
+        setup = {"device": "Vulkan0", **setup}
+        with self.serve(start, vulkan_engine, context_tokens_per_slot=8192, **setup) as server:
+            placement = read_placement(server.log_lines())
+        assert placement.mib("kv") > small_model[0].size_bytes / 2**20
+        taken = placement.mib(host=False)
+        assert taken > small_model[0].size_bytes / 2**20, "the memory in use alone looks right"
+        proof = judge_memory(
+            placement,
+            backend="vulkan",
+            model_bytes=small_model[0].size_bytes,
+            loaded=[HOST, memory("Vulkan0", 480 + taken)],
+            devices=["Vulkan0"],
+        )
+        assert (proof.verdict, proof.reason) == ("spilled", reason)
+
+    def test_a_draft_model_goes_where_the_model_goes(self, start, vulkan_engine, small_model):
+        with self.serve(start, vulkan_engine, draft=small_model[1]) as server:
+            placement = read_placement(server.log_lines())
+        weights = [placement.mib("weights", host=False), placement.draft.mib("weights", host=False)]
+        assert weights[0] == weights[1] > 90
+        proof = judge_memory(
+            placement,
+            backend="vulkan",
+            model_bytes=small_model[0].size_bytes,
+            loaded=[memory("Vulkan0", 480 + placement.mib(host=False) * 2)],
+        )
+        assert proof.verdict == "fits", proof.reason
+
+    def test_a_draft_model_half_on_the_device_is_a_spill(self, start, vulkan_engine, small_model):
+        args = ["--gpu-layers-draft", "15"]
+        with self.serve(start, vulkan_engine, draft=small_model[1], args=args) as server:
+            placement = read_placement(server.log_lines())
+        proof = judge_memory(
+            placement,
+            backend="vulkan",
+            model_bytes=small_model[0].size_bytes,
+            loaded=[memory("Vulkan0", 2000)],
+        )
+        assert proof.verdict == "spilled"
+        assert proof.reason == "the draft model: only 15 of 31 layers on Vulkan0"
 
 
 class TestScrubbing:

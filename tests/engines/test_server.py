@@ -54,6 +54,24 @@ def test_the_published_command_names_no_folder(start, small_model, tmp_path):
     assert str(small_model[1].parent) not in tail and str(tmp_path) not in tail
 
 
+def test_a_draft_model_is_named_without_its_folder_and_stays_on_the_cpu_too(
+    vulkan_engine, start, small_model, tmp_path
+):
+    draft = tmp_path / "a private folder" / "draft.gguf"
+    draft.parent.mkdir()
+    draft.symlink_to(small_model[1])
+    setup = BackendSetup(env={"GGML_VK_VISIBLE_DEVICES": "0"})
+    with start(engine=vulkan_engine, setup=setup, draft=draft) as server:
+        argv, tail = server.public_argv, "\n".join(server.log_tail(500))
+        placement = read_placement(server.log_lines())
+    assert argv[argv.index("--model-draft") + 1] == "draft.gguf"
+    assert argv[argv.index("--threads-draft") + 1] == argv[argv.index("--threads") + 1] == "1"
+    assert "draft.gguf" in tail and "private" not in tail + " ".join(argv + placement.proof)
+    assert placement.drafts
+    assert placement.draft.mib("weights", host=True) > 90
+    assert placement.mib(host=False) == placement.draft.mib(host=False) == 0
+
+
 def test_on_cpu_no_gpu_is_used_even_if_the_engine_has_one(vulkan_engine, start):
     setup = BackendSetup(env={"GGML_VK_VISIBLE_DEVICES": "0"})
     with start(engine=vulkan_engine, setup=setup) as server:
@@ -106,6 +124,26 @@ def test_an_argument_that_the_build_does_not_know_is_named(start):
     with pytest.raises(EngineError, match="invalid argument: --warp-speed") as caught:
         start(setup=BackendSetup(args=["--warp-speed"])).__enter__()
     assert "`args`" in caught.value.mend
+    assert caught.value.kind == "load"
+
+
+def test_a_mode_that_the_build_does_not_take_is_refused_in_the_engines_words(every_build, start):
+    with pytest.raises(EngineError) as caught:
+        start(engine=every_build, extra_args=["--reasoning", "sideways"]).__enter__()
+    assert caught.value.kind == "refused"
+    assert caught.value.problem.startswith(
+        f"build {every_build.build} does not take `--reasoning`, which the mode needs: "
+    )
+    assert "unknown value for --reasoning: 'sideways'" in caught.value.problem
+    assert "without this mode" in caught.value.mend
+
+
+def test_a_build_that_cannot_draft_is_refused_for_it(engine, start, small_model, tmp_path):
+    """As a build from before `--spec-type` answers; all that can be had know it."""
+    older = shell_script(tmp_path / "llama-server", "echo error: invalid argument: --spec-type >&2")
+    with pytest.raises(EngineError, match="does not take `--spec-type`") as caught:
+        start(engine=dataclasses.replace(engine, binary=older), draft=small_model[1]).__enter__()
+    assert caught.value.kind == "refused"
 
 
 def test_too_little_memory_is_called_oom(engine, start, tmp_path):
@@ -121,13 +159,17 @@ def test_too_little_memory_is_called_oom(engine, start, tmp_path):
 
 
 def test_fewer_slots_than_asked_for_are_refused(start):
-    with pytest.raises(EngineError, match="has 1 slots, 4 were asked for"):
+    with pytest.raises(EngineError, match="has 1 slots, 4 were asked for") as caught:
         start(slots=4, setup=BackendSetup(args=["--parallel", "1"])).__enter__()
+    assert caught.value.kind == "refused"
 
 
 def test_less_context_than_asked_for_is_refused(start):
-    with pytest.raises(EngineError, match="8,192 tokens of context, 9,000 were asked for"):
+    with pytest.raises(
+        EngineError, match="8,192 tokens of context, 9,000 were asked for"
+    ) as caught:
         start(context_tokens_per_slot=9000).__enter__()
+    assert caught.value.kind == "refused"
 
 
 def test_a_server_that_never_answers_is_a_hang_and_is_killed(engine, start, tmp_path):
