@@ -4,6 +4,7 @@ PYTHON = python3
 # Set here, so that variables of the environment that happen to have these names say nothing.
 MODEL =
 BACKEND =
+MODE =
 PROFILE =
 BUILD =
 PORT = 3000
@@ -15,6 +16,7 @@ help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
 	@echo '             MODEL="slug ..."  of content/models   (SmolLM2-135M)'
 	@echo '             BACKEND=name      one of the rig      (cpu)'
+	@echo '             MODE=name         reasoning-off or draft-SLUG (baseline)'
 	@echo '             PROFILE=quick|full                    (quick)'
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
@@ -26,9 +28,11 @@ help:
 
 bench:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
-	@model='$(MODEL)' backend='$(BACKEND)' profile='$(PROFILE)' build='$(BUILD)'; \
+	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
+	    profile='$(PROFILE)' build='$(BUILD)'; \
 	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
-	    $${backend:+--backend "$$backend"} $${profile:+--profile "$$profile"} \
+	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
+	    $${profile:+--profile "$$profile"} \
 	    $${build:+--build "$$build"}
 
 ui:

@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--model", nargs="+", default=[DEFAULT_MODEL], metavar="SLUG", help="of content/models"
     )
     bench.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
+    bench.add_argument(
+        "--mode",
+        default="baseline",
+        help="baseline, reasoning-off, or draft-SLUG: that model drafts for the measured one",
+    )
     bench.add_argument("--profile", choices=get_args(Profile), default="quick")
     bench.add_argument(
         "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
@@ -93,7 +98,7 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     console = Console(highlight=False)
     reporter = Terminal()
-    place, build = _settle(project, options, reporter)
+    place, build, files = _settle(project, options, reporter)
 
     # Only now: the definitions take their partitions from the rig files, and this machine's
     # may have been written a moment ago.
@@ -104,14 +109,13 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
     wanted = {
         "models": options.model,
         "build": build,
+        "mode": options.mode,
         "profile": options.profile,
         "concurrencies": sorted(set(options.concurrency)),
     }
     with command_instance(project) as instance:
         flow = Flow(build_defs(project=project, reporter=reporter), instance)
-        flow.launch(
-            "prepare_rig", place.rig, {"model_files": {"config": {"models": options.model}}}
-        )
+        flow.launch("prepare_rig", place.rig, {"model_files": {"config": {"models": files}}})
         unmade: BenchError | None = None
         try:
             flow.launch(
@@ -138,16 +142,21 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
 
 def _settle(
     project: Project, options: argparse.Namespace, reporter: Terminal
-) -> tuple[RigBackend, str]:
-    """Where to measure and on which build; every wrong choice is told before any work."""
+) -> tuple[RigBackend, str, list[str]]:
+    """Where to measure, on which build, with which model files; every wrong choice is told
+    before any work."""
     from bench_pipeline.engines.catalogue import choose
     from bench_pipeline.engines.host import this_host
+    from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
     from bench_pipeline.inventory.declare import declare_this_machine
     from bench_pipeline.models.catalogue import known_model
     from bench_pipeline.records.yaml_files import read_engines
 
+    mode = known_mode(options.mode)
+    draft = draft_model(mode, project)
     for slug in options.model:
-        known_model(project, slug)
+        check_wanted(mode, known_model(project, slug), draft)
+    files = [*options.model, draft.slug] if draft else options.model
     rig, newly = declare_this_machine(project)
     file = f"content/rigs/{rig.slug}.yaml"
     reporter.say(f"Rig {rig.slug}, {rig.title}")
@@ -155,8 +164,10 @@ def _settle(
         reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
     backend = _declared(rig, options.backend, file)
     choice = choose(read_engines(project.engines), rig, backend, options.build, this_host())
-    reporter.say(f"Engine build {choice.build} on backend {backend}, profile {options.profile}")
-    return RigBackend(rig.slug, backend), choice.build
+    reporter.say(
+        f"Engine build {choice.build} on backend {backend}, mode {mode}, profile {options.profile}"
+    )
+    return RigBackend(rig.slug, backend), choice.build, files
 
 
 def _declared(rig: Rig, name: str, file: str) -> Backend:

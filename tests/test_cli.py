@@ -20,6 +20,9 @@ def clone(tmp_path: Path) -> Path:
         (["--model", "gpt-9"], "no model `gpt-9`", "smollm2-135m-instruct-q4_1"),
         (["--backend", "abacus"], "declares no backend `abacus`", "choose from: cpu"),
         (["--build", "yesterday"], "unknown build `yesterday`", "b10434"),
+        (["--mode", "turbo"], "no mode `turbo`", "baseline, reasoning-off, draft-<model"),
+        (["--mode", "draft-gpt-9"], "no model `gpt-9`", "smollm2-135m-instruct-q4_1"),
+        (["--mode", "reasoning-off"], "smollm2-135m-instruct-q4_1 does not reason", "baseline"),
     ],
 )
 def test_a_wrong_choice_is_answered_with_the_right_ones(

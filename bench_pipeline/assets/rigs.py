@@ -15,6 +15,7 @@ from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import install
 from bench_pipeline.errors import RecordError, RigError
+from bench_pipeline.harness.modes import draft_slug
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import machine_id, this_rig
 from bench_pipeline.models.catalogue import known_model
@@ -74,7 +75,8 @@ class ModelsWanted(dg.Config):
     """Which models to have ready."""
 
     models: list[str] = []
-    """Slugs of content/models; empty: those that the campaigns want on this rig."""
+    """Slugs of content/models, draft models too; empty: those that the campaigns want on this
+    rig."""
 
 
 @dg.asset(group_name="rigs", kinds={"github"})
@@ -170,6 +172,13 @@ def engine_builds(
     )
 
 
+def wanted_models(project: Project, rig: str) -> list[str]:
+    """Of all runs that the campaigns want there: the models, and those that draft for them."""
+    items = [item for item in wanted_runs(project) if item.rig == rig]
+    drafts = {slug for item in items if (slug := draft_slug(item.mode))}
+    return sorted({item.model for item in items} | drafts)
+
+
 @dg.asset(
     group_name="rigs",
     kinds={"gguf"},
@@ -185,9 +194,7 @@ def model_files(
     """The wanted GGUF files on this rig: resumed where a download was cut, checksummed, in
     the artefact cache that all checkouts share."""
     rig = rig_here(project, context.partition_key)
-    wanted = config.models or sorted(
-        {item.model for item in wanted_runs(project) if item.rig == rig.slug}
-    )
+    wanted = config.models or wanted_models(project, rig.slug)
     rows, fetched_bytes = [], 0
     for slug in wanted:
         model = known_model(project, slug)

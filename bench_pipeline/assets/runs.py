@@ -20,6 +20,7 @@ from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.errors import EngineError
+from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.partitions import rig_backend_partitions, rig_to_its_backends
@@ -42,6 +43,8 @@ class RunsWanted(dg.Config):
     no run file satisfies."""
     build: str | None = None
     """None: the rig file's, else the newest that this rig's CPU can run."""
+    mode: str = "baseline"
+    """`baseline`, `reasoning-off` or `draft-<slug>`."""
     profile: Profile = "quick"
     concurrencies: list[int] = [1, 4]
 
@@ -49,20 +52,27 @@ class RunsWanted(dg.Config):
 def items_named(
     config: RunsWanted, project: Project, rig: Rig, place: RigBackend
 ) -> list[PlanItem]:
-    """The items that `config` names, on a build that this machine can run."""
+    """The items that `config` names, on a build that this machine can run. BenchError if one of
+    its choices is not there or cannot have an effect."""
     engines = read_engines(project.engines)
     build = choose(engines, rig, place.backend, config.build, this_host()).build
+    mode = known_mode(config.mode)
+    draft = draft_model(mode, project)
+    models = [known_model(project, slug) for slug in config.models]
+    for model in models:
+        check_wanted(mode, model, draft)
     return [
         PlanItem(
             rig=place.rig,
             backend=place.backend,
             build=build,
-            model=slug,
-            model_sha256=known_model(project, slug).sha256,
+            model=model.slug,
+            model_sha256=model.sha256,
+            mode=mode,
             profile=config.profile,
             concurrencies=tuple(config.concurrencies),
         )
-        for slug in config.models
+        for model in models
     ]
 
 

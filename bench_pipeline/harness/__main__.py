@@ -13,6 +13,7 @@ import sys
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.errors import BenchError, RecordError
+from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.harness.run import make_run
@@ -27,6 +28,9 @@ def main() -> int:
     parser.add_argument("--backend", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--build", help="default: the rig file's, else the newest that runs")
+    parser.add_argument(
+        "--mode", default="baseline", help="baseline, reasoning-off or draft-<model>"
+    )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4])
     options = parser.parse_args()
@@ -55,6 +59,8 @@ def _run(options: argparse.Namespace) -> int:
                 where=project.content,
             )
     rig, model = rigs[options.rig], models[options.model]
+    mode = known_mode(options.mode)
+    check_wanted(mode, model, draft_model(mode, project))
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(
         rig=rig.slug,
@@ -62,6 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         build=choice.build,
         model=model.slug,
         model_sha256=model.sha256,
+        mode=mode,
         profile=options.profile,
         concurrencies=tuple(options.concurrency),
     )

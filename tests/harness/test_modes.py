@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from bench_pipeline.engines.install import install
 from bench_pipeline.engines.placement import read_placement
 from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.errors import EngineError, ModelError, RecordError
+from bench_pipeline.harness import __main__ as entry
 from bench_pipeline.harness import modes
 from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.paths import artefact_cache
@@ -237,6 +239,13 @@ class TestNames:
         modes.check_wanted(SELF, small_model[0], small_model[0])
         with pytest.raises(ValueError, match="with no draft model"):
             modes.check_wanted(SELF, small_model[0], None)
+
+    def test_the_rigs_own_command_answers_a_wrong_mode(self, monkeypatch, project, capsys):
+        monkeypatch.setattr(entry, "checkout", lambda: project)
+        arguments = ["--rig", "shared-vm-2core", "--backend", "cpu", "--mode", "turbo"]
+        monkeypatch.setattr(sys, "argv", ["harness", *arguments, "--model", SELF[len("draft-") :]])
+        assert entry.main() == 1
+        assert "error: no mode `turbo`\n  mend: choose from: baseline" in capsys.readouterr().err
 
 
 def with_another_token(model: Path, folder: Path) -> Path:
