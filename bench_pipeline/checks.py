@@ -30,6 +30,7 @@ SHOWN = 50
 """Offending rows that a check lists; the count is of all."""
 
 FIGURES = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms")
+CURVE_FIGURES = ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms")
 
 
 def query(project: Project, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -101,25 +102,41 @@ def measurements_key_unique(project: ProjectHere) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=measurements,
     blocking=True,
-    description="Every figure is finite and above 0, within its interval, and there where the"
-    " cell succeeded; a failed cell has none.",
+    description="Every figure of a cell, a curve or the bare engine is finite and above 0, within"
+    " its interval, and there where it was measured; what failed has none.",
 )
 def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
+    cell, point = "workload || ' x ' || concurrency", "'prompt of ' || depth_tokens"
+    # a cell of one token an answer has no decode rate, few streams no common time, and an
+    # engine that reuses nothing no cached prompt
     wrong = [
-        f"(select run_id, workload, concurrency, '{name}' as figure, {name} as is_,"
-        f" {name}_lo as lo, {name}_hi as hi from measurements where not coalesce("
+        *(
+            _wrong("measurements", name, cell, name in ("prefill_tok_s", "ttft_ms"))
+            for name in FIGURES
+        ),
+        *(
+            _wrong("curve_points", name, point, name in ("prefill_tok_s", "ttft_ms"))
+            for name in CURVE_FIGURES
+        ),
+        _wrong("(select *, 'ok' as status from bare_tests)", "tok_s", "kind", always=False),
+    ]
+    offending = query(project, " union all ".join(wrong) + " order by all")
+    headings = ("run", "of", "figure", "is", "low", "high")
+    return none_of(offending, headings, "figures that can't be right")
+
+
+def _wrong(table: str, name: str, place: str, always: bool) -> str:
+    """A query for the rows of `table` whose figure `name` can't be right; `place` is SQL for what
+    it is of. `always`: whatever was measured has it."""
+    return (
+        f"(select run_id, {place} as of_, '{name}' as figure, {name} as is_,"
+        f" {name}_lo as lo, {name}_hi as hi from {table} where not coalesce("
         f"isfinite({name}) and {name} > 0"
         f" and ({name}_lo is null or (isfinite({name}_lo) and {name}_lo <= {name}))"
         f" and ({name}_hi is null or (isfinite({name}_hi) and {name}_hi >= {name})), true)"
         f" or (status = 'failed' and {name} is not null)"
-        f" or (status = 'ok' and provenance = 'measured' and {name} is null"
-        # a cell of one token an answer has no decode rate, and few streams no common time
-        f" and '{name}' in ('prefill_tok_s', 'ttft_ms')))"
-        for name in FIGURES
-    ]
-    offending = query(project, " union all ".join(wrong) + " order by all")
-    headings = ("run", "workload", "concurrency", "figure", "is", "low", "high")
-    return none_of(offending, headings, "figures that can't be right")
+        f" or ({always} and status = 'ok' and provenance = 'measured' and {name} is null))"
+    )
 
 
 @dg.asset_check(
@@ -174,8 +191,8 @@ def ranges_hold(project: ProjectHere) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=workload_speeds,
     blocking=True,
-    description="Each row repeats one measured cell exactly, and none of a cell that failed or"
-    " spilled.",
+    description="Each row repeats one measured cell exactly, and none of a cell that failed,"
+    " spilled, or whose clocks or arrival times can't be trusted.",
 )
 def workload_speeds_are_measured(project: ProjectHere) -> dg.AssetCheckResult:
     invented = query(
@@ -186,6 +203,8 @@ def workload_speeds_are_measured(project: ProjectHere) -> dg.AssetCheckResult:
             on m.run_id = w.run_id and m.workload = w.workload
             and m.concurrency = w.concurrency and m.decode_tok_s = w.decode_tok_s
             and m.status = 'ok' and m.memory_verdict is distinct from 'spilled'
+            and m.clocks_agree is distinct from false
+            and m.delivered_on_time is distinct from false
         order by all
         """,
     )
@@ -203,6 +222,16 @@ KEYS_OF_PUBLISHED = {
         "speed_ranges",
         ("family", "variant", "quant", "rig", "backend", "build", "mode", "provenance"),
         ("concurrency", "n_workloads", "decode_tok_s_min", "decode_tok_s_max"),
+    ),
+    "curves.csv": (
+        "curve_points",
+        ("run_id", "rig", "backend", "build", "status", "provenance"),
+        ("depth_tokens", "n", *CURVE_FIGURES, "cached_share", "server_decode_share"),
+    ),
+    "bare_engine.csv": (
+        "bare_tests",
+        ("run_id", "rig", "backend", "build", "kind", "provenance"),
+        ("prompt_tokens", "output_tokens", "depth_tokens", "n", "tok_s", "tok_s_lo", "tok_s_hi"),
     ),
 }
 """Published file: its table, and the columns of text and of numbers that must be equal."""

@@ -71,6 +71,58 @@ H100 = Gpu(
 )
 
 
+def request(
+    random: np.random.Generator,
+    *,
+    prompt_tokens: int,
+    output_tokens: int,
+    decode_tok_s: float,
+    prefill_tok_s: float,
+    cached_tokens: int = 0,
+    wait_ms: float = 9.0,
+    clock_ratio: float = 1.0003,
+    arrival_ratio: float = 1.02,
+    reasoning_tokens: int = 0,
+    draft_acceptance: float | None = None,
+    **place: Any,
+) -> Request:
+    """One reply around the given rates (1 % noise), its times consistent with each other.
+
+    `clock_ratio` is the client's decode time over the server's, `arrival_ratio` the client's
+    p99 inter-token latency over the server's. `place`: wave, stream, sent_at_ms.
+    """
+    decode_ms = (output_tokens - 1) / (decode_tok_s * random.normal(1, 0.01)) * 1000
+    computed = max(1, prompt_tokens - cached_tokens)
+    prompt_ms = computed / (prefill_tok_s * random.normal(1, 0.01)) * 1000
+    ttft_ms = prompt_ms + wait_ms
+    itl_ms = decode_ms / max(1, output_tokens - 1)
+    drafted = None if draft_acceptance is None else output_tokens
+    return Request(
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
+        output_tokens=output_tokens,
+        received_tokens=output_tokens,
+        reasoning_tokens=reasoning_tokens,
+        ttft_ms=ttft_ms,
+        first_visible_ms=(
+            ttft_ms + itl_ms * reasoning_tokens if reasoning_tokens < output_tokens else None
+        ),
+        decode_ms=decode_ms,
+        end_to_end_ms=ttft_ms + decode_ms,
+        server_prompt_ms=prompt_ms,
+        server_decode_ms=decode_ms / clock_ratio,
+        itl_p50_ms=itl_ms * 0.98,
+        itl_p95_ms=itl_ms * 1.2,
+        itl_p99_ms=itl_ms * 1.5,
+        itl_max_ms=itl_ms * 3,
+        server_itl_p99_ms=itl_ms * 1.5 / arrival_ratio,
+        draft_tokens=drafted,
+        draft_accepted=None if drafted is None else round(drafted * (draft_acceptance or 0)),
+        finish_reason="length",
+        **place,
+    )
+
+
 def requests_and_waves(
     workload: str,
     concurrency: int,
@@ -79,12 +131,12 @@ def requests_and_waves(
     prefill_tok_s: float = 750.0,
     repetitions: int = 5,
     output_share: float = 1.0,
-    clock_ratio: float = 1.0003,
     seed: int = 1,
+    **shape: Any,
 ) -> tuple[list[Request], list[Wave]]:
     """`repetitions` waves around the given rates (per stream); both clocks agree by default.
 
-    `clock_ratio` is the client's decode time over the server's.
+    `shape`: what `request` takes (`clock_ratio`, `reasoning_tokens`, `draft_acceptance`, ...).
     """
     random = np.random.default_rng([seed, concurrency, list(SHAPES).index(workload)])
     prompt_tokens, budget = SHAPES[workload]
@@ -92,34 +144,21 @@ def requests_and_waves(
     requests, waves = [], []
     sent_at_ms = 0.0
     for wave in range(repetitions):
-        streams = []
-        for stream in range(concurrency):
-            decode_ms = (output_tokens - 1) / (decode_tok_s * random.normal(1, 0.01)) * 1000
-            prompt_ms = prompt_tokens / (prefill_tok_s * random.normal(1, 0.01)) * 1000
-            ttft_ms = prompt_ms + random.uniform(7, 11) * concurrency
-            itl_ms = decode_ms / (output_tokens - 1)
-            streams.append(
-                Request(
-                    wave=wave,
-                    stream=stream,
-                    sent_at_ms=sent_at_ms,
-                    prompt_tokens=prompt_tokens,
-                    cached_tokens=0,
-                    output_tokens=output_tokens,
-                    received_tokens=output_tokens,
-                    ttft_ms=ttft_ms,
-                    first_visible_ms=ttft_ms,
-                    decode_ms=decode_ms,
-                    end_to_end_ms=ttft_ms + decode_ms,
-                    server_prompt_ms=prompt_ms,
-                    server_decode_ms=decode_ms / clock_ratio,
-                    itl_p50_ms=itl_ms * 0.98,
-                    itl_p95_ms=itl_ms * 1.2,
-                    itl_p99_ms=itl_ms * 1.5,
-                    itl_max_ms=itl_ms * 3,
-                    finish_reason="length",
-                )
+        streams = [
+            request(
+                random,
+                wave=wave,
+                stream=stream,
+                sent_at_ms=sent_at_ms,
+                prompt_tokens=prompt_tokens,
+                output_tokens=output_tokens,
+                decode_tok_s=decode_tok_s,
+                prefill_tok_s=prefill_tok_s,
+                wait_ms=random.uniform(7, 11) * concurrency,
+                **shape,
             )
+            for stream in range(concurrency)
+        ]
         opens_ms = max(request.ttft_ms for request in streams)
         closes_ms = min(request.end_to_end_ms for request in streams)
         busy_ms = max(0.0, closes_ms - opens_ms)
@@ -131,7 +170,14 @@ def requests_and_waves(
 
 
 def measured_cell(
-    workload: str, concurrency: int, *, device: str | None = None, **shape: Any
+    workload: str,
+    concurrency: int,
+    *,
+    server: int = 0,
+    device: str | None = None,
+    throttle_reasons: Sequence[str] = (),
+    others_cpu_fraction: float | None = 0.01,
+    **shape: Any,
 ) -> Cell:
     """One `ok` cell; with telemetry if a GPU `device` is named. `shape`: requests_and_waves."""
     requests, waves = requests_and_waves(workload, concurrency, **shape)
@@ -149,14 +195,16 @@ def measured_cell(
                 core_clock_min_mhz=1980,
                 core_clock_median_mhz=1980,
                 temperature_max_c=54,
-                samples=max(2, int(window_ms / 50)),
+                throttle_reasons=list(throttle_reasons),
+                samples=max(2, int(window_ms / 100)),
+                interval_ms=100,
                 complete=True,
             )
         )
     return Cell(
         workload=workload,
         concurrency=concurrency,
-        server=0,
+        server=server,
         stop_reason="converged",
         prompt_tokens_budget=SHAPES[workload][0],
         output_tokens_budget=requests[0].output_tokens,
@@ -165,6 +213,7 @@ def measured_cell(
         requests=requests,
         waves=waves,
         telemetry=telemetry,
+        others_cpu_fraction=others_cpu_fraction,
     )
 
 
@@ -179,6 +228,46 @@ def failed_cell(workload: str, concurrency: int, kind: str = "crash") -> Cell:
             kind=kind,  # type: ignore[arg-type]
             message="the server died during a request (signal 9)",
             log_tail=["slot launch_slot_: id  0 | task 12 | processing task"],
+        ),
+    )
+
+
+def started_server(
+    concurrency: int, model: Model, device: str | None, memory_verdict: str = "fits"
+) -> Server:
+    """A server of as many slots; all in one GPU's memory if it has a `device`."""
+    layers = 31 if device else 0
+    return Server(
+        argv=[
+            "llama-server",
+            *("--model", model.file_name or "model.gguf", "--fit", "off"),
+            *("--parallel", str(concurrency)),
+            *(("--device", device) if device else ()),
+        ],
+        slots=concurrency,
+        context_tokens_per_slot=2048,
+        load_ms=2100.0,
+        log_proof=[f"load_tensors: offloaded {layers}/31 layers to GPU"],
+        memory=MemoryProof(
+            verdict=memory_verdict,  # type: ignore[arg-type]
+            reason="weights and KV cache are accounted for on the expected device",
+            layers_offloaded=layers,
+            layers_total=31,
+            buffers=[
+                Buffer(device=device or "CPU_Mapped", holds="weights", mib=93.7),
+                Buffer(device=device or "CPU", holds="kv", mib=180.0 * concurrency),
+            ],
+            devices=[
+                DeviceMemory(
+                    device=device or "host",
+                    total_mib=81559 if device else 7936,
+                    used_before_mib=480,
+                    used_loaded_mib=900,
+                    used_peak_mib=912,
+                    ours_loaded_mib=410,
+                    ours_peak_mib=421,
+                )
+            ],
         ),
     )
 
@@ -218,6 +307,7 @@ def measured_run(
             measured_cell(
                 workload,
                 concurrency,
+                server=number,
                 device=device,
                 decode_tok_s=decode_tok_s / (1 + 0.4 * (concurrency - 1)),
                 prefill_tok_s=prefill_tok_s,
@@ -226,7 +316,7 @@ def measured_run(
                 clock_ratio=clock_ratio,
                 seed=seed,
             )
-            for concurrency in concurrencies
+            for number, concurrency in enumerate(concurrencies)
             for workload in workloads
         ]
     identity = f"{rig} {backend} {build} {model.slug} {mode} {profile} {started_at} {seed}"
@@ -251,7 +341,7 @@ def measured_run(
             gpus=[H100] if on_gpu else [],
             engine_devices=[EngineDevice(id=device, name=H100.name)] if device else [],
         ),
-        host_load=HostLoad(cpu_busy_fraction=0.04),
+        host_load=HostLoad(cpu_busy_fraction=0.04, quiet=True),
         engine=Engine(
             build=build,
             commit="7e4c0a9",
@@ -262,39 +352,8 @@ def measured_run(
         ),
         model=model,
         servers=[
-            Server(
-                argv=[
-                    "llama-server",
-                    *("--model", model.file_name or "model.gguf", "--fit", "off"),
-                    *("--parallel", str(max(concurrencies, default=1))),
-                    *(("--device", device) if device else ()),
-                ],
-                slots=max(concurrencies, default=1),
-                context_tokens_per_slot=2048,
-                load_ms=2100.0,
-                log_proof=[f"load_tensors: offloaded {31 if on_gpu else 0}/31 layers to GPU"],
-                memory=MemoryProof(
-                    verdict=memory_verdict,  # type: ignore[arg-type]
-                    reason="weights and KV cache are accounted for on the expected device",
-                    layers_offloaded=31 if on_gpu else 0,
-                    layers_total=31,
-                    buffers=[
-                        Buffer(device=device or "CPU_Mapped", holds="weights", mib=93.7),
-                        Buffer(device=device or "CPU", holds="kv", mib=180.0),
-                    ],
-                    devices=[
-                        DeviceMemory(
-                            device=device or "host",
-                            total_mib=81559 if on_gpu else 7936,
-                            used_before_mib=480,
-                            used_loaded_mib=900,
-                            used_peak_mib=912,
-                            ours_loaded_mib=410,
-                            ours_peak_mib=421,
-                        )
-                    ],
-                ),
-            )
+            started_server(concurrency, model, device, memory_verdict)
+            for concurrency in (concurrencies or [1])
         ],
         ladder=Ladder(concurrencies=list(concurrencies), ended="asked") if concurrencies else None,
         cells=list(cells),

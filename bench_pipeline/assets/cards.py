@@ -68,15 +68,21 @@ def _cell(cell: Cell) -> tuple[str, ...]:
         return wording.decimal(estimate.median if estimate else None)
 
     decode = figures.decode_tok_s
+    interval = wording.span(decode.lo, decode.hi) if decode else ""
+    if figures.clocks_agree is False:
+        interval = "not listed: clocks disagree"
+    elif figures.delivered_on_time is False:
+        interval = "not listed: tokens came late"
+    outliers = wording.counted(figures.outliers, "outlier") if figures.outliers else ""
     return (
         cell.workload,
         str(cell.concurrency),
         median(decode),
-        wording.span(decode.lo, decode.hi) if decode else "",
+        interval,
         median(figures.prefill_tok_s),
         median(figures.aggregate_tok_s),
         median(figures.ttft_ms),
-        str(figures.n),
+        ", ".join(filter(None, (str(figures.n), outliers))),
     )
 
 

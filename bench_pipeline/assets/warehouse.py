@@ -21,8 +21,9 @@ def measurements(
     project: dg.ResourceParam[Project], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult:
     """One row per run, workload and concurrency, its figures derived from the run file's raw
-    requests: medians with their 95 % intervals. Beside it, what the run files say of requests,
-    waves, telemetry, rigs and what campaigns still want."""
+    requests: medians with their 95 % intervals. Beside it, curves over the prompt's length, tests
+    of the bare engine, and what the run files say of servers, requests, waves, telemetry, rigs
+    and what campaigns still want."""
     from bench_pipeline.warehouse.refresh import refresh
 
     report = refresh(project, reporter)

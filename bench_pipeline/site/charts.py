@@ -7,14 +7,12 @@ so that one drawing serves light, dark and print.
 vl_convert deadlocks in a forked child of a process that has used it: call this in-process only.
 """
 
-import re
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.errors import SiteError
-from bench_pipeline.site import wording
+from bench_pipeline.site import svg, wording
 from bench_pipeline.site.rows import Figure, TableRow
 
 if TYPE_CHECKING:
@@ -23,13 +21,9 @@ if TYPE_CHECKING:
 MAX_BARS = 1000
 """More rows than this in one chart is a mistake of selection, not a chart."""
 
-FONT = "Liberation Sans, Arial, Helvetica"
-"""vl_convert measures text with its own fonts: only names with the same metrics are safe."""
-
 MARGIN_PX = 4
 AXIS_PX = 38
 """Height of the axis with its labels and title."""
-SVG = "http://www.w3.org/2000/svg"
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Bar:
         row = self.row
         parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
         parts += [row.mode] if row.mode != "baseline" else []
-        parts += ["provisional"] if row.provisional else []
+        parts += [row.source_text] if row.source_text in ("provisional", "flagged") else []
         return " · ".join(parts)
 
 
@@ -132,8 +126,17 @@ def draw(chart: WorkloadChart, size: Size) -> str:
     """The chart as an `<svg>` element: each mark carries its row as `data-row`."""
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(specification(chart, size).to_dict())
-    return _tidy(svg, chart, size)
+    drawn = vl_convert.vegalite_to_svg(specification(chart, size).to_dict())
+    bars = [bar.row.id for bar in chart.bars]
+    measured = [bar.row.id for bar in chart.bars if bar.figure.lo is not None]
+    return svg.tidy(
+        drawn,
+        label=f"{chart.id}-{size.name}",
+        title=chart.finding,
+        kind=size.name,
+        marks=dict.fromkeys(("bars", "names", "details", "values"), bars)
+        | dict.fromkeys(("halos", "intervals"), measured),
+    )
 
 
 def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
@@ -147,8 +150,8 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
     values: list[dict[str, Any]] = [
         {
             "row": bar.row.id,
-            "name": _printable(bar.row.name),
-            "detail": _printable(bar.detail),
+            "name": svg.printable(bar.row.name),
+            "detail": svg.printable(bar.detail),
             "tok_s": bar.figure.tok_s,
             "lo": bar.figure.lo,
             "hi": bar.figure.hi,
@@ -206,72 +209,12 @@ def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
         "details": details,
         "values": numbers,
     }
-    return (
-        alt.layer(*(layer.properties(name=name) for name, layer in layers.items()))
-        .properties(
+    return svg.themed(
+        alt.LayerChart(
+            layer=[layer.properties(name=name) for name, layer in layers.items()],
             width=inner,
             height=size.step * len(values),
             autosize="none",  # exactly as wide as designed, whatever the labels measure
             padding={"left": MARGIN_PX, "right": MARGIN_PX, "top": 0, "bottom": AXIS_PX},
         )
-        .configure(font=FONT, background="transparent")
-        .configure_view(stroke=None)
-        .configure_text(fontSize=12, fill="var(--ink)")
-        .configure_scale(bandPaddingInner=0, bandPaddingOuter=0)
-        .configure_axis(
-            labelColor="var(--ink-2)",
-            labelFontSize=12,
-            titleColor="var(--ink-2)",
-            titleFontSize=12,
-            titleFontWeight="normal",
-            gridColor="var(--line)",
-            domainColor="var(--line-2)",
-            tickColor="var(--line-2)",
-        )
-    )
-
-
-def _printable(text: str) -> str:
-    """XML knows no control characters: an escape sequence in a name must not end the build."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def _tidy(svg: str, chart: WorkloadChart, size: Size) -> str:
-    """Vega's SVG as one labelled image whose marks say which row they draw.
-
-    Out: its roles and labels for each mark (they can be reached by no keyboard), fonts repeated
-    on each text, digits beyond a hundredth of a pixel.
-    """
-    ET.register_namespace("", SVG)
-    root = ET.fromstring(svg)
-    measured = [bar for bar in chart.bars if bar.figure.lo is not None]
-    expected = {"halos_marks": measured, "intervals_marks": measured}
-    for group in root.iter(f"{{{SVG}}}g"):
-        name = group.get("class", "").rpartition(" ")[2]
-        if "role-mark" in group.get("class", ""):
-            for mark, bar in zip(group, expected.get(name, chart.bars), strict=True):
-                mark.set("data-row", bar.row.id)
-    for element in root.iter():
-        for attribute in list(element.attrib):
-            if attribute.startswith("aria-") or attribute in (
-                "role",
-                "pointer-events",
-                "font-family",
-            ):
-                del element.attrib[attribute]
-            elif attribute in ("d", "transform", "x2", "y2"):
-                element.set(attribute, _rounded(element.attrib[attribute]))
-    label = f"{chart.id}-{size.name}"
-    root.attrib.pop("version", None)
-    root.attrib.update({"class": f"drawing {size.name}", "role": "img", "aria-labelledby": label})
-    title = ET.Element(f"{{{SVG}}}title", {"id": label})
-    title.text = _printable(chart.finding)
-    root.insert(0, title)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _rounded(numbers: str) -> str:
-    def shorter(match: re.Match[str]) -> str:
-        return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
-
-    return re.sub(r"-?\d+\.\d{3,}", shorter, numbers)
+    ).configure_scale(bandPaddingInner=0, bandPaddingOuter=0)

@@ -2,7 +2,12 @@
 
 from bench_pipeline.measures.definitions import DEFINITIONS, Definition
 
-TABLES = {"measurements.csv": "measurements", "ranges.csv": "speed_ranges"}
+TABLES = {
+    "measurements.csv": "measurements",
+    "ranges.csv": "speed_ranges",
+    "curves.csv": "curve_points",
+    "bare_engine.csv": "bare_tests",
+}
 """Published file and the warehouse's table it holds."""
 
 _SETTINGS = {
@@ -19,7 +24,8 @@ _SETTINGS = {
     "build_number": "The build as a number, where it has one.",
     "workload": "The pattern of use: prompt shape and output length.",
     "status": "ok or failed.",
-    "failure_kind": "oom, load, hang, crash, timeout, contaminated or spilled.",
+    "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted or "
+    "refused.",
     "failure_message": "What went wrong, in the words of harness or engine.",
     "memory_verdict": "fits, spilled or unverified: whether the model stood where it should.",
     "stop_reason": "converged: the interval was narrow enough; repetitions: their number was "
@@ -28,6 +34,13 @@ _SETTINGS = {
     "started_at": "Start of the run, UTC.",
     "source_title": "The page that a published figure was taken from.",
     "n_workloads": "Workloads that the range covers.",
+    "server": "Which of the run's servers answered, from 0.",
+    "throttle_reasons": "Why the device held its clocks back, if it did.",
+    "quiet": "Whether the host had become quiet before the start; empty where nobody looked.",
+    "provisional": "Measured by profile quick, or on a host that was not quiet.",
+    "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
+    "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory).",
+    "kind": "prefill, decode, or mixed where one test did both.",
 }
 _QUANTITIES = {
     "gpu_memory_mib": ("MiB", "Memory of the GPU."),
@@ -39,11 +52,29 @@ _QUANTITIES = {
     "server_decode_tok_s": ("tok/s", "Decode rate by the server's own counts and clock."),
     "decode_tok_s_min": ("tok/s", "Slowest workload's decode rate."),
     "decode_tok_s_max": ("tok/s", "Fastest workload's decode rate."),
+    "depth_tokens": ("tokens", "Context already filled when it began."),
+    "tok_s": ("tok/s", "Speed of the bare engine, without a server."),
+    "cell_drift": ("", "Decode rate in the cell's last third over that in its first."),
+    "run_drift": ("", "Decode rate at the run's end over that at its start, of the same work."),
+    "server_prefill_share": ("", "Prefill rate over the bare engine's at the same length."),
+    "server_decode_share": ("", "Decode rate over the bare engine's at the same depth."),
 }
+_OF_TABLE = {
+    ("curve_points", "depth_tokens"): (
+        "tokens",
+        "Length of the prompt: prefill and TTFT are of it, decode comes after it.",
+    ),
+    ("bare_tests", "prompt_tokens"): ("tokens", "Processed at once; 0 in a test of decoding."),
+    ("bare_tests", "output_tokens"): ("tokens", "Decoded one by one; 0 in a test of prefill."),
+    ("bare_tests", "n"): ("", "Repetitions."),
+}
+"""Where a column means something else than in the other tables."""
 
 
-def meaning(column: str) -> Definition:
+def meaning(column: str, table: str) -> Definition:
     """KeyError for a column that nobody has described: a test meets it before a reader does."""
+    if (table, column) in _OF_TABLE:
+        return Definition(column, *_OF_TABLE[table, column])
     if column in DEFINITIONS:
         return DEFINITIONS[column]
     if column in _SETTINGS:
@@ -52,7 +83,7 @@ def meaning(column: str) -> Definition:
         return Definition(column, *_QUANTITIES[column])
     for suffix, end in (("_lo", "Lower"), ("_hi", "Upper")):
         if column.endswith(suffix):
-            of = meaning(column.removesuffix(suffix))
-            what = f"{end} end of the 95 % bootstrap interval of the median"
+            of = meaning(column.removesuffix(suffix), table)
+            what = f"{end} end of the 95 % bootstrap interval"
             return Definition(column, of.unit, f"{what}: {of.label.lower()}.")
     raise KeyError(column)

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench_pipeline.measures.definitions import DEFINITIONS
-from bench_pipeline.site import wording
+from bench_pipeline.site import curves, wording
 from bench_pipeline.site.charts import NARROW, WIDE, draw
 from bench_pipeline.site.dictionary import TABLES, meaning
 from bench_pipeline.site.source import Tables, published_path
@@ -51,18 +51,27 @@ def render(site: Site, tables: Tables) -> dict[str, bytes]:
     files["index.html"] = page("index.html", drawings=drawings)
     files["data.html"] = page(
         "data.html",
+        unlisted=[model for model in site.models if not model.rows],
         counts={table: len(getattr(tables, table)) for table in TABLES.values()},
         run_files=[
             {"path": published_path(file["path"]), "sha256": file["sha256"]}
             for file in tables.run_files
         ],
         columns={
-            name: {column: meaning(column) for column in next(iter(getattr(tables, table)), ())}
+            name: {
+                column: meaning(column, table) for column in next(iter(getattr(tables, table)), ())
+            }
             for name, table in TABLES.items()
         },
     )
     for model in site.models:
-        files[model.href] = page("model.html", root="../", page=model)
+        panels = {
+            panel.id: Markup(curves.draw(panel))
+            for run in model.runs
+            if run.curve
+            for panel in run.curve.panels
+        }
+        files[model.href] = page("model.html", root="../", page=model, panels=panels)
     return files
 
 

@@ -64,7 +64,9 @@ class TableRow:
     provenance: str
     """`measured` here, or `published` (as printed) or `imported` from elsewhere."""
     provisional: bool
-    """Measured by profile `quick`."""
+    """Measured by profile `quick`, or on a host that was not quiet."""
+    flags: tuple[str, ...]
+    """What disturbed its measuring, in words."""
     low: float | None
     high: float | None
     problem: str
@@ -91,7 +93,9 @@ class TableRow:
     def source_text(self) -> str:
         if self.provenance != "measured":
             return self.provenance
-        return "provisional" if self.provisional else "measured"
+        if self.provisional:
+            return "provisional"
+        return "flagged" if self.flags else "measured"
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -157,6 +161,8 @@ def why_unlisted(cell: Row) -> str:
         return wording.failure("spilled")
     if cell["clocks_agree"] is False:
         return "clocks disagree, not listed"
+    if cell["delivered_on_time"] is False:
+        return "tokens came late, not listed"
     if cell["decode_tok_s"] is None:
         return "no decode rate"
     return ""
@@ -240,7 +246,8 @@ class _RowMaker:
             mode=run["mode"],
             concurrency=concurrency if isinstance(concurrency, int) else None,
             provenance=run["provenance"],
-            provisional=row.get("profile") == "quick",
+            provisional=bool(row.get("provisional")),
+            flags=() if low is None else wording.flags(row["flags"]),
             low=low,
             high=high,
             problem=problem,

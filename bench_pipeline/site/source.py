@@ -27,7 +27,10 @@ class Tables:
     run_files: list[Row]
     rejected_files: list[Row]
     runs: list[Row]
+    servers: list[Row]
     measurements: list[Row]
+    curve_points: list[Row]
+    bare_tests: list[Row]
     speed_ranges: list[Row]
     workload_speeds: list[Row]
 

@@ -3,6 +3,7 @@
 Rates are tokens per second and times milliseconds, both to one decimal; sizes in GiB.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 BACKEND_NAMES = {
@@ -22,12 +23,24 @@ FAILURES = {
     "timeout": "ran out of time",
     "contaminated": "contaminated, discarded",
     "spilled": "does not fit: spilled to system memory",
+    "miscounted": "miscounted, discarded",
+    "refused": "refused: not measurable as asked",
 }
 
+FLAGS = {
+    "busy-host": "host not quiet",
+    "others-cpu": "other programs computed",
+    "throttled": "throttled",
+    "drifted": "machine drifted",
+    "drifted-within": "drifted while measured",
+    "unverified": "memory not verified",
+}
+"""What a figure's row says of `warehouse.flags`, in this order."""
+
 STOPS = {
-    "converged": "repeated until it converged",
+    "converged": "until it converged",
     "repetitions": "all repetitions made",
-    "budget": "stopped: its time was used up",
+    "budget": "its time was used up",
 }
 
 MONTHS = (
@@ -50,6 +63,25 @@ def span(low: float | None, high: float | None, places: int = 1) -> str:
         return ""
     ends = decimal(low, places), decimal(high, places)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} {DASH} {ends[1]}"
+
+
+def percent(share: float | None, places: int = 0) -> str:
+    """`93 %` for 0.93; a dash for None."""
+    return MISSING if share is None else f"{share * 100:.{places}f} %"
+
+
+def percent_span(low: float | None, high: float | None, places: int = 0) -> str:
+    """`90 – 95 %`; empty if either is unknown."""
+    if low is None or high is None:
+        return ""
+    return f"{span(low * 100, high * 100, places)} %"
+
+
+def flags(codes: Iterable[str]) -> tuple[str, ...]:
+    """In words; one that nobody has worded yet as it is."""
+    order = list(FLAGS)
+    known = sorted(codes, key=lambda c: (order.index(c) if c in FLAGS else len(order), c))
+    return tuple(FLAGS.get(code, code) for code in known)
 
 
 def trimmed(value: float) -> str:

@@ -22,7 +22,7 @@ from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Engine, Model, Run
+from bench_pipeline.records.run import Engine, Ladder, Model, Run
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import parse_record
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
@@ -162,8 +162,8 @@ def _outlines(connection: DuckDBPyConnection) -> list[Run]:
         failure = Failure(kind=kind, message=message) if kind else None
         cells[run_id].append(_unchecked(Cell, concurrency=concurrency, failure=failure))
     runs = connection.execute(
-        "select run_id, rig, backend, mode, profile, build, model_sha256, failure_kind,"
-        " failure_message from runs where provenance = 'measured' order by run_id"
+        "select run_id, rig, backend, mode, profile, build, model_sha256, ladder, ladder_ended,"
+        " failure_kind, failure_message from runs where provenance = 'measured' order by run_id"
     ).fetchall()
     return [
         _unchecked(
@@ -176,10 +176,11 @@ def _outlines(connection: DuckDBPyConnection) -> list[Run]:
             profile=profile,
             engine=Engine(build=build),
             model=_unchecked(Model, sha256=sha256),
+            ladder=Ladder(concurrencies=ladder, ended=ended) if ended else None,
             failure=Failure(kind=kind, message=message) if kind else None,
             cells=cells[run_id],
         )
-        for run_id, rig, backend, mode, profile, build, sha256, kind, message in runs
+        for run_id, rig, backend, mode, profile, build, sha256, ladder, ended, kind, message in runs
     ]
 
 

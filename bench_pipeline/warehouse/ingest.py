@@ -26,7 +26,10 @@ from bench_pipeline.warehouse.rows import rows_of
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-RUN_TABLES = ("run_files", "runs", "requests", "waves", "telemetry", "measurements")
+RUN_TABLES = (
+    *("run_files", "runs", "servers", "requests", "waves", "telemetry"),
+    *("measurements", "curve_points", "bare_tests"),
+)
 """The tables whose rows come and go with a run."""
 
 _BATCH_RUNS = 100

@@ -32,7 +32,10 @@ TABLES = (
     "requests",
     "waves",
     "telemetry",
+    "servers",
     "measurements",
+    "curve_points",
+    "bare_tests",
     "speed_ranges",
     "workload_speeds",
 )
@@ -51,6 +54,8 @@ def code_version() -> str:
         *(package / "records").glob("*.py"),
         *(package / "measures").glob("*.py"),
         package / "harness" / "plan.py",
+        package / "harness" / "profiles.py",
+        package / "harness" / "quiet.py",
     ]
     digest = hashlib.sha256()
     for file in sorted(files):

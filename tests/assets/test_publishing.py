@@ -16,6 +16,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import write_run
 from bench_pipeline.warehouse.store import Warehouse
 from tests.assets.conftest import QUIET, failed_checks, made
+from tests.curve_factories import curve_and_bare_engine
 from tests.factories import failed_cell, measured_run
 
 Launch = Callable[..., dg.ExecuteInProcessResult]
@@ -98,7 +99,7 @@ def published_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One measured run, published; to be copied, not changed."""
     project = Project(tmp_path_factory.mktemp("published") / "checkout")
     shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
-    write_run(measured_run(), project.runs)
+    write_run(measured_run(**curve_and_bare_engine()), project.runs)
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = build_defs(project=project, reporter=Silent())
         job = definitions.resolve_job_def("publish")
@@ -146,9 +147,16 @@ def tampering(sql: str) -> Callable[[Project], None]:
         ("measurements", "figures_finite_and_positive", "prefill_tok_s = prefill_tok_s_hi + 1"),
         # a figure lost on the way
         ("measurements", "figures_finite_and_positive", "ttft_ms = null"),
+        ("curve_points", "figures_finite_and_positive", "prefill_tok_s = null"),
+        ("curve_points", "figures_finite_and_positive", "decode_tok_s = decode_tok_s_lo - 1"),
+        ("curve_points", "figures_finite_and_positive", "status = 'failed'"),
+        ("bare_tests", "figures_finite_and_positive", "tok_s = 'infinity'"),
         ("measurements", "ranges_hold", "decode_tok_s = decode_tok_s * 1.01"),
         ("measurements", "workload_speeds_are_measured", "decode_tok_s = decode_tok_s * 1.01"),
+        ("measurements", "workload_speeds_are_measured", "delivered_on_time = false"),
         ("measurements", "site_equals_warehouse", "aggregate_tok_s = aggregate_tok_s + 0.1"),
+        ("curve_points", "site_equals_warehouse", "ttft_ms = ttft_ms + 0.1"),
+        ("bare_tests", "site_equals_warehouse", "n = 6"),
         ("speed_ranges", "ranges_hold", "decode_tok_s_min = decode_tok_s_max + 1"),
         ("speed_ranges", "site_equals_warehouse", "n_workloads = 3"),
         ("workload_speeds", "workload_speeds_are_measured", "run_id = 'abc'"),

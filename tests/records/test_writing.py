@@ -100,7 +100,8 @@ def test_names_that_yaml_would_misread_keep_their_spelling(run: Run) -> None:
 
 def test_half_a_character_pair_is_replaced_not_fatal(run: Run, tmp_path: Path) -> None:
     server = run.servers[0].model_copy(update={"log_proof": ["cut \ud83e"]})
-    path = write_run(run.model_copy(update={"servers": [server]}), tmp_path)
+    servers = [server, *run.servers[1:]]
+    path = write_run(run.model_copy(update={"servers": servers}), tmp_path)
     assert read_run(path).servers[0].log_proof == ["cut \N{REPLACEMENT CHARACTER}"]
 
 

@@ -18,6 +18,7 @@ from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import Site, view
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 
 EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -52,7 +53,8 @@ def on_h100(**fields: object) -> Run:
 
 
 def a_bit_of_everything() -> list[Run]:
-    """CPU and GPU, full and quick, cells that failed, a run that failed, one that spilled."""
+    """CPU and GPU, full and quick, cells that failed, a run that failed, one that spilled, a curve
+    with its bare engine, figures of somebody's llama-bench."""
     some_failed = [
         measured_cell("chat", 1, decode_tok_s=108),
         measured_cell("rag", 1, decode_tok_s=99),
@@ -70,7 +72,12 @@ def a_bit_of_everything() -> list[Run]:
             status="failed",
             failure=OUT_OF_MEMORY,
         ),
-        on_h100(decode_tok_s=742, prefill_tok_s=31000),
+        on_h100(
+            decode_tok_s=742,
+            prefill_tok_s=31000,
+            **curve_and_bare_engine(decode_tok_s=742, prefill_tok_s=31000),
+        ),
+        imported_run(),
         on_h100(decode_tok_s=510, model=GEMMA3, profile="quick"),
         on_h100(decode_tok_s=11, model=MISTRAL, memory_verdict="spilled"),
     ]

@@ -97,6 +97,33 @@ def test_every_number_of_a_model_page_is_the_files_number_rounded(site: Path):
                 assert f">{wording.span(*ends)}<" in line
 
 
+def test_every_number_of_a_curve_is_the_files_number_rounded(site: Path):
+    points = table(site, "curves.csv")
+    assert len(points) == 3
+    for point in points:
+        text = (site / "models" / f"{point['model']}.html").read_text()
+        section = text[text.index(f'id="run-{point["run_id"]}"') :]
+        start = section.index(f'<th scope="row" class="num">{int(point["depth_tokens"]):,}</th>')
+        line = section[start : section.index("</tr>", start)]
+        for metric in ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms"):
+            assert f">{float(point[metric]):.1f}<" in line
+        for metric in ("prefill_tok_s", "decode_tok_s"):
+            ends = float(point[f"{metric}_lo"]), float(point[f"{metric}_hi"])
+            assert f">{wording.span(*ends)}<" in line
+        for share in ("server_prefill_share", "server_decode_share"):
+            assert f">{float(point[share]) * 100:.0f} %<" in line
+
+
+def test_every_test_of_the_bare_engine_is_on_its_page_as_in_the_file(site: Path):
+    tests = table(site, "bare_engine.csv")
+    assert len(tests) == 12
+    for test in tests:
+        text = (site / "models" / f"{test['model']}.html").read_text()
+        section = text[text.index(f'id="run-{test["run_id"]}"') :]
+        section = section[: section.index("</section>")]
+        assert f'>{float(test["tok_s"]):.1f}<span class="interval">' in section
+
+
 def test_every_link_and_description_leads_somewhere(site: Path):
     pages = {path: Reader(path) for path in site.rglob("*.html")}
     ids = {path: set(reader.ids) for path, reader in pages.items()}
@@ -132,9 +159,9 @@ def test_run_files_are_published_as_they_are(made: Made, site: Path):
 
 def test_every_column_of_the_files_is_explained(site: Path):
     text = (site / "data.html").read_text()
-    for name in TABLES:
+    for name, of in TABLES.items():
         for column in table(site, name)[0]:
-            assert meaning(column).meaning
+            assert meaning(column, of).meaning
             assert f"<code>{column}</code>" in text
 
 

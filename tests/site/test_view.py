@@ -191,8 +191,12 @@ def test_a_failed_run_shows_the_engines_last_words(shown: Site):
 
 def test_a_measured_run_shows_the_command_that_repeats_it(shown: Site):
     page = next(page for page in shown.models if page.slug == SMOLLM2.slug)
-    command = next(run.command for run in page.runs if run.hardware.rig == "h100-vm")
-    assert command.startswith("llama-server --model SmolLM2-135M-Instruct.Q4_1.gguf --fit off")
+    servers = next(run.servers for run in page.runs if run.hardware.rig == "h100-vm")
+    assert [server.title for server in servers] == ["Server for 1 stream", "Server for 4 streams"]
+    for server in servers:
+        assert server.command.startswith(
+            "llama-server --model SmolLM2-135M-Instruct.Q4_1.gguf --fit off"
+        )
 
 
 def test_a_column_without_any_figure_is_left_out(tmp_path):

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bench_pipeline.records.run import HostLoad
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+BUSY = HostLoad(cpu_busy_fraction=0.6, waited_s=60, quiet=False)
 SHOWN = "select run_id from workload_speeds order by all"
 
 
@@ -89,6 +91,66 @@ def test_a_cell_whose_clocks_disagree_reaches_no_range(project, put, small, rows
     assert rows("select n_workloads from speed_ranges") == [(1,)]
 
 
+def test_a_cell_whose_tokens_came_late_reaches_no_range(project, put, small, rows):
+    late = measured_cell("chat", 1, decode_tok_s=115.0, arrival_ratio=2.0)
+    fine = measured_cell("rag", 1, decode_tok_s=115.0)
+    put(small(cells=[late, fine]))
+    refresh(project)
+    assert rows("select workload, delivered_on_time from measurements order by workload") == [
+        ("chat", False),
+        ("rag", True),
+    ]
+    assert rows("select workload from workload_speeds") == [("rag",)]
+
+
+def test_a_run_on_a_busy_host_is_provisional(project, put, small, rows):
+    busy = small(host_load=BUSY)
+    put(busy)
+    refresh(project)
+    assert rows("select provisional, flags, profile, run_ids from speed_ranges") == [
+        (True, ["busy-host"], "full", [busy.run_id])
+    ]
+    quiet = small(started_at=busy.started_at - timedelta(days=1))
+    put(quiet)
+    refresh(project)
+    assert rows("select provisional, flags, run_ids from speed_ranges") == [
+        (False, [], [quiet.run_id])
+    ]
+
+
+def test_on_a_host_where_nobody_looked_nothing_is_provisional(project, put, small, rows):
+    put(small(host_load=None))
+    refresh(project)
+    assert rows("select provisional, flags from speed_ranges") == [(False, [])]
+
+
+def test_a_disturbed_cell_gives_way_to_an_older_undisturbed_one(project, put, small, rows):
+    hot = measured_cell(
+        "chat", 1, decode_tok_s=99.0, device="CUDA0", throttle_reasons=["power-cap", "thermal"]
+    )
+    throttled = small(backend="cuda", started_at=NOON, cells=[hot])
+    put(throttled)
+    refresh(project)
+    assert rows("select run_ids, flags, provisional from speed_ranges") == [
+        ([throttled.run_id], ["throttled"], False)
+    ]
+    calm = small(backend="cuda", started_at=NOON - timedelta(days=1))
+    put(calm)
+    refresh(project)
+    assert rows("select run_ids, flags from speed_ranges") == [([calm.run_id], [])]
+
+
+def test_a_flag_of_one_workload_is_a_flag_of_its_range(project, put, small, rows):
+    others = measured_cell("chat", 1, decode_tok_s=115.0, others_cpu_fraction=0.4)
+    put(small(cells=[others, measured_cell("rag", 1, decode_tok_s=115.0)]))
+    refresh(project)
+    assert rows("select flags from speed_ranges") == [(["others-cpu"],)]
+    assert rows("select workload, flags from workload_speeds order by workload") == [
+        ("chat", ["others-cpu"]),
+        ("rag", []),
+    ]
+
+
 def test_the_good_cells_of_a_failed_run_are_shown(project, put, small, rows):
     put(
         small(
@@ -108,11 +170,12 @@ def test_the_good_cells_of_a_failed_run_are_shown(project, put, small, rows):
         {"backend": "vulkan"},
         {"build": "b10092"},
         {"mode": "reasoning-off"},
+        {"mode": "draft-smollm2-other"},
         {"power_cap_w": 300.0},
         {"model": SMOLLM2.model_copy(update={"slug": "smollm2-other", "quant": "Q8_0"})},
         {"concurrencies": [4]},
     ],
-    ids=lambda other: next(iter(other)),
+    ids=lambda other: str(other.get("mode") or next(iter(other))),
 )
 def test_what_differs_in_its_key_is_a_row_of_its_own(project, put, small, rows, other):
     put(small())

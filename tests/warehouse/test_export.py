@@ -40,6 +40,7 @@ MEASUREMENTS = [
     "ttft_ms_hi",
     "provenance",
 ]
+SETTING = MEASUREMENTS[: MEASUREMENTS.index("workload")]
 RANGES = [
     "family",
     "variant",
@@ -58,7 +59,13 @@ RANGES = [
 
 
 @pytest.mark.parametrize(
-    ("table", "promised"), [("measurements", MEASUREMENTS), ("speed_ranges", RANGES)]
+    ("table", "promised"),
+    [
+        ("measurements", MEASUREMENTS),
+        ("speed_ranges", RANGES),
+        ("curve_points", [*SETTING, "depth_tokens", "status", "n", "prefill_tok_s"]),
+        ("bare_tests", [*SETTING, "kind", "prompt_tokens", "output_tokens", "depth_tokens", "n"]),
+    ],
 )
 def test_the_promised_columns_come_first(project, tmp_path, table, promised):
     refresh(project)

@@ -14,6 +14,7 @@ from bench_pipeline.records.yaml_files import dump_record
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse
+from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import failed_cell, measured_cell, measured_run
 
 
@@ -86,25 +87,28 @@ def test_an_edited_file_replaces_its_rows(project, put, small, rows):
 
 
 def test_a_deleted_file_takes_its_rows_with_it(project, put, small, rows):
-    path = put(small(seed=1))
-    put(small(seed=2))
+    path = put(small(seed=1, **curve_and_bare_engine()))
+    put(small(seed=2, **curve_and_bare_engine()))
     refresh(project)
     path.unlink()
     report = refresh(project)
     assert (report.ingested, report.removed, report.unchanged) == (0, 1, 1)
-    for table in ("runs", "requests", "waves", "measurements", "run_files", "speed_ranges"):
-        assert report.row_counts[table] > 0
-    assert rows("select count(distinct run_id) from requests") == [(1,)]
+    assert report.row_counts["speed_ranges"] > 0
+    of_a_run = ("run_files", "runs", "servers", "requests", "waves", "measurements")
+    for table in (*of_a_run, "curve_points", "bare_tests"):
+        assert rows(f"select count(distinct run_id) from {table}") == [(1,)], table
 
 
 def test_a_deleted_warehouse_is_rebuilt_as_it_was(published_project, put, small):
     put(small())
-    put(measured_run(backend="cuda", rig="h100-vm", build="b11434"))
+    rich = curve_and_bare_engine()
+    put(measured_run(backend="cuda", rig="h100-vm", build="b11434", **rich))
+    put(imported_run())
     refresh(published_project)
     before = contents(published_project)
     shutil.rmtree(published_project.warehouse.parent)
     report = refresh(published_project)
-    assert report.ingested == 12
+    assert report.ingested == 13
     assert contents(published_project) == before
 
 
@@ -218,8 +222,8 @@ def test_a_run_says_everything_about_itself(project, put, rows):
     put(run)
     refresh(project)
     assert rows(
-        "select gpu, gpu_memory_mib, driver, power_cap_w, build_number, argv[1], slots, reasons,"
-        " layers_offloaded, layers_total, started_at, path, size_bytes from runs"
+        "select gpu, gpu_memory_mib, driver, power_cap_w, build_number, reasons, memory_verdict,"
+        " quiet, ladder, ladder_ended, started_at, path, size_bytes from runs"
     ) == [
         (
             "NVIDIA H100 80GB HBM3",
@@ -227,18 +231,22 @@ def test_a_run_says_everything_about_itself(project, put, rows):
             "580.95.05",
             700.0,
             11434,
-            "llama-server",
-            4,
             False,
-            31,
-            31,
+            "fits",
+            True,
+            [1, 4],
+            "asked",
             datetime(2026, 11, 22, 12, 0),
             f"content/benchmarks/runs/{run.relative_path}",
             98362432,
         )
     ]
-    [(memory,)] = rows("select memory_json from runs")
-    assert MemoryProof.model_validate_json(memory) == run.servers[0].memory
+    assert rows(
+        "select server, concurrencies, slots, argv[1], layers_offloaded, layers_total, load_ms"
+        " from servers order by server"
+    ) == [(0, [1], 1, "llama-server", 31, 31, 2100.0), (1, [4], 4, "llama-server", 31, 31, 2100.0)]
+    [(memory,)] = rows("select memory_json from servers where server = 1")
+    assert MemoryProof.model_validate_json(memory) == run.servers[1].memory
     [(power, joules)] = rows(
         "select any_value(power_mean_w), min(joules_per_token) from measurements"
     )

@@ -68,8 +68,12 @@ create table campaign_items (
 );
 
 -- One row per run, failed ones included. `gpu`, `gpu_memory_mib` and `driver` describe the
--- device(s) the run used; NULL on backend cpu. `inventory_key` is the same for two runs between
--- which nothing about the rig changed but readings of the moment.
+-- device(s) the run used; NULL on backend cpu. `memory_verdict` is the worst of its servers'.
+-- `quiet` false: the host stayed busy, and was measured all the same. `knee`: the last concurrency
+-- that paid; the next one tried, `after_knee`, made the aggregate grow by the share
+-- `after_knee_gain`. `drift_*`: the closing cell over the first, as measures/drift.py says.
+-- `inventory_key` is the same for two runs between which nothing about the rig changed but
+-- readings of the moment.
 create table runs (
     run_id varchar primary key,
     path varchar not null,
@@ -89,6 +93,7 @@ create table runs (
     rig varchar not null,
     backend varchar not null,
     mode varchar not null,
+    draft varchar,
     power_cap_w double,
     gpu varchar,
     gpu_memory_mib double,
@@ -104,10 +109,7 @@ create table runs (
     version_line varchar,
     binary_sha256 varchar,
     system_info varchar,
-    argv varchar[] not null,
     env_json varchar not null,
-    slots integer,
-    log_proof varchar[] not null,
     model varchar not null,
     family varchar not null,
     released varchar not null,
@@ -123,17 +125,55 @@ create table runs (
     context_train_tokens integer,
     reasons boolean,
     memory_verdict varchar,
-    memory_reason varchar,
-    layers_offloaded integer,
-    layers_total integer,
-    memory_json varchar,
     cpu_busy_before double,
+    foreign_gpu_processes integer,
+    quiet boolean,
+    waited_s double,
+    ladder integer[],
+    ladder_ended varchar,
+    knee integer,
+    after_knee integer,
+    after_knee_gain double,
+    drift_workload varchar,
+    drift_concurrency integer,
+    drift_ratio double,
+    drift_lo double,
+    drift_hi double,
+    drifted boolean,
+    bandwidth_json varchar not null,
+    bare_version_line varchar,
+    bare_argv varchar[],
+    bare_failure_kind varchar,
+    bare_failure_message varchar,
     inventory_captured_at timestamp,
     inventory_json varchar not null,
     inventory_key varchar not null
 );
 
--- Every request of every cell, warm-ups included and marked.
+-- Every start of the engine within a run, by its number from 0; `concurrencies` are those of the
+-- cells that it answered, none for one that served a curve or never came up.
+create table servers (
+    run_id varchar not null,
+    server integer not null,
+    concurrencies integer[] not null,
+    slots integer,
+    context_tokens_per_slot integer,
+    load_ms double,
+    memory_verdict varchar,
+    memory_reason varchar,
+    layers_offloaded integer,
+    layers_total integer,
+    memory_json varchar,
+    argv varchar[] not null,
+    log_proof varchar[] not null,
+    failure_kind varchar,
+    failure_message varchar,
+    failure_log_tail varchar[],
+    primary key (run_id, server)
+);
+
+-- Every request of every cell, warm-ups included and marked. Those of curves and of the closing
+-- cell are in the run file.
 create table requests (
     run_id varchar not null,
     workload varchar not null,
@@ -191,7 +231,8 @@ create table telemetry (
 );
 
 -- One row per run x workload x concurrency. Figures are medians over `n` repetitions; all of
--- them are NULL on a failed cell, and all but decode_tok_s on a published one.
+-- them are NULL on a failed cell, and all but decode_tok_s on a published one. `flags` say what
+-- disturbed it (flags.py); `server` is the number within the run.
 create table measurements (
     run_id varchar not null,
     rig varchar not null,
@@ -243,5 +284,90 @@ create table measurements (
     started_at timestamp,
     window_ms double,
     source_title varchar,
+    server integer,
+    outliers integer,
+    delivered_on_time boolean,
+    reasoning_tokens double,
+    draft_acceptance double,
+    others_cpu_fraction double,
+    throttle_reasons varchar[] not null,
+    ceiling_share double,
+    cell_drift double,
+    cell_drift_lo double,
+    cell_drift_hi double,
+    run_drift double,
+    quiet boolean,
+    flags varchar[] not null,
     primary key (run_id, workload, concurrency)
+);
+
+-- One row per run x prompt length, one stream: each prompt cold, then from the cache that it
+-- left. Shares are of the bare engine's speed at the same length and depth.
+create table curve_points (
+    run_id varchar not null,
+    rig varchar not null,
+    gpu varchar,
+    engine varchar not null,
+    build varchar not null,
+    backend varchar not null,
+    family varchar not null,
+    variant varchar not null,
+    quant varchar not null,
+    mode varchar not null,
+    power_cap_w double,
+    depth_tokens integer not null,
+    status varchar not null,
+    n integer,
+    prefill_tok_s double,
+    prefill_tok_s_lo double,
+    prefill_tok_s_hi double,
+    ttft_ms double,
+    ttft_ms_lo double,
+    ttft_ms_hi double,
+    decode_tok_s double,
+    decode_tok_s_lo double,
+    decode_tok_s_hi double,
+    cached_ttft_ms double,
+    cached_ttft_ms_lo double,
+    cached_ttft_ms_hi double,
+    cached_share double,
+    server_prefill_share double,
+    server_prefill_share_lo double,
+    server_prefill_share_hi double,
+    server_decode_share double,
+    server_decode_share_lo double,
+    server_decode_share_hi double,
+    stop_reason varchar,
+    failure_kind varchar,
+    failure_message varchar,
+    provenance varchar not null,
+    profile varchar,
+    model varchar not null,
+    server integer not null
+);
+
+-- One row per test of the engine's own benchmark, run here or imported: `prefill` of prompt_tokens
+-- or `decode` of output_tokens, with depth_tokens of context before; `mixed` does both.
+create table bare_tests (
+    run_id varchar not null,
+    rig varchar not null,
+    gpu varchar,
+    engine varchar not null,
+    build varchar not null,
+    backend varchar not null,
+    family varchar not null,
+    variant varchar not null,
+    quant varchar not null,
+    mode varchar not null,
+    power_cap_w double,
+    kind varchar not null,
+    prompt_tokens integer not null,
+    output_tokens integer not null,
+    depth_tokens integer not null,
+    n integer,
+    tok_s double,
+    tok_s_lo double,
+    tok_s_hi double,
+    provenance varchar not null,
+    model varchar not null
 );

@@ -1,6 +1,6 @@
 -- One row per row of the page's table: the decode rate's range over the workloads.
 -- What describes the rig and the file comes from the newest of the runs behind the row. One
--- quick cell makes the whole range provisional, so `profile` says quick if any of them is.
+-- provisional cell makes the whole range so, and a flag of one cell is a flag of its range.
 create or replace table speed_ranges as
 select
     any_value(family) as family,
@@ -24,7 +24,9 @@ select
     first(gpu_memory_mib order by started_at desc nulls last, run_id) as gpu_memory_mib,
     first(driver order by started_at desc nulls last, run_id) as driver,
     case when bool_or(profile = 'quick') then 'quick' else any_value(profile) end as profile,
-    list(distinct run_id order by run_id) as run_ids
+    list(distinct run_id order by run_id) as run_ids,
+    bool_or(provisional) as provisional,
+    list_sort(list_distinct(flatten(list(flags)))) as flags
 from chosen_cells
 group by model, rig, backend, engine, build, mode, power_cap_w, concurrency, provenance
 order by all;

@@ -24,6 +24,8 @@ select
     gpu_memory_mib,
     driver,
     profile,
-    run_id
+    run_id,
+    provisional,
+    flags
 from chosen_cells
 order by all;

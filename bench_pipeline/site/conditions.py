@@ -1,0 +1,158 @@
+"""Under which conditions a run was measured, in words: memory, knee, drift, host, bandwidth."""
+
+import json
+import shlex
+from collections import defaultdict
+from dataclasses import dataclass
+
+from bench_pipeline.measures.drift import DRIFT_FLOOR
+from bench_pipeline.site import wording
+from bench_pipeline.site.source import Row
+
+Facts = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ServerSection:
+    """One start of the engine."""
+
+    title: str
+    facts: Facts
+    failure: str
+    command: str
+    log_proof: tuple[str, ...]
+
+
+def findings(run: Row, servers: list[Row]) -> Facts:
+    """What a reader of the run's numbers must know first; only what is known."""
+    found = (
+        ("Memory", memory(servers)),
+        ("Knee", knee(run)),
+        ("Drift", drift(run)),
+        ("Host", host(run)),
+    )
+    return tuple((label, words) for label, words in found if words)
+
+
+def memory(servers: list[Row]) -> str:
+    """`fits at 1, 4 and 8 streams`; with the reason where it does not, or nobody could tell."""
+    by_verdict: dict[str, list[Row]] = defaultdict(list)
+    for server in servers:
+        if server["memory_verdict"]:
+            by_verdict[server["memory_verdict"]].append(server)
+    sentences = []
+    for verdict in ("spilled", "unverified", "fits"):
+        concerned = by_verdict[verdict]
+        streams = sorted({c for server in concerned for c in server["concurrencies"]})
+        where = f" at {_streams(streams)}" if streams else ""
+        if concerned:
+            reasons = dict.fromkeys(server["memory_reason"] for server in concerned)
+            because = "" if verdict == "fits" else f" ({'; '.join(reasons)})"
+            sentences.append(f"{verdict}{where}{because}")
+    return "; ".join(sentences)
+
+
+def _streams(concurrencies: list[int]) -> str:
+    many = "" if concurrencies == [1] else "s"
+    return f"{wording.listed([str(c) for c in concurrencies])} stream{many}"
+
+
+def knee(run: Row) -> str:
+    """`grows to 8 streams; 16 add 2 %`, or why no knee is known."""
+    if run["knee"] is not None:
+        gain = round(run["after_knee_gain"] * 100)
+        change = f"add {gain} %" if gain > 0 else f"lose {-gain} %" if gain < 0 else "add nothing"
+        up_to = wording.counted(run["knee"], "stream")
+        return f"all together grow up to {up_to}; {run['after_knee']} {change}"
+    tried = run["ladder"] or []
+    if run["ladder_ended"] == "limit":
+        return f"still growing at {tried[-1]} streams, the most that is tried"
+    if run["ladder_ended"] == "failed":
+        return f"not reached: {_streams([tried[-1]])} could not be measured"
+    return ""
+
+
+def drift(run: Row) -> str:
+    """`ended 1.2 % slower than it began, within its interval (−2.1 to +0.3 %)`."""
+    ratio, low, high = run["drift_ratio"], run["drift_lo"], run["drift_hi"]
+    if ratio is None:
+        return ""
+    change = (ratio - 1) * 100
+    if round(abs(change), 1) == 0:
+        words = "ended as fast as it began"
+    else:
+        words = f"ended {abs(change):.1f} % {'faster' if change > 0 else 'slower'} than it began"
+    if low is None or high is None:
+        return words
+    interval = f"95 %: {_signed(low)} to {_signed(high)} %"
+    if run["drifted"]:
+        return f"{words}: the machine changed while it was measured ({interval})"
+    if low <= 1 <= high:
+        return f"{words}, within its interval ({interval})"
+    return f"{words}, not clearly beyond the {DRIFT_FLOOR * 100:.0f} % that count ({interval})"
+
+
+def _signed(ratio: float) -> str:
+    change = round((ratio - 1) * 100, 1)
+    return f"{'−' if change < 0 else '+'}{abs(change):.1f}"
+
+
+def host(run: Row) -> str:
+    """Whether anything else ran before the start; empty for runs that did not look."""
+    if run["quiet"] is None:
+        return ""
+    waited = f" {run['waited_s']:.0f} s" if run["waited_s"] else ""
+    busy = wording.percent(run["cpu_busy_before"])
+    if run["quiet"]:
+        return f"quiet{f' after waiting{waited}' if waited else ''}, CPU {busy} busy before"
+    others = ""
+    if run["foreign_gpu_processes"]:
+        programs = wording.counted(run["foreign_gpu_processes"], "other program")
+        others = f", {programs} on the GPU"
+    return (
+        f"not quiet{f' after waiting{waited}' if waited else ''}, and measured all the same: "
+        f"CPU {busy} busy before{others}; provisional"
+    )
+
+
+def bandwidths(run: Row) -> Facts:
+    return tuple(
+        (
+            f"Bandwidth of {part['device']}",
+            f"{part['bytes_per_s'] / 1e9:,.1f} GB/s, {part['source']}: {part['how']}",
+        )
+        for part in json.loads(run["bandwidth_json"])
+    )
+
+
+def server_sections(servers: list[Row]) -> tuple[ServerSection, ...]:
+    return tuple(_section(server) for server in servers)
+
+
+def _section(server: Row) -> ServerSection:
+    streams = server["concurrencies"]
+    title = f"Server for {_streams(streams)}" if streams else "Server"
+    layers = None
+    if server["layers_total"] is not None:
+        layers = f"{server['layers_offloaded']} of {server['layers_total']} on the GPU"
+    memory = None
+    if server["memory_verdict"]:
+        memory = f"{server['memory_verdict']}: {server['memory_reason']}"
+    context = server["context_tokens_per_slot"]
+    facts = (
+        ("Slots", None if server["slots"] is None else str(server["slots"])),
+        ("Context", None if context is None else f"{context:,} tokens a slot"),
+        ("Loaded in", None if server["load_ms"] is None else f"{server['load_ms'] / 1000:.1f} s"),
+        ("Layers", layers),
+        ("Memory", memory),
+    )
+    failure = ""
+    if server["failure_kind"]:
+        failure = f"{wording.failure(server['failure_kind'])}: {server['failure_message']}"
+    return ServerSection(
+        title=title,
+        facts=tuple((label, words) for label, words in facts if words),
+        failure=failure,
+        command=shlex.join(server["argv"] or []),
+        log_proof=tuple(server["log_proof"] or ()),
+    )

@@ -1,0 +1,82 @@
+"""What every chart has in common: the page's colours and fonts, and an SVG made fit for a page.
+
+Colours are CSS variables, so that one drawing serves light, dark and print.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from altair import LayerChart
+
+FONT = "Liberation Sans, Arial, Helvetica"
+"""vl_convert measures text with its own fonts: only names with the same metrics are safe."""
+
+_SVG = "http://www.w3.org/2000/svg"
+
+
+def themed(chart: "LayerChart") -> "LayerChart":
+    return (
+        chart.configure(font=FONT, background="transparent")
+        .configure_view(stroke=None)
+        .configure_text(fontSize=12, fill="var(--ink)")
+        .configure_axis(
+            labelColor="var(--ink-2)",
+            labelFontSize=12,
+            titleColor="var(--ink-2)",
+            titleFontSize=12,
+            titleFontWeight="normal",
+            gridColor="var(--line)",
+            domainColor="var(--line-2)",
+            tickColor="var(--line-2)",
+        )
+    )
+
+
+def printable(text: str) -> str:
+    """XML knows no control characters: an escape sequence in a name must not end the build."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def tidy(
+    drawn: str, *, label: str, title: str, kind: str, marks: Mapping[str, Sequence[str]]
+) -> str:
+    """Vega's SVG as one image of class `kind`, labelled by `title`, whose marks say what they are.
+
+    `marks`: for each named layer what its marks draw, in order; written as `data-row`. `label` is
+    the title's id, unique on its page. Out: Vega's roles and labels for each mark (they can be
+    reached by no keyboard), fonts repeated on each text, digits beyond a hundredth of a pixel.
+    """
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(drawn)
+    for group in root.iter(f"{{{_SVG}}}g"):
+        names = group.get("class", "").split()
+        layer = names[-1].removesuffix("_marks") if names else ""
+        if "role-mark" in names and layer in marks:
+            for mark, row in zip(group, marks[layer], strict=True):
+                mark.set("data-row", row)
+    for element in root.iter():
+        for attribute in list(element.attrib):
+            if attribute.startswith("aria-") or attribute in (
+                "role",
+                "pointer-events",
+                "font-family",
+            ):
+                del element.attrib[attribute]
+            elif attribute in ("d", "transform", "x2", "y2"):
+                element.set(attribute, _rounded(element.attrib[attribute]))
+    root.attrib.pop("version", None)
+    root.attrib.update({"class": f"drawing {kind}", "role": "img", "aria-labelledby": label})
+    heading = ET.Element(f"{{{_SVG}}}title", {"id": label})
+    heading.text = printable(title)
+    root.insert(0, heading)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _rounded(numbers: str) -> str:
+    def shorter(match: re.Match[str]) -> str:
+        return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+
+    return re.sub(r"-?\d+\.\d{3,}", shorter, numbers)

@@ -1,0 +1,38 @@
+"""What disturbed a measurement without making it false: said wherever its figures go.
+
+What makes it false (a failure, spilled memory, clocks that disagree, tokens that came late)
+keeps it out of every range instead: `sql/chosen_cells.sql`.
+"""
+
+from bench_pipeline.harness.quiet import busy_limit
+from bench_pipeline.measures.drift import Drift
+from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.run import Run
+
+USUAL_THROTTLING = {"power-cap"}
+"""A card at its cap is what the cap is for, and the cap is told beside every figure. Heat, a
+power brake or a fault of the supply are accidents of that hour."""
+
+
+def flags_of(run: Run, cell: Cell, drift: Drift | None, within: Drift | None) -> list[str]:
+    """`drift` over the run, `within` this cell.
+
+    `busy-host` (never became quiet before the start), `others-cpu` (other programs used as much
+    within the window as would have been waited for before), `throttled`, `drifted` (the run),
+    `drifted-within` (the cell itself), `unverified` (memory).
+    """
+    flags = []
+    if run.host_load and run.host_load.quiet is False:
+        flags.append("busy-host")
+    if cell.others_cpu_fraction is not None and cell.others_cpu_fraction > busy_limit(run.backend):
+        flags.append("others-cpu")
+    if any(set(part.throttle_reasons) - USUAL_THROTTLING for part in cell.telemetry):
+        flags.append("throttled")
+    if drift and drift.drifted:
+        flags.append("drifted")
+    if within and within.drifted:
+        flags.append("drifted-within")
+    memory = run.servers[cell.server].memory if cell.server is not None else None
+    if memory and memory.verdict == "unverified":
+        flags.append("unverified")
+    return flags
