@@ -36,7 +36,8 @@ What is named nowhere is the control plane, on top of them all."""
 RIG_SIDE = set().union(*LAYERS[:5])
 RIG_PACKAGES = {
     *("aiohttp", "filelock", "httpx", "numpy", "psutil", "pydantic", "pydantic_core"),
-    *("pynvml", "rich", "uvloop", "yaml"),
+    *("pynvml", "uvloop", "yaml"),
+    "rich",  # for a bar, where it is installed: requirements/rig.in has it not
 }
 
 
@@ -175,7 +176,7 @@ def sizes_mib(rig_python: Path, tmp_path: Path) -> dict[str, float]:
 
 
 def test_the_rig_s_side_does_not_creep(sizes_mib: dict[str, float]) -> None:
-    """numpy and uvloop are two thirds of it; whatever comes on top should be noticed."""
+    """numpy alone is more than half of it; whatever comes on top should be noticed."""
     largest = sorted(sizes_mib.items(), key=lambda item: -item[1])[:5]
-    assert len(sizes_mib) <= 30, sorted(sizes_mib)
-    assert sum(sizes_mib.values()) <= 105, largest
+    assert len(sizes_mib) <= 25, sorted(sizes_mib)
+    assert sum(sizes_mib.values()) <= 96, largest
