@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.records.inventory import Gpu
+from tests.curve_factories import curve_and_bare_engine, failed_point, imported_run
 from tests.factories import H100, SMOLLM2, measured_run
 from tests.site.conftest import Made, make
 
@@ -223,9 +224,21 @@ def test_nothing_is_wider_than_the_window_and_chart_text_stays_readable(
         page.goto((site / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     visit(page, site)
+    found = measured_drawings(page, 4)
+    page.goto((site / f"models/{SMOLLM2.slug}.html").as_uri())
+    found += measured_drawings(page, 2)
+    context.close()
+    for drawing in found:
+        assert drawing["over"] <= 0.5
+        assert drawing["smallest"] >= 11
+        assert drawing["clipped"] == []
+
+
+def measured_drawings(page: Page, count: int) -> list[dict]:
+    """Of each visible chart: px beyond its home, smallest text, texts that are cut off."""
     drawings = page.locator(".drawing:visible")
-    assert drawings.count() == 4
-    found = drawings.evaluate_all(
+    assert drawings.count() == count
+    return drawings.evaluate_all(
         """svgs => svgs.map(svg => {
           const box = svg.getBoundingClientRect(), home = svg.parentNode.getBoundingClientRect();
           const scale = box.width / svg.viewBox.baseVal.width;
@@ -240,11 +253,6 @@ def test_nothing_is_wider_than_the_window_and_chart_text_stays_readable(
           };
         })"""
     )
-    context.close()
-    for drawing in found:
-        assert drawing["over"] <= 0.5
-        assert drawing["smallest"] >= 11
-        assert drawing["clipped"] == []
 
 
 def test_the_theme_can_be_chosen_and_is_kept(browser: Browser, site: Path):
@@ -314,7 +322,9 @@ def test_hostile_words_in_any_field_are_shown_as_text(page: Page, tmp_path: Path
         }
     )
     gpu = Gpu.model_validate({**H100.model_dump(), "name": EVIL, "driver": EVIL})
-    run = measured_run(rig="evil-rig", backend="cuda", workloads=["chat"], model=model)
+    run = measured_run(
+        rig="evil-rig", backend="cuda", workloads=["chat"], model=model, **curve_and_bare_engine()
+    )
     changed = run.model_dump()
     changed["inventory"]["gpus"] = [gpu.model_dump()]
     changed["inventory"]["os"]["name"] = EVIL
@@ -322,7 +332,19 @@ def test_hostile_words_in_any_field_are_shown_as_text(page: Page, tmp_path: Path
     changed["engine"] |= {"build": EVIL, "version_line": EVIL, "env": {"A": EVIL}}
     changed["servers"][0] |= {"argv": ["llama-server", EVIL], "log_proof": [EVIL]}
     changed["servers"][0]["memory"]["reason"] = EVIL
-    made = make(tmp_path / "project", [type(run).model_validate(changed)])
+    changed["servers"][1]["memory"] |= {"verdict": "unverified", "reason": EVIL}
+    changed["servers"].append({"argv": [EVIL], "failure": {"kind": "load", "message": EVIL}})
+    changed["curves"] = [failed_point(512).model_dump(), changed["curves"][0]]
+    changed["curves"][0]["failure"]["message"] = EVIL
+    changed["bare_engine"] |= {"version_line": EVIL, "argv": ["llama-bench", EVIL]}
+    changed["bare_engine"]["failure"] = {"kind": "crash", "message": EVIL}
+    changed["bandwidth"] = [
+        {"device": EVIL, "bytes_per_s": 1e9, "source": "theoretical", "how": EVIL}
+    ]
+    changed["cells"][0]["telemetry"][0]["throttle_reasons"] = [EVIL]
+    source = {"title": EVIL, "url": f"javascript:{EVIL}", "note": EVIL}
+    imported = imported_run(model=model, source=source)
+    made = make(tmp_path / "project", [type(run).model_validate(changed), imported])
     made.build()
     site = made.project.site
     dialogs: list[str] = []
@@ -337,5 +359,8 @@ def test_hostile_words_in_any_field_are_shown_as_text(page: Page, tmp_path: Path
     assert page.locator("#tip img").count() == 0
     page.goto((site / "models" / f"{model.slug}.html").as_uri())
     page.locator(".run details").evaluate_all("all => all.forEach(d => { d.open = true; })")
-    assert EVIL in page.locator("main").inner_text()
+    words = page.locator("main").inner_text()
+    assert words.count(EVIL) >= 20
+    assert page.locator(".drawing.panel").count() == 2
+    assert page.locator("a[href^='javascript']").count() == 0
     assert not dialogs

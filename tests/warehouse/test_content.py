@@ -7,6 +7,7 @@ import pytest
 
 from bench_pipeline.harness.plan import expand, satisfied
 from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.run import Ladder
 from bench_pipeline.records.yaml_files import (
     read_campaigns,
     read_engines,
@@ -92,6 +93,7 @@ def test_campaigns_are_expanded_over_the_rigs(project, rows):
         measured_run(),
         measured_run(profile="quick"),
         measured_run(concurrencies=[1]),
+        measured_run(ladder=Ladder(concurrencies=[1, 4], ended="flat")),
         measured_run(build="b10068"),
         measured_run(rig="h100-vm", backend="cuda", build="b11434"),
         measured_run(model=SMOLLM2.model_copy(update={"sha256": "0" * 64})),
@@ -106,6 +108,7 @@ def test_campaigns_are_expanded_over_the_rigs(project, rows):
         "full",
         "quick",
         "one concurrency",
+        "to the knee",
         "another build",
         "another rig",
         "another file",
@@ -125,9 +128,16 @@ def test_an_item_is_done_exactly_if_the_plan_says_so(project, put, rows, run):
         read_engines(project.engines),
     )
     assert {
-        (rig, build, model): done
-        for rig, build, model, done in rows("select rig, build, model, done from campaign_items")
-    } == {(i.rig, i.build, i.model): satisfied(i, [run]) for i in wanted}
+        (rig, build, model, tuple(concurrencies)): done
+        for rig, build, model, concurrencies, done in rows(
+            "select rig, build, model, concurrencies, done from campaign_items"
+        )
+    } == {
+        (i.rig, i.build, i.model, () if i.concurrencies == "knee" else i.concurrencies): satisfied(
+            i, [run]
+        )
+        for i in wanted
+    }
 
 
 def test_the_newest_state_of_a_rig_is_its_hardware_card(project, put, small, rows):
