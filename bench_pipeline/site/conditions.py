@@ -125,13 +125,16 @@ def bandwidths(run: Row) -> Facts:
     )
 
 
-def server_sections(servers: list[Row]) -> tuple[ServerSection, ...]:
-    return tuple(_section(server) for server in servers)
+def server_sections(servers: list[Row], points: list[Row]) -> tuple[ServerSection, ...]:
+    """`points`: the run's curve, which names the servers that answered it."""
+    with_curve = {point["server"] for point in points}
+    return tuple(_section(server, server["server"] in with_curve) for server in servers)
 
 
-def _section(server: Row) -> ServerSection:
-    streams = server["concurrencies"]
-    title = f"Server for {_streams(streams)}" if streams else "Server"
+def _section(server: Row, with_curve: bool) -> ServerSection:
+    served = [_streams(server["concurrencies"])] if server["concurrencies"] else []
+    served += ["the curve over prompt lengths"] if with_curve else []
+    title = f"Server for {wording.listed(served)}" if served else "Server"
     layers = None
     if server["layers_total"] is not None:
         layers = f"{server['layers_offloaded']} of {server['layers_total']} on the GPU"

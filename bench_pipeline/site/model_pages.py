@@ -169,18 +169,19 @@ class _SectionMaker:
         backend = wording.backend_name(run["backend"])
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
         when = wording.moment(run["started_at"]) if run["started_at"] else unknown
+        mode = "" if run["mode"] == "baseline" else f", {run['mode']}"
         url = run["source_url"] or ""
         return RunSection(
             id=f"run-{run_id}",
             run_id=run_id,
-            title=f"{hardware.device}, {backend} {run['build']}, {when}",
+            title=f"{hardware.device}, {backend} {run['build']}{mode}, {when}",
             hardware=hardware,
             status=_status(run),
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
             log_tail=tuple(run["failure_log_tail"] or ()),
             findings=conditions.findings(run, servers),
             facts=_run_facts(run, hardware),
-            servers=conditions.server_sections(servers),
+            servers=conditions.server_sections(servers, self.points[run_id]),
             source_title=run["source_title"] or "",
             source_url=url if url.startswith(("https://", "http://")) else "",
             source_note=run["source_note"] or "",

@@ -11,7 +11,7 @@ from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import conditions, wording
 from bench_pipeline.site.model_pages import CellRow, RunSection
 from bench_pipeline.site.view import Site
-from tests.curve_factories import imported_run
+from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
 from tests.site.conftest import EARLIER, MISTRAL, make, on_h100
 
@@ -47,9 +47,12 @@ def test_memory_is_said_for_each_number_of_streams(tmp_path):
 
 
 def test_each_server_shows_its_own_proof(tmp_path):
-    run = a_run(concurrencies=[1, 4])
+    run = a_run(concurrencies=[1, 4], **curve_and_bare_engine())
     first, second = section(tmp_path, run).servers
-    assert (first.title, second.title) == ("Server for 1 stream", "Server for 4 streams")
+    assert (first.title, second.title) == (
+        "Server for 1 stream and the curve over prompt lengths",
+        "Server for 4 streams",
+    )
     assert "--parallel 4" in second.command
     assert dict(second.facts) == {
         "Slots": "4",
@@ -207,6 +210,7 @@ def test_hidden_tokens_and_acceptance_are_shown_where_there_are_any(tmp_path):
     assert (shown["reasoning_tokens"], shown["draft_acceptance"]) == ("20.0", "71 %")
     assert float(shown["first_visible_ms"]) > float(shown["ttft_ms"])
     assert dict(run.facts)["Draft model"] == "small"
+    assert ", draft-small, " in run.title
     plain = section(tmp_path / "two", a_run())
     hidden = {"reasoning_tokens", "draft_acceptance", "first_visible_ms", "ceiling_share"}
     assert not hidden & set(plain.metrics)

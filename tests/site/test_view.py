@@ -192,7 +192,7 @@ def test_a_failed_run_shows_the_engines_last_words(shown: Site):
 def test_a_measured_run_shows_the_command_that_repeats_it(shown: Site):
     page = next(page for page in shown.models if page.slug == SMOLLM2.slug)
     servers = next(run.servers for run in page.runs if run.hardware.rig == "h100-vm")
-    assert [server.title for server in servers] == ["Server for 1 stream", "Server for 4 streams"]
+    assert len(servers) == 2
     for server in servers:
         assert server.command.startswith(
             "llama-server --model SmolLM2-135M-Instruct.Q4_1.gguf --fit off"
