@@ -10,7 +10,8 @@ from bench_pipeline.harness.profiles import ProfileRules
 from bench_pipeline.harness.prompts import FittedPrompt
 from bench_pipeline.harness.stopping import why_stop
 from bench_pipeline.harness.streaming import Stream, StreamFailed
-from bench_pipeline.harness.telemetry import Watch
+from bench_pipeline.harness.telemetry import Watch, Window
+from bench_pipeline.harness.telemetry.processes import programs
 from bench_pipeline.harness.waves import as_requests, as_wave, run_wave
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
@@ -72,7 +73,8 @@ class CellMeasurement:
             )
 
         start = time.perf_counter()
-        window, telemetry, window_ms = None, [], None
+        window: Window | None = None
+        telemetry, window_ms = [], None
         try:
             for number in range(self.rules.warmup_waves):
                 warmups += as_requests(wave(), number, start)
@@ -92,6 +94,7 @@ class CellMeasurement:
         step.advance(left)
         failure = (
             failure
+            or (foreign_failure(window) if window else None)
             or cached_failure(self.requests)
             or count_failure(self.miscounts, len(self.requests))
         )
@@ -108,6 +111,7 @@ class CellMeasurement:
             requests=self.requests,
             waves=self.waves,
             telemetry=telemetry,
+            others_cpu_fraction=window.others_cpu_fraction if window else None,
         )
 
     def _keep(self, streams: list[Stream], window_start: float) -> None:
@@ -126,6 +130,16 @@ class CellMeasurement:
             )
         )
         return [figures.decode_tok_s, figures.prefill_tok_s]
+
+
+def foreign_failure(window: Window) -> Failure | None:
+    """Of a closed window in which another program computed on the GPU."""
+    if not (strangers := window.foreign_gpu_processes):
+        return None
+    return Failure(
+        kind="contaminated",
+        message=f"{programs(strangers)} computed on the GPU while this was measured",
+    )
 
 
 def cached_failure(requests: Sequence[Request]) -> Failure | None:

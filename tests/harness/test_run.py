@@ -135,7 +135,7 @@ def test_a_server_that_dies_before_the_first_cell_is_a_crash_too(make, monkeypat
                 server.wait()
             return super().fit(workload)
 
-    monkeypatch.setattr("bench_pipeline.harness.run.PromptFitter", KillsFirst)
+    monkeypatch.setattr("bench_pipeline.harness.measurement.PromptFitter", KillsFirst)
     run, path = make()
     assert (run.status, run.failure.kind) == ("failed", "crash")
     assert "before the first cell" in run.failure.message

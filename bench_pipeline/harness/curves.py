@@ -1,0 +1,128 @@
+"""Prefill and decode by length of the prompt: the curves that users of llama-bench know.
+
+One stream. Every prompt is sent twice. Cold, it gives prefill at that length and decode at that
+depth; sent again at once with prompt caching on, it gives the time to first token of a
+conversation that goes on.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.harness.cell import cached_failure, foreign_failure, stream_failure
+from bench_pipeline.harness.counts import count_failure, miscount
+from bench_pipeline.harness.profiles import ProfileRules
+from bench_pipeline.harness.prompts import FittedPrompt
+from bench_pipeline.harness.stopping import why_stop
+from bench_pipeline.harness.streaming import Stream, StreamFailed
+from bench_pipeline.harness.telemetry import Watch, Window
+from bench_pipeline.harness.waves import as_requests, run_wave
+from bench_pipeline.measures import formulas
+from bench_pipeline.measures.cells import by_wave
+from bench_pipeline.measures.statistics import Estimate, median_with_interval
+from bench_pipeline.records.cell import CurvePoint, Failure, Request, StopReason
+
+CACHED_OUTPUT_TOKENS = 8
+"""The cached request is about its first token only."""
+
+
+def depths_within(
+    depths: tuple[int, ...], output_tokens: int, context_tokens: int | None
+) -> tuple[int, ...]:
+    """Those of `depths` that the model was trained for, its answer included."""
+    if context_tokens is None:
+        return depths
+    return tuple(depth for depth in depths if depth + output_tokens <= context_tokens)
+
+
+class PointMeasurement:
+    """One prompt length, until its medians are known or its time is used up."""
+
+    def __init__(
+        self, depth: int, prompt: FittedPrompt, rules: ProfileRules, fresh_nonces: Iterator[str]
+    ) -> None:
+        self.depth, self.prompt, self.rules, self.nonces = depth, prompt, rules, fresh_nonces
+        self.cold: list[Request] = []
+        self.cached: list[Request] = []
+        self.miscounts: list[str] = []
+
+    def make(
+        self, server: LlamaServer, number: int, watch: Watch, runner: asyncio.Runner
+    ) -> CurvePoint:
+        """Warm-up and repetitions; a failure ends the point and what was measured is kept.
+
+        `number` is the server's place among the run's servers.
+        """
+        warmups: list[Request] = []
+        stop_reason: StopReason | None = None
+        failure: Failure | None = None
+        start = time.perf_counter()
+        window: Window | None = None
+        telemetry, window_ms = [], None
+        try:
+            for repetition in range(self.rules.warmup_waves):
+                cold, _ = self._ask(server, runner)
+                warmups += as_requests(cold, repetition, start)
+            window = watch.window()
+            while stop_reason is None:
+                cold, cached = self._ask(server, runner)
+                repetition = len(self.cold)
+                self.cold += as_requests(cold, repetition, window.opened_at)
+                self.cached += as_requests(cached, repetition, window.opened_at)
+                self.miscounts += [
+                    m for s in cold if (m := miscount(s, self.rules.curve_output_tokens))
+                ]
+                elapsed_s = time.perf_counter() - window.opened_at
+                stop_reason = why_stop(self.rules, len(self.cold), elapsed_s, self._leading)
+        except StreamFailed as error:
+            failure = stream_failure(error, server)
+            stop_reason = "failed"
+        if window is not None:
+            telemetry = window.close()
+            window_ms = round((time.perf_counter() - window.opened_at) * 1000, 3)
+        failure = (
+            failure
+            or (foreign_failure(window) if window else None)
+            or cached_failure(self.cold)
+            or count_failure(self.miscounts, len(self.cold))
+        )
+        return CurvePoint(
+            depth_tokens=self.depth,
+            server=number,
+            status="failed" if failure else "ok",
+            failure=failure,
+            stop_reason=stop_reason,
+            output_tokens_budget=self.rules.curve_output_tokens,
+            window_ms=window_ms,
+            warmups=warmups,
+            cold=self.cold,
+            cached=self.cached,
+            telemetry=telemetry,
+        )
+
+    def _ask(
+        self, server: LlamaServer, runner: asyncio.Runner
+    ) -> tuple[list[Stream], list[Stream]]:
+        """The same prompt twice: cold, then from the cache that it left."""
+        prompts = [self.prompt.with_nonce(next(self.nonces))]
+
+        def ask(output_tokens: int, cache_prompt: bool) -> list[Stream]:
+            return runner.run(
+                run_wave(
+                    server.base_url,
+                    prompts,
+                    output_tokens,
+                    cache_prompt=cache_prompt,
+                    stall_timeout_s=self.rules.stall_timeout_s,
+                )
+            )
+
+        return (
+            ask(self.rules.curve_output_tokens, cache_prompt=False),
+            ask(CACHED_OUTPUT_TOKENS, cache_prompt=True),
+        )
+
+    def _leading(self) -> list[Estimate | None]:
+        formulas_ = (formulas.decode_tok_s, formulas.prefill_tok_s)
+        return [median_with_interval(by_wave(self.cold, formula)) for formula in formulas_]

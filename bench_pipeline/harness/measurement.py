@@ -1,0 +1,235 @@
+"""One run, from its first server to its last figure.
+
+Every concurrency has a server of its own with exactly as many slots: what one user gets is not
+slowed by slots for sixty-four, and memory that suffices for one but not for all shows where it
+ends. Then one more server draws the curves and measures the first cell again. Last comes the
+engine's own benchmark, without a server.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+from bench_pipeline.engines.install import InstalledEngine
+from bench_pipeline.engines.llama_bench import run_llama_bench
+from bench_pipeline.errors import EngineError
+from bench_pipeline.harness import modes
+from bench_pipeline.harness.cell import CellMeasurement
+from bench_pipeline.harness.curves import PointMeasurement, depths_within
+from bench_pipeline.harness.ladder import next_step
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.profiles import PROFILES, output_tokens
+from bench_pipeline.harness.prompts import PromptFitter, nonces
+from bench_pipeline.harness.quiet import wait_until_quiet
+from bench_pipeline.harness.run_record import RunRecord, model_record
+from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_failure
+from bench_pipeline.inventory.bandwidth import read_bandwidth
+from bench_pipeline.inventory.capture import capture_inventory
+from bench_pipeline.inventory.cpu import engine_threads
+from bench_pipeline.progress import Reporter, Step
+from bench_pipeline.records.cell import Cell, CurvePoint, Failure
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.run import Ladder, Run
+from bench_pipeline.records.workload import Workload
+
+CONTEXT_MARGIN_TOKENS = 64
+"""Room in each slot beyond the largest prompt and answer."""
+
+BARE_TIMEOUT_S = 900
+"""For the engine's own benchmark: as many repetitions at as many depths as the curves have."""
+
+
+class Measurement:
+    """State of one run while it is made."""
+
+    def __init__(
+        self,
+        item: PlanItem,
+        *,
+        runs_folder: Path,
+        rig: Rig,
+        engine: InstalledEngine,
+        model: ModelFile,
+        model_path: Path,
+        draft: tuple[ModelFile, Path] | None,
+        workloads: list[Workload],
+    ) -> None:
+        self.item, self.engine, self.workloads = item, engine, workloads
+        self.model_path, self.setup = model_path, rig.backends[item.backend]
+        self.rules = PROFILES[item.profile]
+        self.record = record = RunRecord(item, rig, engine, model)
+        record.draft = model_record(draft[0]) if draft else None
+        self.nonces = nonces(seed=int(record.run_id, 16))
+        self.inventory = capture_inventory(engine.devices)
+        self.threads = self.setup.threads or engine_threads(self.inventory.cpu)
+        self.serving = Serving(
+            item=item,
+            engine=engine,
+            model=model,
+            model_path=model_path,
+            draft_path=draft[1] if draft else None,
+            setup=self.setup,
+            inventory=self.inventory,
+            threads=self.threads,
+            log_stem=runs_folder / rig.slug / item.backend / record.file_stem,
+            record=record,
+        )
+        self.what = f"{model.family} {model.variant} on {engine.build}"
+
+    def make(self, reporter: Reporter) -> Run:
+        """Everything in order. A run that fails is a result and is returned as one."""
+        host_load = wait_until_quiet(
+            self.item.backend, reporter, patience_s=self.rules.quiet_patience_s
+        )
+        failure: Failure | None = None
+        try:
+            self._climb(reporter)
+            self._draw_curves(reporter)
+            self._measure_without_server(reporter)
+        except EngineError as error:
+            failure = as_failure(error)
+        except ServerGone as gone:
+            failure = gone.failure
+        return self.record.as_run(self.inventory, host_load, failure)
+
+    def _climb(self, reporter: Reporter) -> None:
+        """Every workload at each concurrency. A server that does not start ends the climb: the
+        run if it was the first, else its cells have failed."""
+        cells, climbed = self.record.cells, []
+        while isinstance(step := next_step(self.item.concurrencies, cells), int):
+            climbed.append(step)
+            try:
+                with self.serving.serve(step, self._context(), reporter) as running:
+                    self._measure_cells(running, step, reporter)
+            except EngineError as error:
+                if len(climbed) == 1:
+                    raise
+                cells += [self._not_started(w, step, error) for w in self.workloads]
+        self.record.ladder = Ladder(concurrencies=climbed, ended=step)
+
+    def _draw_curves(self, reporter: Reporter) -> None:
+        """The curves, then the run's first cell again, on a server with room for both."""
+        first, depths = self.record.cells[0], self._depths()
+        amounts = [float(depth + self.rules.curve_output_tokens) for depth in depths]
+        context = self._context(*(depth + self.rules.curve_output_tokens for depth in depths))
+        try:
+            with (
+                self.serving.serve(first.concurrency, context, reporter) as running,
+                reporter.step(self.what, total=sum(amounts) + 1) as step,
+            ):
+                for depth, amount in zip(depths, amounts, strict=True):
+                    step.describe(f"{self.what}: prompt of {depth} tokens")
+                    self._keep_going(running, self._measure_point(running, depth))
+                    step.advance(amount)
+                if first.status == "ok":
+                    step.describe(f"{self.what}: the first cell again")
+                    workload = next(w for w in self.workloads if w.slug == first.workload)
+                    again = self._measure_cell(running, workload, first.concurrency, step, 1)
+                    self.record.closing = again
+        except EngineError as error:
+            self.record.curves += [self._not_drawn(depth, error) for depth in depths]
+
+    def _measure_without_server(self, reporter: Reporter) -> None:
+        depths = self._depths()
+        self.record.bandwidth = read_bandwidth(
+            self.item.backend,
+            self.inventory.gpus_behind(self.record.devices),
+            self.record.devices,
+            self.threads,
+        )
+        if self.item.mode != "baseline" or not depths:
+            return  # it knows no modes
+        self.record.bare_engine = run_llama_bench(
+            self.engine,
+            self.model_path,
+            backend=self.item.backend,
+            setup=self.setup,
+            threads=self.threads,
+            devices=self.record.devices,
+            depths=depths,
+            output_tokens=self.rules.curve_output_tokens,
+            repetitions=self.rules.min_waves,
+            timeout_s=BARE_TIMEOUT_S,
+            reporter=reporter,
+        )
+
+    def _depths(self) -> tuple[int, ...]:
+        placement = self.record.placement
+        trained = placement.context_train_tokens if placement else None
+        return depths_within(self.rules.curve_depths, self.rules.curve_output_tokens, trained)
+
+    def _context(self, *longest: int) -> int:
+        """Tokens that a slot needs for every workload and for `longest`."""
+        shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads]
+        return -(-(max([*shapes, *longest]) + CONTEXT_MARGIN_TOKENS) // 256) * 256
+
+    def _measure_cells(self, running: Running, concurrency: int, reporter: Reporter) -> None:
+        """All workloads at one concurrency."""
+        amounts = [self._amount(workload, concurrency) for workload in self.workloads]
+        with reporter.step(self.what, total=sum(amounts)) as step:
+            for workload, amount in zip(self.workloads, amounts, strict=True):
+                step.describe(f"{self.what}: {workload.slug}, concurrency {concurrency}")
+                cell = self._measure_cell(running, workload, concurrency, step, amount)
+                self.record.cells.append(cell)
+                self._keep_going(running, cell)
+
+    def _keep_going(self, running: Running, measured: Cell | CurvePoint) -> None:
+        """ServerGone if the server died or hung in what was just measured."""
+        failure = measured.failure
+        if failure and (failure.kind == "hang" or not running.server.alive()):
+            raise ServerGone(failure)
+
+    def _measure_cell(
+        self, running: Running, workload: Workload, concurrency: int, step: Step, amount: float
+    ) -> Cell:
+        with closing(PromptFitter(running.server.base_url)) as fitter:
+            prompt = fitter.fit(workload)
+        measurement = CellMeasurement(
+            workload,
+            concurrency,
+            prompt,
+            output_tokens(workload, self.item.profile),
+            self.rules,
+            self.nonces,
+        )
+        cell = measurement.make(running.server, running.watch, running.runner, step, amount)
+        return modes.check_cell(self.item.mode, cell.model_copy(update={"server": running.number}))
+
+    def _measure_point(self, running: Running, depth: int) -> CurvePoint:
+        longest = max(self.workloads, key=lambda workload: len(workload.body))
+        with closing(PromptFitter(running.server.base_url)) as fitter:
+            prompt = fitter.fit_text(longest.system, longest.body, depth)
+        measurement = PointMeasurement(depth, prompt, self.rules, self.nonces)
+        point = measurement.make(running.server, running.number, running.watch, running.runner)
+        self.record.curves.append(point)
+        return point
+
+    def _not_started(self, workload: Workload, concurrency: int, error: EngineError) -> Cell:
+        return Cell(
+            workload=workload.slug,
+            concurrency=concurrency,
+            server=len(self.record.servers) - 1,
+            status="failed",
+            stop_reason="failed",
+            failure=as_failure(error),
+        )
+
+    def _not_drawn(self, depth: int, error: EngineError) -> CurvePoint:
+        return CurvePoint(
+            depth_tokens=depth,
+            server=len(self.record.servers) - 1,
+            status="failed",
+            stop_reason="failed",
+            failure=as_failure(error),
+            output_tokens_budget=self.rules.curve_output_tokens,
+        )
+
+    def _amount(self, workload: Workload, concurrency: int) -> float:
+        """A cell's expected share of the work, in tokens decoded alone.
+
+        A prompt token costs about a seventh of an output token, a stream more at
+        concurrency c about half of one alone: rough, and only for the progress bar.
+        """
+        tokens = workload.prompt_tokens / 7 + output_tokens(workload, self.item.profile)
+        waves = self.rules.warmup_waves + self.rules.min_waves
+        return tokens * waves * (1 + concurrency) / 2

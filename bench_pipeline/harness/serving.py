@@ -1,0 +1,176 @@
+"""A server for part of a run: started, watched, recorded however it ends."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench_pipeline.engines.install import InstalledEngine
+from bench_pipeline.engines.placement import judge_memory, read_placement
+from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.errors import EngineError
+from bench_pipeline.harness import modes
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.run_record import RunRecord
+from bench_pipeline.harness.telemetry import Watch, engine_names
+from bench_pipeline.progress import Reporter
+from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import BackendSetup
+from bench_pipeline.records.server import DeviceMemory, Server
+
+
+class ServerGone(Exception):
+    """The server died or hung in the midst of it; what was measured until then is kept."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers, what watches it, and the event loop of its client."""
+
+    server: LlamaServer
+    watch: Watch
+    runner: asyncio.Runner
+    number: int
+    """Its place among the run's servers."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What every server of a run has in common."""
+
+    item: PlanItem
+    engine: InstalledEngine
+    model: ModelFile
+    model_path: Path
+    draft_path: Path | None
+    setup: BackendSetup
+    inventory: Inventory
+    threads: int
+    log_stem: Path
+    record: RunRecord
+
+    @contextmanager
+    def serve(
+        self, slots: int, context_tokens_per_slot: int, reporter: Reporter
+    ) -> Iterator[Running]:
+        """EngineError if it does not start or does not run as asked; ServerGone if it ends."""
+        number = len(self.record.servers)
+        with Watch(backend=self.item.backend, names=self._watched()) as watch:
+            for gap in () if number else watch.gaps:
+                reporter.say(gap)
+            server = LlamaServer(
+                self.engine,
+                model=self.model_path,
+                draft=self.draft_path,
+                backend=self.item.backend,
+                setup=self.setup,
+                threads=self.threads,
+                slots=slots,
+                context_tokens_per_slot=context_tokens_per_slot,
+                extra_args=modes.server_arguments(self.item.mode),
+                log_path=self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log"),
+            )
+            loaded: list[DeviceMemory] = []
+            peak: list[DeviceMemory] = []
+            failure: Failure | None = None
+            reporter.say(
+                f"Starting {self.engine.build} with {self.model.file_name}, slots: {slots}"
+            )
+            try:
+                with server, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                    modes.check_started(self.item.mode, server.log_lines())
+                    watch.server_pid = server.pid
+                    if not number:
+                        self.record.parameters = _parameters(server)
+                    loaded = watch.memory()
+                    yield Running(server, watch, runner, number)
+                    peak = watch.memory()
+            except EngineError as error:
+                failure = as_failure(error)
+                raise
+            except httpx.HTTPError as error:  # a cell's own requests are its own affair
+                when = "between two cells" if self.record.cells else "before the first cell"
+                failure = Failure(
+                    kind="crash",
+                    message=f"the server broke off {when}: {error}",
+                    log_tail=server.log_tail(),
+                )
+                raise ServerGone(failure) from None
+            except ServerGone as gone:
+                failure = gone.failure
+                raise
+            finally:
+                self._keep(server, watch, loaded, peak, failure)
+
+    def _watched(self) -> dict[str, str]:
+        """The cards to watch, by the engine's names: those that the rig file pins."""
+        pinned = self.setup.device.split(",") if self.setup.device else None
+        listed = [device.id for device in self.engine.devices_of(self.item.backend)]
+        return engine_names(self.inventory, pinned or listed)
+
+    def _keep(
+        self,
+        server: LlamaServer,
+        watch: Watch,
+        loaded: list[DeviceMemory],
+        peak: list[DeviceMemory],
+        failure: Failure | None,
+    ) -> None:
+        placement = read_placement(server.log_lines())
+        self.record.placement = self.record.placement or placement
+        self.record.devices = self.record.devices or server.devices
+        memory = (
+            judge_memory(
+                placement,
+                backend=self.item.backend,
+                model_bytes=self.model.size_bytes,
+                loaded=loaded,
+                peak=peak,
+                devices=server.devices,
+                swap_grown_mib=watch.swap_grown_mib(),
+            )
+            if loaded
+            else None
+        )
+        self.record.servers.append(
+            Server(
+                argv=server.public_argv,
+                slots=server.slots,
+                context_tokens_per_slot=server.context_tokens_per_slot,
+                load_ms=server.load_ms,
+                log_proof=placement.proof,
+                memory=memory,
+                failure=failure,
+            )
+        )
+
+
+def as_failure(error: EngineError) -> Failure:
+    kind: Any = error.kind
+    return Failure(kind=kind, message=error.problem, log_tail=list(error.log_tail))
+
+
+def _loop_factory() -> Any:
+    """uvloop where there is one (not on Windows)."""
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+def _parameters(server: LlamaServer) -> int | None:
+    """The model's exact parameter count, which the log rounds to four digits."""
+    answer = httpx.get(f"{server.base_url}/v1/models", timeout=30, trust_env=False)
+    meta = answer.raise_for_status().json()["data"][0].get("meta") or {}
+    return meta.get("n_params")
