@@ -12,6 +12,7 @@ instruction on the next.
 import argparse
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -39,12 +40,17 @@ OPTIONS = {
     "LLAMA_OPENSSL": "OFF",
     "LLAMA_CURL": "OFF",
 }
+if platform.machine() in ("x86_64", "AMD64"):
+    # GCC 12 takes _tile_loadconfig() to read 8 of the 64 bytes that it reads, leaves the others
+    # unwritten, and the engine dies of its first AMX instruction.
+    OPTIONS["CMAKE_CXX_FLAGS"] = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 
 
-def this_cpu() -> str:
-    """What a native build depends on, as a short hash: the CPU's model and instruction sets."""
+def key() -> str:
+    """What a build depends on, as a short hash: the CPU's model and instructions, our options."""
     cpu = read_cpu()
-    return hashlib.sha256(" ".join([cpu.model, *cpu.flags]).encode()).hexdigest()[:12]
+    what = [cpu.model, *cpu.flags, *(f"{k}={v}" for k, v in OPTIONS.items())]
+    return hashlib.sha256(" ".join(what).encode()).hexdigest()[:12]
 
 
 def run(command: list[str], log: Path, mend: str) -> None:
@@ -103,7 +109,7 @@ def build(folder: Path, jobs: int, terminal: Terminal) -> None:
 
 def engine_folder() -> Path:
     """Where this CPU's build lies, or will."""
-    return artefact_cache() / "engines" / "source" / f"b{BUILD}-{this_cpu()}"
+    return artefact_cache() / "engines" / "source" / f"b{BUILD}-{key()}"
 
 
 def main() -> int:
