@@ -1,0 +1,118 @@
+"""A whole run with one fault in it, and what of it comes to the page."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.run import measure_run
+from bench_pipeline.paths import Project
+from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.rig import BackendSetup, Rig
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml_files import read_run
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests.faults.proxy import Fault, Proxy, proxying
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run as read back from its file, and as the warehouse has it."""
+
+    run: Run
+    project: Project
+
+    def rows(self, sql: str) -> list[tuple]:
+        with Warehouse(self.project.warehouse).read() as connection:
+            return connection.execute(sql).fetchall()
+
+    def reaches_the_page(self) -> bool:
+        """Whether a range or a chart shows any number of it."""
+        views = ("chosen_cells", "speed_ranges", "workload_speeds")
+        return any(self.rows(f"select * from {view}") for view in views)
+
+    def cell(self, fault: type[Fault]) -> Cell:
+        """Of the workload that had this fault."""
+        return next(cell for cell in self.run.cells if cell.workload == slug_of(fault.__name__))
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """All that the harness says to a server goes through it."""
+    direct = LlamaServer.base_url.fget
+    assert direct is not None
+    with proxying() as proxy:
+        monkeypatch.setattr(
+            LlamaServer, "base_url", property(lambda self: proxy.in_front_of(self, direct(self)))
+        )
+        yield proxy
+
+
+def slug_of(name: str) -> str:
+    """`stops-early` for StopsEarly."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+RunWith = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_with(
+    proxy: Proxy, project: Project, engine, small_model, monkeypatch: pytest.MonkeyPatch
+) -> RunWith:
+    """Makes a quick run of one short workload for each fault."""
+
+    def run_with(
+        *faults: Fault,
+        concurrency: int = 1,
+        output_tokens: int = 48,
+        stall_timeout_s: float = 60.0,
+        args: tuple[str, ...] = (),
+    ) -> Outcome:
+        proxy.faults = {type(fault).__name__: fault for fault in faults}
+        rules = replace(
+            PROFILES["quick"],
+            curve_depths=(),
+            quiet_patience_s=0.0,
+            stall_timeout_s=stall_timeout_s,
+        )
+        monkeypatch.setitem(PROFILES, "quick", rules)
+        shutil.rmtree(project.workloads)
+        project.workloads.mkdir()
+        for order, name in enumerate(proxy.faults):
+            (project.workloads / f"{slug_of(name)}.yaml").write_text(
+                f"title: {name}\nexplanation: short\norder: {order}\n"
+                f"body: {name} is the first of these words.\n"
+                f"prompt_tokens: 48\noutput_tokens: {output_tokens}\n"
+                f"quick_output_tokens: {output_tokens}\n"
+            )
+        setup = BackendSetup(threads=1, args=list(args))
+        model, model_path = small_model
+        rig = Rig(slug="faulty-rig", title="A rig with a fault", backends={"cpu": setup})
+        run, path = measure_run(
+            PlanItem(
+                rig.slug,
+                "cpu",
+                engine.build,
+                model.slug,
+                model.sha256,
+                concurrencies=(concurrency,),
+            ),
+            project=project,
+            rig=rig,
+            engine=engine,
+            model=model,
+            model_path=model_path,
+        )
+        assert read_run(path) == run
+        report = refresh(project)
+        assert (report.ingested, report.rejected) == (1, [])
+        return Outcome(run, project)
+
+    return run_with

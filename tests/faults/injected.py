@@ -1,0 +1,98 @@
+"""What can be wrong with a server, or with the way to it."""
+
+import asyncio
+from dataclasses import dataclass
+
+import psutil
+
+from tests.faults.proxy import CutConnection, Document, Fault, Passage
+
+
+class CachingLeftOn(Fault):
+    """Every prompt the same, and the server told to keep it: as most tools measure."""
+
+    def on_request(self, body: Document) -> None:
+        body["cache_prompt"] = True
+        body["messages"][0]["content"] = "00000000"  # where the nonce is
+
+
+class StopsEarly(Fault):
+    def on_request(self, body: Document) -> None:
+        body["max_tokens"] -= 8
+
+
+class UsageOneMore(Fault):
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        if "usage" in event:
+            event["usage"]["completion_tokens"] += 1
+        return event
+
+
+class PromptCountedTwice(Fault):
+    """Would double the speed of prefill."""
+
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        if "timings" in event:
+            event["timings"]["prompt_n"] *= 2
+        return event
+
+
+class TokensClaimedButNotMade(Fault):
+    """Makes 24 fewer than asked, and says at the end that it made them all."""
+
+    missing = 24
+
+    def on_request(self, body: Document) -> None:
+        body["max_tokens"] -= self.missing
+
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        if "usage" in event:
+            event["usage"]["completion_tokens"] += self.missing
+            event["timings"]["predicted_n"] += self.missing
+        return event
+
+
+class EventsLost(Fault):
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        return None if 10 < passage.events <= 30 else event
+
+
+class OneInTwentyLate(Fault):
+    """What comes after a late chunk waits behind it, and then comes all at once."""
+
+    delay_s = 0.15
+
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        if passage.events % 20 == 19:
+            await asyncio.sleep(self.delay_s)
+        return event
+
+
+@dataclass
+class OnceInTheMiddle(Fault):
+    """Strikes a single reply, the `reply`-th from 0, after ten events."""
+
+    reply: int = 2
+
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        if passage.number == self.reply and passage.events == 10:
+            self.strike(passage.server)
+        return event
+
+    def strike(self, server: psutil.Process) -> None:
+        raise NotImplementedError
+
+
+class CutsConnection(OnceInTheMiddle):
+    def strike(self, server: psutil.Process) -> None:
+        raise CutConnection
+
+
+class KillsServer(OnceInTheMiddle):
+    def strike(self, server: psutil.Process) -> None:
+        server.kill()
+
+
+class FreezesServer(OnceInTheMiddle):
+    def strike(self, server: psutil.Process) -> None:
+        server.suspend()
