@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
     )
-    bench.add_argument("--concurrency", nargs="+", type=_streams, default=[1, 4], metavar="N")
+    bench.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
     ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
     ui.add_argument("--port", type=int, default=3000)
     add_import(commands)
@@ -111,7 +111,7 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
         "build": build,
         "mode": options.mode,
         "profile": options.profile,
-        "concurrencies": sorted(set(options.concurrency)),
+        "concurrencies": sorted(set(options.concurrency)) or None,
     }
     with command_instance(project) as instance:
         flow = Flow(build_defs(project=project, reporter=reporter), instance)

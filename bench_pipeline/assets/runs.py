@@ -22,6 +22,7 @@ from bench_pipeline.engines.host import this_host
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.partitions import rig_backend_partitions, rig_to_its_backends
 from bench_pipeline.paths import Project, artefact_cache
@@ -46,7 +47,8 @@ class RunsWanted(dg.Config):
     mode: str = "baseline"
     """`baseline`, `reasoning-off` or `draft-<slug>`."""
     profile: Profile = "quick"
-    concurrencies: list[int] = [1, 4]
+    concurrencies: list[int] | None = None
+    """None: 1 and 4 in profile `quick`; in `full` as many as it takes to the knee."""
 
 
 def items_named(
@@ -70,7 +72,8 @@ def items_named(
             model_sha256=model.sha256,
             mode=mode,
             profile=config.profile,
-            concurrencies=tuple(config.concurrencies),
+            concurrencies=tuple(config.concurrencies or ())
+            or PROFILES[config.profile].concurrencies,
         )
         for model in models
     ]

@@ -32,7 +32,7 @@ def main() -> int:
         "--mode", default="baseline", help="baseline, reasoning-off or draft-<model>"
     )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--concurrency", type=int, nargs="+", help="default: the profile's")
     options = parser.parse_args()
     try:
         return _run(options)
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         model_sha256=model.sha256,
         mode=mode,
         profile=options.profile,
-        concurrencies=tuple(options.concurrency),
+        concurrencies=tuple(options.concurrency or ()) or PROFILES[options.profile].concurrencies,
     )
     run, path = make_run(item, project=project, rig=rig, cache=cache, reporter=reporter)
     reporter.say(f"{path.relative_to(project.root)}: {run.status}")

@@ -2,7 +2,8 @@
 
 Every concurrency has a server of its own with exactly as many slots: what one user gets is not
 slowed by slots for sixty-four, and memory that suffices for one but not for all shows where it
-ends. Then one more server draws the curves and measures the first cell again. Last comes the
+ends. Another, with a context for long prompts, draws the curves. Then the first cell is measured
+again, on a server like its first: by what it differs, the machine drifted. Last comes the
 engine's own benchmark, without a server.
 """
 
@@ -20,7 +21,7 @@ from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES, output_tokens
 from bench_pipeline.harness.prompts import PromptFitter, nonces
 from bench_pipeline.harness.quiet import wait_until_quiet
-from bench_pipeline.harness.run_record import RunRecord, model_record
+from bench_pipeline.harness.run_record import RunRecord
 from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_failure
 from bench_pipeline.inventory.bandwidth import read_bandwidth
 from bench_pipeline.inventory.capture import capture_inventory
@@ -58,7 +59,6 @@ class Measurement:
         self.model_path, self.setup = model_path, rig.backends[item.backend]
         self.rules = PROFILES[item.profile]
         self.record = record = RunRecord(item, rig, engine, model)
-        record.draft = model_record(draft[0]) if draft else None
         self.nonces = nonces(seed=int(record.run_id, 16))
         self.inventory = capture_inventory(engine.devices)
         self.threads = self.setup.threads or engine_threads(self.inventory.cpu)
@@ -67,7 +67,7 @@ class Measurement:
             engine=engine,
             model=model,
             model_path=model_path,
-            draft_path=draft[1] if draft else None,
+            draft=draft,
             setup=self.setup,
             inventory=self.inventory,
             threads=self.threads,
@@ -85,6 +85,7 @@ class Measurement:
         try:
             self._climb(reporter)
             self._draw_curves(reporter)
+            self._close(reporter)
             self._measure_without_server(reporter)
         except EngineError as error:
             failure = as_failure(error)
@@ -108,26 +109,37 @@ class Measurement:
         self.record.ladder = Ladder(concurrencies=climbed, ended=step)
 
     def _draw_curves(self, reporter: Reporter) -> None:
-        """The curves, then the run's first cell again, on a server with room for both."""
-        first, depths = self.record.cells[0], self._depths()
+        depths = self._depths()
+        if not depths:
+            return
         amounts = [float(depth + self.rules.curve_output_tokens) for depth in depths]
         context = self._context(*(depth + self.rules.curve_output_tokens for depth in depths))
         try:
             with (
-                self.serving.serve(first.concurrency, context, reporter) as running,
-                reporter.step(self.what, total=sum(amounts) + 1) as step,
+                self.serving.serve(1, context, reporter) as running,
+                reporter.step(self.what, total=sum(amounts)) as step,
             ):
                 for depth, amount in zip(depths, amounts, strict=True):
                     step.describe(f"{self.what}: prompt of {depth} tokens")
                     self._keep_going(running, self._measure_point(running, depth))
                     step.advance(amount)
-                if first.status == "ok":
-                    step.describe(f"{self.what}: the first cell again")
-                    workload = next(w for w in self.workloads if w.slug == first.workload)
-                    again = self._measure_cell(running, workload, first.concurrency, step, 1)
-                    self.record.closing = again
         except EngineError as error:
             self.record.curves += [self._not_drawn(depth, error) for depth in depths]
+
+    def _close(self, reporter: Reporter) -> None:
+        """The run's first cell again, on a server with its very slots and context: another
+        context is another cache, and might have another speed."""
+        first = self.record.cells[0]
+        if first.status != "ok":
+            return
+        workload = next(w for w in self.workloads if w.slug == first.workload)
+        with (
+            self.serving.serve(first.concurrency, self._context(), reporter) as running,
+            reporter.step(f"{self.what}: the first cell again", total=1) as step,
+        ):
+            again = self._measure_cell(running, workload, first.concurrency, step, 1)
+            self.record.closing = again
+            self._keep_going(running, again)
 
     def _measure_without_server(self, reporter: Reporter) -> None:
         depths = self._depths()
@@ -201,6 +213,10 @@ class Measurement:
             prompt = fitter.fit_text(longest.system, longest.body, depth)
         measurement = PointMeasurement(depth, prompt, self.rules, self.nonces)
         point = measurement.make(running.server, running.number, running.watch, running.runner)
+        failure = modes.failure_of(self.item.mode, [*point.cold, *point.cached])
+        if failure and point.failure is None:
+            failed = {"status": "failed", "stop_reason": "failed", "failure": failure}
+            point = point.model_copy(update=failed)
         self.record.curves.append(point)
         return point
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from bench_pipeline.harness.modes import draft_slug
 from bench_pipeline.harness.profiles import PROFILES, Concurrencies
 from bench_pipeline.records.campaign import Campaign, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
@@ -74,6 +75,8 @@ def expand(
                     if slug not in models:
                         continue
                     for mode in campaign.modes:
+                        if not _can_be(mode, models[slug], models):
+                            continue
                         item = PlanItem(
                             rig=place.rig,
                             backend=place.backend,
@@ -110,6 +113,12 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
     if item.concurrencies == "knee":
         return run.ladder is not None and run.ladder.ended != "asked"
     return set(item.concurrencies) <= {cell.concurrency for cell in run.cells}
+
+
+def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bool:
+    """A mode that cannot have an effect would stand in the queue forever."""
+    draft = draft_slug(mode)
+    return model.reasons if mode == "reasoning-off" else draft is None or draft in models
 
 
 def _concurrencies(campaign: Campaign) -> Concurrencies:

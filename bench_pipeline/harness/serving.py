@@ -15,7 +15,7 @@ from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness import modes
 from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.run_record import RunRecord
+from bench_pipeline.harness.run_record import RunRecord, model_record
 from bench_pipeline.harness.telemetry import Watch, engine_names
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.cell import Failure
@@ -52,7 +52,7 @@ class Serving:
     engine: InstalledEngine
     model: ModelFile
     model_path: Path
-    draft_path: Path | None
+    draft: tuple[ModelFile, Path] | None
     setup: BackendSetup
     inventory: Inventory
     threads: int
@@ -71,7 +71,7 @@ class Serving:
             server = LlamaServer(
                 self.engine,
                 model=self.model_path,
-                draft=self.draft_path,
+                draft=self.draft[1] if self.draft else None,
                 backend=self.item.backend,
                 setup=self.setup,
                 threads=self.threads,
@@ -129,6 +129,8 @@ class Serving:
         placement = read_placement(server.log_lines())
         self.record.placement = self.record.placement or placement
         self.record.devices = self.record.devices or server.devices
+        if self.draft and self.record.draft is None:
+            self.record.draft = model_record(self.draft[0], placement.draft)
         memory = (
             judge_memory(
                 placement,

@@ -17,6 +17,7 @@ why: To see a difference.
 places: [shared-vm-2core/cpu, gaming-desktop/*]
 models: [smollm2-135m-instruct-q4_1]
 builds: [b10434, b10092]
+concurrencies: [1, 4]
 """
 
 

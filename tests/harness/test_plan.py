@@ -67,6 +67,29 @@ def item(**changes: object) -> PlanItem:
     return PlanItem(**fields)
 
 
+def test_a_full_campaign_climbs_to_the_knee_unless_it_names_its_streams(project: Project):
+    (full,) = plan(project, campaign(places=["laptop/cpu"]))
+    (quick,) = plan(project, campaign(places=["laptop/cpu"], profile="quick"))
+    (named,) = plan(project, campaign(places=["laptop/cpu"], concurrencies=[2]))
+    assert (full.concurrencies, quick.concurrencies) == ("knee", (1, 4))
+    assert named.concurrencies == (2,)
+
+
+def test_a_mode_that_cannot_have_an_effect_is_not_wanted(project: Project):
+    modes = ["baseline", "reasoning-off", f"draft-{SMALL}", "draft-nobody"]
+    items = plan(project, campaign(places=["laptop/cpu"], modes=modes))
+    assert [item.mode for item in items] == ["baseline", f"draft-{SMALL}"]
+
+
+def test_only_a_climb_that_came_to_its_end_satisfies_one_to_the_knee():
+    to_the_knee, run = item(concurrencies="knee"), measured_run()
+    assert satisfied(item(), [run])
+    assert not satisfied(to_the_knee, [run])
+    for ended in ("flat", "limit", "failed"):
+        climbed = run.ladder.model_copy(update={"ended": ended})
+        assert satisfied(to_the_knee, [run.model_copy(update={"ladder": climbed})])
+
+
 def test_a_run_of_the_same_everything_satisfies():
     assert satisfied(item(), [measured_run()])
 
