@@ -1,7 +1,7 @@
 """What our client costs and until which rate its times are true, beside other load generators.
 
-    python benchmarks/client_cost.py                       our client alone, a minute
-    python benchmarks/client_cost.py --tools DIR --install beside guidellm, aiperf, servebench
+    python benchmarks/client_cost.py             our client, and the tools that are installed
+    python benchmarks/client_cost.py --install   beside guidellm, aiperf and servebench
 
 Every client talks to the same source of tokens, whose true times are known
 (`token_source.py`), with 64 streams at once. Printed are
@@ -11,9 +11,9 @@ Every client talks to the same source of tokens, whose true times are known
 2. the rate until which our reported times between tokens stay within 5 % of the truth;
 3. how late our client sees first tokens when 64 requests start at once.
 
-Linux. CPU seconds and ratios within one run hold on a busy machine, wall times do not.
---tools DIR names a folder of virtual environments, one a tool; --install makes those that are
-missing (7.5 GB, from the package index).
+Linux; one to three minutes. Ratios within one run hold on a busy machine, the rest does not.
+--tools DIR names a folder of virtual environments, one a tool (in the artefact cache if not
+given); --install makes those that are missing there (7.5 GB, from the package index).
 """
 
 import argparse
@@ -28,6 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench_pipeline.paths import artefact_cache
 from benchmarks.cpu_time import Finished, run_and_measure
 from benchmarks.rival_tools import Report, install, installed, run_tool
 from benchmarks.text_table import table
@@ -99,7 +100,7 @@ def of_tool(report: Report, sent: Sequence[Sent]) -> list[float]:
     ]
 
 
-def cost(source: TokenSource, tools: Path | None, repeats: int, together: bool) -> None:
+def cost(source: TokenSource, tools: Path, repeats: int, together: bool) -> None:
     total = STREAMS * TOKENS
     heading = ["client", "CPU s", "CPU s/10k tokens", "ITL p50", "ITL p99", "TTFT late ms", "over"]
     rows = [heading]
@@ -126,10 +127,20 @@ def cost(source: TokenSource, tools: Path | None, repeats: int, together: bool) 
         add(f"  of it the wave, {repeats} runs", wave_s, figures, "gaps")
     whole_s = float(np.median([run.finished.cpu_s for run in done["ours"]]))
     rivals: dict[str, float] = {}
-    for name in installed(tools) if tools else []:
+    for name in installed(tools):
         source.set_pace(1000 / RATE_TOK_S, together=together)
-        job = {"streams": STREAMS, "requests": STREAMS, "output_tokens": TOKENS}
-        report = run_tool(name, tools, source.base_url, model=MODEL, prompt_tokens=20, **job)  # type: ignore[arg-type]
+        report = run_tool(
+            name,
+            tools,
+            source.base_url,
+            model=MODEL,
+            streams=STREAMS,
+            requests=STREAMS,
+            prompt_tokens=20,
+            output_tokens=TOKENS,
+        )
+        if (report.requests, report.output_tokens) != (STREAMS, total):
+            raise RuntimeError(f"{name} did another job: {report}")
         sent = [stream for stream in source.sent() if len(stream.sent_at) == TOKENS]
         add(name, report.cpu_s, of_tool(report, sent), report.itl_over)
         rivals[name] = report.cpu_s
@@ -192,14 +203,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tools", type=Path, help="folder of the tools' virtual environments")
+    parser.add_argument("--tools", type=Path, default=artefact_cache() / "tools", metavar="DIR")
     parser.add_argument("--install", action="store_true", help="install those missing there")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--spread", action="store_true", help="streams not in step with another")
     options = parser.parse_args()
     if options.install:
-        if options.tools is None:
-            parser.error("--install needs --tools DIR")
         install(options.tools)
     together = not options.spread
     with TokenSource() as source:

@@ -40,7 +40,7 @@ from bench_pipeline.harness.streaming import StreamFailed
 from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.inventory.cpu import engine_threads, read_cpu
 from bench_pipeline.measures.formulas import decode_tok_s, prefill_tok_s, server_decode_tok_s
-from bench_pipeline.measures.statistics import Ratio, ratio_of_medians
+from bench_pipeline.measures.statistics import median_with_interval, ratio_of_medians
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import artefact_cache, checkout
@@ -64,8 +64,7 @@ class Options:
     engine: InstalledEngine | None
     wheels: list[InstalledEngine]
     model: Path
-    tools: list[str]
-    tools_folder: Path
+    tools: Path
     blocks: int
     waves: int
 
@@ -102,10 +101,16 @@ def median(values: Sequence[float | None]) -> float:
     return float(np.median([value for value in values if value is not None]))
 
 
-def interval(ratio: Ratio | None) -> str:
+def interval(value: float, lo: float | None, hi: float | None) -> str:
+    within = f" ({lo:.3f} to {hi:.3f})" if lo is not None and hi is not None else ""
+    return f"{value:.3f}{within}"
+
+
+def ratio_of(before: Sequence[float], after: Sequence[float]) -> str:
+    """Of the medians, after / before, with its 95 % interval."""
+    ratio = ratio_of_medians(before, after)
     assert ratio is not None
-    within = f" ({ratio.lo:.3f} to {ratio.hi:.3f})" if ratio.lo and ratio.hi else ""
-    return f"{ratio.ratio:.3f}{within}"
+    return interval(ratio.ratio, ratio.lo, ratio.hi)
 
 
 def in_turns(blocks: int) -> str:
@@ -155,7 +160,7 @@ def beside_llama_bench(options: Options) -> None:
     )
     rows = [["", "llama-server tok/s", "llama-bench tok/s", "ratio (95 % interval)"]]
     for name in ("prefill", "decode"):
-        ratio = interval(ratio_of_medians(bare[name], served[name]))
+        ratio = ratio_of(bare[name], served[name])
         rows.append([name, f"{median(served[name]):.1f}", f"{median(bare[name]):.1f}", ratio])
     print(table(rows))
 
@@ -214,7 +219,7 @@ def whole(options: Options) -> None:
     cached = sum(request.cached_tokens for request in runs[1])
     print(
         f"  the same {len(again)} prompts again on the live server: TTFT ratio "
-        f"{interval(ratio_of_medians(first, again))}, {cached} cached tokens "
+        f"{ratio_of(first, again)}, {cached} cached tokens "
         "(target: 0.9 to 1.1, 0)"
     )
 
@@ -249,10 +254,12 @@ def beside_the_leanest(options: Options) -> None:
             lean_decode_tok_s(server.base_url, streams)
             for turn in in_turns(options.blocks):
                 rates[turn] += measure[turn](server.base_url, streams)
-        ratio = interval(ratio_of_medians(rates["B"], rates["A"]))
+        pairs = [a / b for a, b in zip(rates["A"], rates["B"], strict=True)]  # neighbours
+        ratio = median_with_interval(pairs)
+        assert ratio is not None
         print(
             f"  {streams} streams: {median(rates['A']):.1f} / {median(rates['B']):.1f} tok/s a "
-            f"stream, ratio {ratio}"
+            f"stream, median ratio of neighbours {interval(ratio.median, ratio.lo, ratio.hi)}"
         )
 
 
@@ -262,11 +269,13 @@ def beside_other_tools(options: Options) -> None:
     with serving(options.newest, options.model, streams, 192 + OUTPUT_TOKENS) as server:
         command = [sys.executable, OUR_CLIENT, server.base_url, "--streams", str(streams)]
         ours = run_and_measure([*command, "--tokens", str(OUTPUT_TOKENS), "--waves", str(waves)])
-        rows = [["client", "CPU s", "ours / its"], ["ours", f"{ours.cpu_s:.2f}", ""]]
-        for name in options.tools:
+        answered = len(json.loads(ours.output)["requests"])
+        rows = [["client", "CPU s", "ours / its", "answered"]]
+        rows.append(["ours", f"{ours.cpu_s:.2f}", "", str(answered)])
+        for name in installed(options.tools):
             report = run_tool(
                 name,
-                options.tools_folder,
+                options.tools,
                 server.base_url,
                 model=options.model.name,
                 streams=streams,
@@ -274,7 +283,8 @@ def beside_other_tools(options: Options) -> None:
                 prompt_tokens=40,
                 output_tokens=OUTPUT_TOKENS,
             )
-            rows.append([name, f"{report.cpu_s:.2f}", f"{ours.cpu_s / report.cpu_s:.3f}"])
+            share = f"{ours.cpu_s / report.cpu_s:.3f}"
+            rows.append([name, f"{report.cpu_s:.2f}", share, str(report.requests)])
     print(table(rows))
     print("targets: at most 0.1 of guidellm's, 0.05 of aiperf's")
 
@@ -294,9 +304,9 @@ def main() -> int:
     )
     parser.add_argument("--engine", type=Path, help="folder with llama-server and llama-bench")
     parser.add_argument("--model", default="smollm2-135m-instruct-q4_1")
-    parser.add_argument("--tools", type=Path, help="folder of the tools' virtual environments")
+    parser.add_argument("--tools", type=Path, default=artefact_cache() / "tools", metavar="DIR")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--blocks", type=int, default=6, help="of each side, where in turns")
+    parser.add_argument("--blocks", type=int, default=8, help="of each side, where in turns")
     parser.add_argument("--waves", type=int, default=10, help="of each cell of `clocks`")
     given = parser.parse_args()
     project, cache, reporter = checkout(), artefact_cache(), Terminal()
@@ -305,8 +315,7 @@ def main() -> int:
             engine=engine_in(given.engine) if given.engine else None,
             wheels=installed_wheels(project, cache),
             model=fetch_model(known_model(project, given.model), cache, reporter),
-            tools=installed(given.tools) if given.tools else [],
-            tools_folder=given.tools or Path(),
+            tools=given.tools,
             blocks=given.blocks,
             waves=given.waves,
         )

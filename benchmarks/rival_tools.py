@@ -25,6 +25,7 @@ class Report:
     """What a tool cost, and what it says. Times in ms.
 
     cpu_s      user and system time of the tool with all its processes
+    requests   answered, by its own count
     itl_over   what its percentiles of the inter-token latency are taken over
     """
 
@@ -62,8 +63,8 @@ def run_tool(
     prompt_tokens: int,
     output_tokens: int,
 ) -> Report:
-    """One job: `requests` in all, `streams` at a time. RuntimeError with the tool's last lines
-    if it fails, or if not all of its requests were answered in full."""
+    """One job: `requests` in all, `streams` at a time. How many of them were answered is in the
+    report; RuntimeError with the tool's last lines if it leaves none."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch)
         write_tokenizer(out / "tokenizer")
@@ -78,11 +79,6 @@ def run_tool(
         except (OSError, KeyError, IndexError, TypeError) as error:
             last = "\n".join(done.output.splitlines()[-15:])
             raise RuntimeError(f"{name} left no report ({error!r}):\n{last}") from None
-    if (report.requests, report.output_tokens) != (requests, requests * output_tokens):
-        raise RuntimeError(
-            f"{name} counts {report.requests} requests and {report.output_tokens} tokens, "
-            f"not {requests} and {requests * output_tokens}"
-        )
     return report
 
 
@@ -149,6 +145,7 @@ def _aiperf(
         *("--synthetic-input-tokens-mean", str(prompt)),
         *("--output-tokens-mean", str(output), "--output-tokens-stddev", "0"),
         *("--extra-inputs", "ignore_eos:true", "--use-server-token-count"),
+        *("--connection-reuse-strategy", "never"),  # llama-server closes what it says it keeps
         *("--tokenizer", str(out / "tokenizer"), "--output-artifact-dir", str(out / "report")),
         *("--ui", "none", "--no-gpu-telemetry", "--no-server-metrics"),
     ]
