@@ -35,7 +35,8 @@ class Outcome:
     def reaches_the_page(self) -> bool:
         """Whether a range or a chart shows any number of it."""
         views = ("chosen_cells", "speed_ranges", "workload_speeds")
-        return any(self.rows(f"select * from {view}") for view in views)
+        points = "select * from curve_points where coalesce(prefill_tok_s, decode_tok_s) > 0"
+        return any(self.rows(f"select * from {view}") for view in views) or bool(self.rows(points))
 
     def cell(self, fault: type[Fault]) -> Cell:
         """Of the workload that had this fault."""
@@ -74,11 +75,12 @@ def run_with(
         output_tokens: int = 48,
         stall_timeout_s: float = 60.0,
         args: tuple[str, ...] = (),
+        curve_depths: tuple[int, ...] = (),
     ) -> Outcome:
         proxy.faults = {type(fault).__name__: fault for fault in faults}
         rules = replace(
             PROFILES["quick"],
-            curve_depths=(),
+            curve_depths=curve_depths,
             quiet_patience_s=0.0,
             stall_timeout_s=stall_timeout_s,
         )

@@ -18,7 +18,7 @@ class CachingLeftOn(Fault):
 
 class StopsEarly(Fault):
     def on_request(self, body: Document) -> None:
-        body["max_tokens"] -= 8
+        body["max_tokens"] = max(1, body["max_tokens"] - 8)
 
 
 class UsageOneMore(Fault):

@@ -56,6 +56,15 @@ def test_of_a_run_whose_workloads_all_but_one_went_wrong_that_one_is_shown(run_w
     assert outcome.rows("select n_workloads from speed_ranges") == [(1,)] * fit_to_show
 
 
+def test_a_curve_whose_counts_are_wrong_has_no_point(run_with: RunWith):
+    outcome = run_with(injected.StopsEarly(), curve_depths=(64,))
+    (point,) = outcome.run.curves
+    assert (point.status, point.failure.kind) == ("failed", "miscounted")
+    assert "32 tokens were asked for, the server's usage says 24" in point.failure.message
+    assert outcome.rows("select failure_kind, n from curve_points") == [("miscounted", None)]
+    assert not outcome.reaches_the_page()
+
+
 def test_one_chunk_in_twenty_coming_late_is_kept_from_the_page(run_with: RunWith):
     outcome = run_with(injected.OneInTwentyLate(), output_tokens=120)
     (cell,) = outcome.run.cells
