@@ -70,8 +70,9 @@ class PointMeasurement:
                 repetition = len(self.cold)
                 self.cold += as_requests(cold, repetition, window.opened_at)
                 self.cached += as_requests(cached, repetition, window.opened_at)
+                budgets = (cold, self.rules.curve_output_tokens), (cached, CACHED_OUTPUT_TOKENS)
                 self.miscounts += [
-                    m for s in cold if (m := miscount(s, self.rules.curve_output_tokens))
+                    m for streams, asked in budgets for s in streams if (m := miscount(s, asked))
                 ]
                 elapsed_s = time.perf_counter() - window.opened_at
                 stop_reason = why_stop(self.rules, len(self.cold), elapsed_s, self._leading)
@@ -85,7 +86,7 @@ class PointMeasurement:
             failure
             or (foreign_failure(window) if window else None)
             or cached_failure(self.cold)
-            or count_failure(self.miscounts, len(self.cold))
+            or count_failure(self.miscounts, len(self.cold) + len(self.cached))
         )
         return CurvePoint(
             depth_tokens=self.depth,

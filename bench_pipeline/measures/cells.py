@@ -53,22 +53,37 @@ def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -
     return [float(np.median(waves[wave])) for wave in sorted(waves)]
 
 
+def clocks_agree(requests: list[Request]) -> bool | None:
+    """Client's and server's median decode rates within `formulas.CLOCKS_AGREE_WITHIN`."""
+    ours = by_wave(requests, formulas.decode_tok_s)
+    theirs = by_wave(requests, formulas.server_decode_tok_s)
+    if not ours or not theirs:
+        return None
+    return bool(abs(np.median(ours) / np.median(theirs) - 1) <= formulas.CLOCKS_AGREE_WITHIN)
+
+
+def delivered_on_time(requests: list[Request]) -> bool | None:
+    """Whether at least half of the waves were, of which at least half of the streams were."""
+    waves = by_wave(requests, formulas.delivered_on_time)
+    return bool(np.median(waves) >= 0.5) if waves else None
+
+
+def believed(requests: list[Request]) -> bool:
+    """Whether nothing speaks against the client's times: they may be shown as a figure."""
+    return clocks_agree(requests) is not False and delivered_on_time(requests) is not False
+
+
 def figures_of(cell: Cell) -> CellFigures:
     def over_waves(value: Callable[[Request], float | None]) -> Estimate | None:
         return median_with_interval(by_wave(cell.requests, value))
 
-    ours, theirs = over_waves(formulas.decode_tok_s), over_waves(formulas.server_decode_tok_s)
-    agree = None
-    if ours and theirs:
-        agree = abs(ours.median / theirs.median - 1) <= formulas.CLOCKS_AGREE_WITHIN
     totals = [t for wave in cell.waves if (t := formulas.aggregate_tok_s(wave)) is not None]
     rates = by_wave(cell.requests, formulas.decode_tok_s)
-    on_time = over_waves(formulas.delivered_on_time)
-    hidden = over_waves(lambda request: request.reasoning_tokens)
+    hidden = by_wave(cell.requests, lambda request: request.reasoning_tokens)
     return CellFigures(
         n=len({request.wave for request in cell.requests}),
-        decode_tok_s=ours,
-        server_decode_tok_s=theirs,
+        decode_tok_s=median_with_interval(rates),
+        server_decode_tok_s=over_waves(formulas.server_decode_tok_s),
         prefill_tok_s=over_waves(formulas.prefill_tok_s),
         aggregate_tok_s=median_with_interval(totals),
         ttft_ms=over_waves(lambda request: request.ttft_ms),
@@ -76,10 +91,10 @@ def figures_of(cell: Cell) -> CellFigures:
         queue_ms=over_waves(formulas.queue_ms),
         itl_p99_ms=over_waves(lambda request: request.itl_p99_ms),
         joules_per_token=formulas.joules_per_token(cell),
-        clocks_agree=agree,
+        clocks_agree=clocks_agree(cell.requests),
         outliers=far_out(rates),
-        delivered_on_time=on_time.median >= 0.5 if on_time else None,
-        reasoning_tokens=hidden.median if hidden else None,
+        delivered_on_time=delivered_on_time(cell.requests),
+        reasoning_tokens=float(np.median(hidden)) if hidden else None,
         draft_acceptance=_draft_acceptance(cell.requests),
     )
 

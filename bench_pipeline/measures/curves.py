@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench_pipeline.measures import formulas
-from bench_pipeline.measures.cells import by_wave
+from bench_pipeline.measures.cells import believed, by_wave
 from bench_pipeline.measures.statistics import (
     Estimate,
     Ratio,
@@ -48,9 +48,9 @@ class ServerShare:
 
 
 def curve_figures(point: CurvePoint) -> CurveFigures:
-    """No figures of a failed point: what was cut off is not the same work."""
-    ok = point.status == "ok"
-    cold, cached = (point.cold, point.cached) if ok else ([], [])
+    """No figures of a failed point, what was cut off is not the same work; nor of one whose
+    clocks disagree or whose tokens came late."""
+    cold, cached = (point.cold, point.cached) if _good(point) else ([], [])
     reused = [request for request in cached if request.cached_tokens]
     asked = sum(request.prompt_tokens for request in cached)
     return CurveFigures(
@@ -61,6 +61,10 @@ def curve_figures(point: CurvePoint) -> CurveFigures:
         cached_ttft_ms=median_with_interval(by_wave(reused, lambda request: request.ttft_ms)),
         cached_share=sum(request.cached_tokens for request in cached) / asked if asked else None,
     )
+
+
+def _good(point: CurvePoint) -> bool:
+    return point.status == "ok" and believed(point.cold)
 
 
 def bare_rates(test: BareTest) -> list[float]:
@@ -89,7 +93,7 @@ def server_share(point: CurvePoint, tests: Iterable[BareTest]) -> ServerShare:
             decode += bare_rates(test)
         elif only_reads and test.prompt_tokens == length and test.depth_tokens == 0:
             prefill += bare_rates(test)
-    cold = point.cold if point.status == "ok" else []
+    cold = point.cold if _good(point) else []
     return ServerShare(
         decode=ratio_of_medians(decode, by_wave(cold, formulas.decode_tok_s)),
         prefill=ratio_of_medians(prefill, by_wave(cold, formulas.prefill_tok_s)),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.measures.cells import believed, figures_of
 from bench_pipeline.records.cell import Cell
 
 FLAT_BELOW = 0.05
@@ -13,10 +13,11 @@ FLAT_BELOW = 0.05
 
 
 def aggregates(cells: Sequence[Cell]) -> dict[int, dict[str, float]]:
-    """Median aggregate tok/s by concurrency and workload, of the cells that have one."""
+    """Median aggregate tok/s by concurrency and workload, of the cells that can be believed."""
     found: dict[int, dict[str, float]] = {}
     for cell in cells:
-        estimate = figures_of(cell).aggregate_tok_s if cell.status == "ok" else None
+        good = cell.status == "ok" and believed(cell.requests)
+        estimate = figures_of(cell).aggregate_tok_s if good else None
         if estimate:
             found.setdefault(cell.concurrency, {})[cell.workload] = estimate.median
     return found

@@ -66,13 +66,15 @@ def test_a_curve_whose_counts_are_wrong_has_no_point(run_with: RunWith):
 
 
 def test_one_chunk_in_twenty_coming_late_is_kept_from_the_page(run_with: RunWith):
-    outcome = run_with(injected.OneInTwentyLate(), output_tokens=120)
+    outcome = run_with(injected.OneInTwentyLate(), output_tokens=120, curve_depths=(64,))
     (cell,) = outcome.run.cells
     for request in cell.requests:
         # The gap that the server never made: the proxy's own, whatever the machine does.
         assert request.itl_p99_ms > injected.OneInTwentyLate.delay_s * 1000
         assert request.server_itl_p99_ms is not None
     assert outcome.rows("select delivered_on_time from measurements") == [(False,)]
+    assert len(outcome.run.curves) == 1
+    assert outcome.rows("select decode_tok_s, ttft_ms from curve_points") == [(None, None)]
     assert not outcome.reaches_the_page()
 
 

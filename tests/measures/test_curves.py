@@ -72,6 +72,15 @@ def test_a_failed_point_has_no_figures_whatever_was_measured() -> None:
     assert not any(vars(figures).values())
 
 
+@pytest.mark.parametrize(
+    "lie", [{"server_decode_ms": 1020.0}, {"itl_p99_ms": 30.0, "server_itl_p99_ms": 12.0}]
+)
+def test_a_point_whose_clocks_disagree_or_whose_tokens_came_late_has_no_figures(lie) -> None:
+    figures = curve_figures(point([cold(n, **lie) for n in range(3)], [again(0, 499, 12.0)]))
+    assert (figures.n, figures.decode_tok_s, figures.ttft_ms) == (0, None, None)
+    assert figures.cached_ttft_ms is None
+
+
 def test_warm_ups_are_in_no_figure() -> None:
     bare = point([cold(0)])
     assert curve_figures(bare) == curve_figures(

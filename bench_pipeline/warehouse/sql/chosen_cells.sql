@@ -5,7 +5,8 @@
 --
 -- A run on a host that stayed busy is as provisional as a quick one: its number may be low by
 -- what the others took, which no interval shows. Throttling and drift are flags: the machine
--- was so at that time, the figure is what it gave.
+-- was so at that time, the figure is what it gave. A run's drift does not decide here: older
+-- run files were not checked for it, and not to have looked is no merit.
 create or replace view chosen_cells as
 select
     m.*,
@@ -25,7 +26,7 @@ qualify row_number() over (
     order by
         provisional,
         m.profile is not distinct from 'full' desc,
-        len(m.flags) = 0 desc,
+        len(list_filter(m.flags, lambda flag: flag <> 'drifted')) = 0 desc,
         m.started_at desc nulls last,
         m.run_id
 ) = 1;
