@@ -1,16 +1,20 @@
 """Which measurement of a cell is shown, and which never."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from bench_pipeline.records.run import HostLoad
+from bench_pipeline.records.run import HostLoad, Run
+from bench_pipeline.records.yaml_files import read_record
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BUSY = HostLoad(cpu_busy_fraction=0.6, waited_s=60, quiet=False)
 SHOWN = "select run_id from workload_speeds order by all"
+
+HALF_OFFLOADED = Path(__file__).parent / "fixtures" / "h100-half-offloaded.yaml"
 
 
 def test_full_is_shown_before_a_newer_quick(project, put, small, rows):
@@ -63,6 +67,25 @@ def test_a_failed_newer_cell_hides_no_older_good_one(project, put, small, rows):
     put(small(started_at=NOON + timedelta(days=1), cells=[failed_cell("chat", 1)]))
     refresh(project)
     assert rows(SHOWN) == [(good.run_id,)]
+
+
+def test_half_a_model_behind_a_large_kv_cache_on_a_real_gpu_reaches_no_range(project, put, rows):
+    """SmolLM2 on an H100 with 15 of 31 layers offloaded, as the harness wrote it.
+
+    434 tok/s instead of 750 would look like a figure, and 1,344 MiB of KV cache on the card hide
+    that half of a 94 MiB file is missing there.
+    """
+    run = read_record(Run, HALF_OFFLOADED)
+    used = next(device for device in run.servers[0].memory.devices if device.device == "CUDA0")
+    assert used.used_loaded_mib - used.used_before_mib > run.model.size_bytes / 2**20
+    put(run)
+    refresh(project)
+    assert rows("select distinct memory_verdict, memory_reason from servers") == [
+        ("spilled", "only 15 of 31 layers on CUDA0")
+    ]
+    assert rows("select count(*) from measurements where decode_tok_s > 0") == [(4,)]
+    assert rows("select * from speed_ranges") == []
+    assert rows("select * from workload_speeds") == []
 
 
 def test_a_spilled_run_reaches_no_range(project, put, small, rows):
