@@ -35,7 +35,7 @@ What is named nowhere is the control plane, on top of them all."""
 
 RIG_SIDE = set().union(*LAYERS[:5])
 RIG_PACKAGES = {
-    *("aiohttp", "filelock", "httpx", "numpy", "psutil", "pydantic", "pydantic_core"),
+    *("filelock", "httpx", "numpy", "psutil", "pydantic", "pydantic_core"),
     *("pynvml", "uvloop", "yaml"),
     "rich",  # for a bar, where it is installed: requirements/rig.in has it not
 }
@@ -178,5 +178,5 @@ def sizes_mib(rig_python: Path, tmp_path: Path) -> dict[str, float]:
 def test_the_rig_s_side_does_not_creep(sizes_mib: dict[str, float]) -> None:
     """numpy alone is more than half of it; whatever comes on top should be noticed."""
     largest = sorted(sizes_mib.items(), key=lambda item: -item[1])[:5]
-    assert len(sizes_mib) <= 25, sorted(sizes_mib)
-    assert sum(sizes_mib.values()) <= 96, largest
+    assert len(sizes_mib) <= 17, sorted(sizes_mib)
+    assert sum(sizes_mib.values()) <= 85, largest

@@ -116,7 +116,7 @@ def run_model(
     reporter: dg.ResourceParam[Reporter],
 ) -> str:
     """One run: every workload at every concurrency. Returns its file, below the runs folder."""
-    from bench_pipeline.harness.run import make_run  # aiohttp: 0.1 s
+    from bench_pipeline.harness.run import make_run  # numpy and httpx: 0.2 s
 
     rig = rig_here(project, item.rig)
     with interrupts_as_usual():

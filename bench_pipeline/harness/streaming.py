@@ -1,20 +1,21 @@
 """One streamed completion with its timestamps.
 
-aiohttp on uvloop: a tenth of the CPU time of httpx's line iterator per token, on a machine
-where the client competes with the engine. Chunks are stamped as they arrive and parsed only
-when the whole wave is over, so that parsing one stream does not delay the stamps of another.
-Every request has a connection of its own: llama-server closes a streamed connection while
-its headers promise to keep it.
+A bare connection on uvloop: a twentieth of the CPU time of httpx's line iterator per token, on
+a machine where the client competes with the engine. Chunks are stamped as they arrive and
+parsed only when the whole wave is over, so that parsing one stream does not delay the stamps
+of another. Every request has a connection of its own: llama-server closes a streamed
+connection while its headers promise to keep it.
 """
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import aiohttp
 from pydantic_core import from_json
+
+from bench_pipeline.harness.http_stream import ReplyBroke, post
+from bench_pipeline.harness.profiles import STALL_TIMEOUT_S
 
 
 class StreamFailed(Exception):
@@ -39,17 +40,16 @@ class RawStream:
 
 
 async def stream_completion(
-    session: aiohttp.ClientSession,
     url: str,
     messages: list[dict[str, str]],
     output_tokens: int,
     *,
     cache_prompt: bool = False,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> RawStream:
     """Sends one chat completion of exactly `output_tokens` and collects its chunks.
 
-    StreamFailed: `hang` if nothing came for the session's `sock_read` seconds, else `crash`
-    or `oom`.
+    StreamFailed: `hang` if nothing came for `stall_timeout_s`, else `crash` or `oom`.
     """
     body = {
         "messages": messages,
@@ -62,24 +62,15 @@ async def stream_completion(
         "stream_options": {"include_usage": True},  # a second count of the tokens
         "timings_per_token": True,  # a token counter, and the server's time, on every event
     }
-    payload = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json", "Connection": "close"}
-    chunks: list[tuple[float, bytes]] = []
-    clock = time.perf_counter
-    sent_at = clock()
     try:
-        async with session.post(url, data=payload, headers=headers) as response:
-            if response.status != 200:
-                text = (await response.text())[:300]
-                raise StreamFailed(_kind_of(text), f"HTTP {response.status}: {text}")
-            read = response.content.readany
-            while chunk := await read():
-                chunks.append((clock(), chunk))
-    except TimeoutError:
-        raise StreamFailed("hang", f"no data for {session.timeout.sock_read:g} s") from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise StreamFailed("crash", f"connection broke: {error!r}") from None
-    return RawStream(sent_at, chunks, clock())
+        reply = await post(url, json.dumps(body).encode(), silence_s=stall_timeout_s)
+    except ReplyBroke as broke:
+        kind: Literal["crash", "hang"] = "hang" if broke.silent else "crash"
+        raise StreamFailed(kind, str(broke)) from None
+    if reply.status != 200:
+        text = b"".join(data for _, data in reply.pieces).decode(errors="replace")[:300]
+        raise StreamFailed(_kind_of(text), f"HTTP {reply.status}: {text}")
+    return RawStream(reply.sent_at, reply.pieces, reply.ended_at)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import aiohttp
 import numpy as np
 
 from bench_pipeline.harness.profiles import STALL_TIMEOUT_S
@@ -31,23 +30,24 @@ async def run_wave(
     StreamFailed of the first stream that fails; the others are cancelled.
     """
     url = f"{base_url}/v1/chat/completions"
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=stall_timeout_s)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
 
-        async def send(number: int, prompt: Messages) -> RawStream:
-            try:
-                return await stream_completion(
-                    session, url, prompt, output_tokens, cache_prompt=cache_prompt
-                )
-            except StreamFailed as error:
-                raise _of_stream(number, len(prompts), error) from None
-
+    async def send(number: int, prompt: Messages) -> RawStream:
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(send(n, prompt)) for n, prompt in enumerate(prompts)]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            return await stream_completion(
+                url,
+                prompt,
+                output_tokens,
+                cache_prompt=cache_prompt,
+                stall_timeout_s=stall_timeout_s,
+            )
+        except StreamFailed as error:
+            raise _of_stream(number, len(prompts), error) from None
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send(n, prompt)) for n, prompt in enumerate(prompts)]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     return [_understood(n, len(tasks), task.result()) for n, task in enumerate(tasks)]
 
 
