@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 
+from bench_pipeline.harness.streaming import Messages
 from bench_pipeline.records.workload import Workload
-
-Messages = list[dict[str, str]]
 
 NONCE_DIGITS = 8
 FILLERS = (" and", " so", " then", " now", " too", ".")

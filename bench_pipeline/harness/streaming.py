@@ -17,6 +17,9 @@ from pydantic_core import from_json
 from bench_pipeline.harness.http_stream import ReplyBroke, post
 from bench_pipeline.harness.profiles import STALL_TIMEOUT_S
 
+Messages = list[dict[str, str]]
+"""A chat so far: `role` and `content` of each message."""
+
 
 class StreamFailed(Exception):
     """The server answered with an error, broke off, or stopped sending."""
@@ -41,7 +44,7 @@ class RawStream:
 
 async def stream_completion(
     url: str,
-    messages: list[dict[str, str]],
+    messages: Messages,
     output_tokens: int,
     *,
     cache_prompt: bool = False,

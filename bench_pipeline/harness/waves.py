@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench_pipeline.harness.profiles import STALL_TIMEOUT_S
-from bench_pipeline.harness.prompts import Messages
 from bench_pipeline.harness.streaming import (
+    Messages,
     RawStream,
     Stream,
     StreamFailed,

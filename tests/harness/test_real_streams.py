@@ -10,8 +10,8 @@ import pytest
 
 from bench_pipeline.engines.server import LlamaServer
 from bench_pipeline.harness.counts import miscount
-from bench_pipeline.harness.prompts import FittedPrompt, Messages, nonces
-from bench_pipeline.harness.streaming import Stream
+from bench_pipeline.harness.prompts import FittedPrompt, nonces
+from bench_pipeline.harness.streaming import Messages, Stream
 from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.measures import formulas
 from bench_pipeline.records.cell import Request
