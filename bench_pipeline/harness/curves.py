@@ -6,22 +6,20 @@ conversation that goes on.
 """
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 from bench_pipeline.engines.server import LlamaServer
-from bench_pipeline.harness.cell import cached_failure, foreign_failure, stream_failure
 from bench_pipeline.harness.counts import count_failure, miscount
 from bench_pipeline.harness.profiles import ProfileRules
 from bench_pipeline.harness.prompts import FittedPrompt
-from bench_pipeline.harness.stopping import why_stop
-from bench_pipeline.harness.streaming import Stream, StreamFailed
-from bench_pipeline.harness.telemetry import Watch, Window
+from bench_pipeline.harness.repetition import cached_failure, repeat
+from bench_pipeline.harness.streaming import Stream
+from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_wave
 from bench_pipeline.measures.statistics import Estimate, median_with_interval
-from bench_pipeline.records.cell import CurvePoint, Failure, Request, StopReason
+from bench_pipeline.records.cell import CurvePoint, Request
 
 CACHED_OUTPUT_TOKENS = 8
 """The cached request is about its first token only."""
@@ -54,37 +52,20 @@ class PointMeasurement:
 
         `number` is the server's place among the run's servers.
         """
-        warmups: list[Request] = []
-        stop_reason: StopReason | None = None
-        failure: Failure | None = None
-        start = time.perf_counter()
-        window: Window | None = None
-        telemetry, window_ms = [], None
-        try:
-            for repetition in range(self.rules.warmup_waves):
-                cold, _ = self._ask(server, runner)
-                warmups += as_requests(cold, repetition, start)
-            window = watch.window()
-            while stop_reason is None:
-                cold, cached = self._ask(server, runner)
-                repetition = len(self.cold)
-                self.cold += as_requests(cold, repetition, window.opened_at)
-                self.cached += as_requests(cached, repetition, window.opened_at)
-                budgets = (cold, self.rules.curve_output_tokens), (cached, CACHED_OUTPUT_TOKENS)
-                self.miscounts += [
-                    m for streams, asked in budgets for s in streams if (m := miscount(s, asked))
-                ]
-                elapsed_s = time.perf_counter() - window.opened_at
-                stop_reason = why_stop(self.rules, len(self.cold), elapsed_s, self._leading)
-        except StreamFailed as error:
-            failure = stream_failure(error, server)
-            stop_reason = "failed"
-        if window is not None:
-            telemetry = window.close()
-            window_ms = round((time.perf_counter() - window.opened_at) * 1000, 3)
+
+        def warm_up(number: int, start: float) -> list[Request]:
+            cold, _ = self._ask(server, runner)
+            return as_requests(cold, number, start)
+
+        def measure(window_start: float) -> int:
+            self._keep(*self._ask(server, runner), window_start)
+            return len(self.cold)
+
+        found = repeat(
+            self.rules, server, watch, warm_up=warm_up, measure=measure, leading=self._leading
+        )
         failure = (
-            failure
-            or (foreign_failure(window) if window else None)
+            found.failure
             or cached_failure(self.cold)
             or count_failure(self.miscounts, len(self.cold) + len(self.cached))
         )
@@ -93,14 +74,23 @@ class PointMeasurement:
             server=number,
             status="failed" if failure else "ok",
             failure=failure,
-            stop_reason=stop_reason,
+            stop_reason=found.stop_reason,
             output_tokens_budget=self.rules.curve_output_tokens,
-            window_ms=window_ms,
-            warmups=warmups,
+            window_ms=found.window_ms,
+            warmups=found.warmups,
             cold=self.cold,
             cached=self.cached,
-            telemetry=telemetry,
+            telemetry=list(found.telemetry),
         )
+
+    def _keep(self, cold: list[Stream], cached: list[Stream], window_start: float) -> None:
+        repetition = len(self.cold)
+        self.cold += as_requests(cold, repetition, window_start)
+        self.cached += as_requests(cached, repetition, window_start)
+        budgets = (cold, self.rules.curve_output_tokens), (cached, CACHED_OUTPUT_TOKENS)
+        self.miscounts += [
+            m for streams, asked in budgets for s in streams if (m := miscount(s, asked))
+        ]
 
     def _ask(
         self, server: LlamaServer, runner: asyncio.Runner
