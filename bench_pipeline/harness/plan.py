@@ -29,6 +29,8 @@ class PlanItem:
     mode: Mode = "baseline"
     profile: Profile = "quick"
     concurrencies: Concurrencies = (1, 4)
+    beside: tuple[str, ...] = ()
+    """Builds to measure `build` in turns with, in a session of the sentinel's cells."""
     campaign: str | None = field(default=None, compare=False)
     """The first that wants it; the same run wanted twice is one item."""
 
@@ -70,7 +72,7 @@ def expand(
         places = [key for key in keys if any(fnmatchcase(key.key, p) for p in campaign.places)]
         for place in places:
             usual = wanted_build(rigs[place.rig], place.backend, catalogue)
-            for build in campaign.builds or ([usual] if usual else []):
+            for build, beside in _builds(campaign, usual):
                 for slug in campaign.models:
                     if slug not in models:
                         continue
@@ -86,6 +88,7 @@ def expand(
                             mode=mode,
                             profile=campaign.profile,
                             concurrencies=_concurrencies(campaign),
+                            beside=beside,
                             campaign=campaign.slug,
                         )
                         wanted.setdefault(item)
@@ -106,6 +109,15 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         or (run.profile == "quick" and item.profile == "full")
     ):
         return False
+    if item.beside:
+        wanted = {item.build, *item.beside}
+        return (
+            run.session is not None
+            and wanted <= set(run.session.builds)
+            and run.session.ended != "failed"
+        )
+    if run.session is not None:
+        return False  # it holds the sentinel's cells alone
     if run.failure is not None:
         return run.failure.kind in LASTING_FAILURES
     if any(c.failure and c.failure.kind not in LASTING_FAILURES for c in run.cells):
@@ -119,6 +131,15 @@ def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bo
     """A mode that cannot have an effect would stand in the queue forever."""
     draft = draft_slug(mode)
     return model.reasons if mode == "reasoning-off" else draft is None or draft in models
+
+
+def _builds(campaign: Campaign, usual: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    """Each build to measure, with those that are measured in turns with it."""
+    builds = campaign.builds or ([usual] if usual else [])
+    if not campaign.in_turns:
+        return [(build, ()) for build in builds]
+    *older, newest = sorted(set(builds), key=build_number)
+    return [(newest, tuple(older))]
 
 
 def _concurrencies(campaign: Campaign) -> Concurrencies:

@@ -1,8 +1,8 @@
 """A campaign: a declared matrix of runs to make, in `content/campaigns/<name>.yaml`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import Record, Slug
 
@@ -27,6 +27,9 @@ class Campaign(Record):
     """Slugs of the catalogue, in the order in which they are measured."""
     builds: list[str] | None = None
     """None: the build that each rig and backend wants anyway."""
+    in_turns: bool = False
+    """Measure the builds in turns, there and back, in one session for each model and mode, by the
+    cells of `sentinel` in content/engines.yaml: so two builds are judged against each other."""
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
     concurrencies: list[Annotated[int, Field(ge=1)]] | Literal["knee"] | None = None
@@ -34,3 +37,11 @@ class Campaign(Record):
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""
+
+    @model_validator(mode="after")
+    def _turns_need_builds(self) -> Self:
+        if self.in_turns and len(set(self.builds or [])) < 2:
+            raise ValueError("`in_turns` needs at least two `builds`")
+        if self.in_turns and self.concurrencies is not None:
+            raise ValueError("`in_turns` measures the sentinel's cells: leave out `concurrencies`")
+        return self

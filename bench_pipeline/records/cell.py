@@ -92,6 +92,9 @@ class Wave(Record):
     """From the last stream's first token to the first stream's last token."""
     all_busy_tokens: Count
     """Tokens that arrived from all streams within it, the one opening it excluded."""
+    server: Count | None = None
+    """Which of the run's `servers` answered, where a cell had several: in a session each block of
+    waves has a start of its own."""
 
 
 class Telemetry(Record):
@@ -138,7 +141,8 @@ class Cell(Record):
     concurrency: int = Field(ge=1)
     """Streams at once."""
     server: Count | None = None
-    """Which of the run's `servers` answered, from 0; None in a published run."""
+    """Which of the run's `servers` answered, from 0, the first of them in a session; None in a
+    published run."""
     status: Literal["ok", "failed"] = "ok"
     """A failed cell is a result too."""
     failure: Failure | None = None

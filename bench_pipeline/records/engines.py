@@ -1,11 +1,11 @@
 """Which engine builds exist and what each needs: `content/engines.yaml`."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bench_pipeline.records.base import Record, Sha256
+from bench_pipeline.records.base import NonNegative, Positive, Record, Sha256, Slug
 from bench_pipeline.records.rig import Backend
 
 Build = str
@@ -90,6 +90,39 @@ class PathBuild(Record):
     """Rigs on which it lies."""
 
 
+class Sentinel(Record):
+    """The few cells that are measured for every new build."""
+
+    models: list[Slug] = Field(min_length=1)
+    """Of content/models, in the order in which they are measured."""
+    workloads: list[Slug] = Field(min_length=1)
+    """Of content/workloads."""
+    concurrencies: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    """Streams at once."""
+    budget_s: Positive = 600
+    """For each model: no new turn is begun after this."""
+
+
+class WatchedPlace(Record):
+    """A rig and backend on which new builds are measured as they appear."""
+
+    place: str
+    """Partition key, `gaming-desktop/cuda`."""
+    baseline: Build | None = None
+    """The build that every new one is measured beside. None: the newest measured there before."""
+    pinned: bool = False
+    """Stays on its build: no new one is requested here."""
+
+
+class NewBuilds(Record):
+    """What happens when upstream publishes a build."""
+
+    min_interval_hours: NonNegative = 20
+    """Between two requests for one place: upstream tags several builds a day."""
+    places: list[WatchedPlace] = []
+    """Where new builds are measured. Through which channel a place gets them is in its rig file."""
+
+
 class EngineCatalogue(Record):
     """All builds that can be had, by channel."""
 
@@ -99,3 +132,7 @@ class EngineCatalogue(Record):
     """Upstream's own archives."""
     paths: list[PathBuild] = []
     """Builds that lie on a rig already."""
+    sentinel: Sentinel | None = None
+    """What is measured where builds are compared."""
+    new_builds: NewBuilds = NewBuilds()
+    """Which new builds of upstream's are measured by themselves."""

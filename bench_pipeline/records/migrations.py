@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from bench_pipeline.records.run import SCHEMA_VERSION
-
 Document = dict[str, Any]
 
 
@@ -12,12 +10,14 @@ def upgrade(document: Document) -> Document:
     document = dict(document)
     if document.get("schema_version") == 1:
         _to_2(document)
+    if document.get("schema_version") == 2:
+        document["schema_version"] = 3  # which only adds what may be missing
     return document
 
 
 def _to_2(document: Document) -> None:
     """Its one server moves from `engine` and `memory` into `servers`."""
-    document["schema_version"] = SCHEMA_VERSION
+    document["schema_version"] = 2
     engine = document.get("engine")
     server = {}
     if isinstance(engine, dict):

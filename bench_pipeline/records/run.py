@@ -7,6 +7,7 @@ Format history (`migrations` reads the older ones)
   1  2026-11  first
   2  2026-11  a server for each concurrency (`servers`, instead of one in `engine` and `memory`),
               curves, the bare engine, bandwidth, the ladder of concurrencies, draft models
+  3  2026-11  sessions: builds measured in turns, a cell over several starts of its server
 """
 
 from typing import Annotated, Literal, Self
@@ -29,7 +30,7 @@ from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Source(Record):
@@ -136,10 +137,30 @@ class Ladder(Record):
     still growing at the highest that the harness tries."""
 
 
+class Session(Record):
+    """Builds measured in turns, there and back (A B B A), block by block: only such figures are
+    judged against each other, as only they saw the same state of the machine.
+
+    A block is one start of one build's server: a warm-up and a few waves of every cell. Each run
+    of the session holds its own build's blocks; the k-th start in `servers` that a wave names is
+    that build's k-th block, and two blocks of each build make one turn.
+    """
+
+    session_id: str = Field(pattern=r"^[0-9a-f]{12}$")
+    """Shared by the runs of the session."""
+    builds: list[str] = Field(min_length=2)
+    """Each once, oldest first: the way there."""
+    blocks: list[str] = Field(min_length=1)
+    """The build of each block, in the order in which they were measured."""
+    ended: Literal["known", "budget", "failed"]
+    """`known`: every ratio between two of its builds is known within the target; `budget`: the
+    time was used up first; `failed`: a build could not go on."""
+
+
 class Run(Record):
     """Everything that is needed to repeat a run and to make each of its numbers again."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     """Version of this format."""
     run_id: str = Field(pattern=r"^[0-9a-f]{12}$")
     """Its name, unique among all runs."""
@@ -177,6 +198,8 @@ class Run(Record):
     """The model as it ran."""
     draft: Model | None = None
     """The small model that drafted for it."""
+    session: Session | None = None
+    """Of a run whose build was measured in turns with others."""
     servers: list[Server] = []
     """Every start of the engine, in order."""
     ladder: Ladder | None = None
@@ -199,6 +222,8 @@ class Run(Record):
         places = [(cell.workload, cell.concurrency) for cell in self.cells]
         if len(set(places)) != len(places):
             raise ValueError("two cells have the same workload and concurrency")
+        if self.session and self.engine.build not in self.session.builds:
+            raise ValueError("its build is none of its session's")
         if self.provenance == "measured":
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:
@@ -210,6 +235,8 @@ class Run(Record):
             numbers = [cell.server for cell in self.cells]
             numbers += [point.server for point in self.curves]
             numbers += [self.closing.server] if self.closing else []
+            if self.session:
+                numbers += [wave.server for cell in self.cells for wave in cell.waves]
             if any(number is None or number >= len(self.servers) for number in numbers):
                 raise ValueError("a cell names none of the run's `servers`")
             if any(cell.published for cell in self.cells):

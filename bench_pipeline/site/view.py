@@ -9,7 +9,7 @@ from bench_pipeline.site import hardware, rows
 from bench_pipeline.site.charts import WorkloadChart, workload_charts
 from bench_pipeline.site.coming import Campaign, coming
 from bench_pipeline.site.hardware import Card
-from bench_pipeline.site.model_pages import ModelPage, model_pages
+from bench_pipeline.site.model_view import ModelPage, model_pages
 from bench_pipeline.site.rows import Family, TableRow
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.wording import backend_name, counted

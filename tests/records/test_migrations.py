@@ -6,7 +6,7 @@ import pytest
 
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.migrations import upgrade
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import SCHEMA_VERSION, Run
 from bench_pipeline.records.strict_yaml import parse_yaml
 from bench_pipeline.records.yaml_files import read_run, run_files
 
@@ -16,11 +16,16 @@ def of_schema(version: int) -> list[Path]:
     return [path for path in run_files(checkout().runs) if path.read_text().startswith(mark)]
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_committed_runs_of_each_older_schema_are_there_to_be_read(version: int):
+    assert of_schema(version)
+
+
 @pytest.mark.parametrize("path", of_schema(1), ids=lambda path: path.stem)
 def test_a_run_of_schema_1_says_the_same_in_the_newest(path: Path):
     before = parse_yaml(path.read_bytes(), path)
     run = read_run(path)
-    assert run.schema_version == 2
+    assert run.schema_version == SCHEMA_VERSION
     assert len(run.cells) == len(before["cells"])
     if run.provenance == "measured":
         (server,) = run.servers

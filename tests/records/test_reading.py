@@ -11,7 +11,7 @@ from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import SCHEMA_VERSION, Run
 from bench_pipeline.records.strict_yaml import MAX_BYTES, parse_yaml
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import (
@@ -28,6 +28,7 @@ from bench_pipeline.records.yaml_files import (
     run_files,
 )
 
+MARK = f"schema_version: {SCHEMA_VERSION}"
 FOLDERS = {Rig: "rigs", ModelFile: "models", Campaign: "campaigns", Workload: "workloads"}
 
 
@@ -247,15 +248,15 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_newer_code(run: Run) -> None:
-    text = dump_record(run).replace("schema_version: 2", "schema_version: 3\nflavour: vanilla", 1)
+    text = dump_record(run).replace(MARK, "schema_version: 99\nflavour: vanilla", 1)
     error = parse(text, Run, "run.yaml")
-    assert error.problem == "schema 3 is newer than this code, which reads up to 2"
+    assert error.problem == f"schema 99 is newer than this code, which reads up to {SCHEMA_VERSION}"
     assert "git pull" in error.mend
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "'1'", "one", "[]"])
 def test_a_schema_that_never_was_is_refused(run: Run, version: str) -> None:
-    text = dump_record(run).replace("schema_version: 2", f"schema_version: {version}", 1)
+    text = dump_record(run).replace(MARK, f"schema_version: {version}", 1)
     assert "schema_version" in parse(text, Run, "run.yaml").problem
 
 

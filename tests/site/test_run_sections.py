@@ -9,7 +9,7 @@ import pytest
 from bench_pipeline.records.run import HostLoad, Ladder, Run
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import conditions, wording
-from bench_pipeline.site.model_pages import CellRow, RunSection
+from bench_pipeline.site.model_view import CellRow, RunSection
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, started_server

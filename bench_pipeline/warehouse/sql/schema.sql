@@ -209,7 +209,8 @@ create table waves (
     concurrency integer not null,
     wave integer not null,
     all_busy_ms double not null,
-    all_busy_tokens integer not null
+    all_busy_tokens integer not null,
+    server integer
 );
 
 create table telemetry (
