@@ -35,7 +35,7 @@ class Figure:
     reason: str = ""
     """Why there is no rate; empty where there is one."""
     href: str = ""
-    """The cell on the model's page, or the page itself."""
+    """The cell on its run's page, or the model's page where there is none."""
 
     @property
     def text(self) -> str:
@@ -119,8 +119,17 @@ def model_name(family: str, variant: str, quant: str) -> str:
     return f"{stem} {quant}"
 
 
-def cell_anchor(run_id: str, workload: str, concurrency: int) -> str:
-    return f"run-{run_id}-{workload}-{concurrency}"
+def cell_anchor(workload: str, concurrency: int) -> str:
+    """A cell's id on its run's page."""
+    return f"{workload}-{concurrency}"
+
+
+def run_href(run_id: str) -> str:
+    return f"runs/{run_id}.html"
+
+
+def cell_href(run_id: str, workload: str, concurrency: int) -> str:
+    return f"{run_href(run_id)}#{cell_anchor(workload, concurrency)}"
 
 
 def model_href(model: str) -> str:
@@ -253,7 +262,7 @@ class _RowMaker:
             problem=problem,
             note=note,
             figures=figures,
-            href=f"{model_href(run['model'])}#run-{run['run_id']}",
+            href=run_href(run["run_id"]),
         )
 
     def _figure(self, key: Key, work: Row, run: Row) -> Figure:
@@ -264,7 +273,7 @@ class _RowMaker:
             early = key[-1] is None
             reason = wording.failure(run["failure_kind"]) if early else "not measured"
             return Figure(name, work["title"], None, reason=reason, href=page)
-        href = f"{page}#{cell_anchor(cell['run_id'], name, cell['concurrency'])}"
+        href = cell_href(cell["run_id"], name, cell["concurrency"])
         if speed is None:
             return Figure(name, work["title"], None, reason=why_unlisted(cell), href=href)
         return Figure(
