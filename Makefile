@@ -7,6 +7,7 @@ BACKEND =
 MODE =
 PROFILE =
 BUILD =
+BASELINE =
 PORT = 3000
 UV = uv
 
@@ -17,8 +18,9 @@ help:
 	@echo '             MODEL="slug ..."  of content/models   (SmolLM2-135M)'
 	@echo '             BACKEND=name      one of the rig      (cpu)'
 	@echo '             MODE=name         reasoning-off or draft-SLUG (baseline)'
-	@echo '             PROFILE=quick|full                    (quick)'
+	@echo '             PROFILE=quick|full                    (quick; full with BASELINE)'
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
+	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
 	@echo 'make test    the style checks and every test'
 	@echo 'make lint    the style checks alone'
@@ -29,11 +31,11 @@ help:
 bench:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
-	    profile='$(PROFILE)' build='$(BUILD)'; \
+	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)'; \
 	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
 	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
 	    $${profile:+--profile "$$profile"} \
-	    $${build:+--build "$$build"}
+	    $${build:+--build "$$build"} $${baseline:+--baseline $$baseline}
 
 ui:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run

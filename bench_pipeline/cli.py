@@ -66,9 +66,18 @@ def _parser() -> argparse.ArgumentParser:
         default="baseline",
         help="baseline, reasoning-off, or draft-SLUG: that model drafts for the measured one",
     )
-    bench.add_argument("--profile", choices=get_args(Profile), default="quick")
+    bench.add_argument(
+        "--profile", choices=get_args(Profile), help="default: quick; full with a baseline"
+    )
     bench.add_argument(
         "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
+    )
+    bench.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="bNNNNN",
+        help="measure --build in turns with these and judge it against them",
     )
     bench.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
     ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
@@ -110,7 +119,8 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
         "models": options.model,
         "build": build,
         "mode": options.mode,
-        "profile": options.profile,
+        "profile": options.profile or ("full" if options.baseline else "quick"),
+        "beside": options.baseline,
         "concurrencies": sorted(set(options.concurrency)) or None,
     }
     with command_instance(project) as instance:
@@ -122,7 +132,7 @@ def _bench(project: Project, options: argparse.Namespace) -> int:
                 "measure",
                 place.key,
                 {
-                    "engine_builds": {"config": {"build": build}},
+                    "engine_builds": {"config": {"build": build, "beside": options.baseline}},
                     "benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}},
                 },
             )
@@ -163,10 +173,18 @@ def _settle(
     if newly:
         reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
     backend = _declared(rig, options.backend, file)
-    choice = choose(read_engines(project.engines), rig, backend, options.build, this_host())
-    reporter.say(
-        f"Engine build {choice.build} on backend {backend}, mode {mode}, profile {options.profile}"
-    )
+    engines = read_engines(project.engines)
+    choice = choose(engines, rig, backend, options.build, this_host())
+    for build in options.baseline:
+        choose(engines, rig, backend, build, this_host())
+    if choice.build in options.baseline:
+        raise EngineError(
+            "a build cannot be measured beside itself",
+            mend="name two different builds: BUILD=b10434 BASELINE=b10068",
+            where=choice.build,
+        )
+    turns = f" in turns with {', '.join(options.baseline)}" if options.baseline else ""
+    reporter.say(f"Engine build {choice.build}{turns} on backend {backend}, mode {mode}")
     return RigBackend(rig.slug, backend), choice.build, files
 
 

@@ -25,7 +25,7 @@ from bench_pipeline.engines.host import this_host
 from bench_pipeline.errors import BenchError
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES
-from bench_pipeline.harness.run import make_run
+from bench_pipeline.harness.run import make_runs
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
@@ -129,7 +129,7 @@ def make(options: argparse.Namespace) -> Run:
             profile=options.profile,
             concurrencies=PROFILES[options.profile].concurrencies,
         )
-        run, _ = make_run(
+        [(run, _)] = make_runs(
             item, project=project, rig=rig, cache=artefact_cache(), reporter=Terminal()
         )
     return run

@@ -69,6 +69,8 @@ class EngineWanted(dg.Config):
 
     build: str | None = None
     """None: the rig file's, else the newest that this rig's CPU can run."""
+    beside: list[str] = []
+    """Builds that it will be measured in turns with."""
 
 
 class ModelsWanted(dg.Config):
@@ -149,9 +151,20 @@ def engine_builds(
     artefact cache: binary hashed, version line and devices read back from it."""
     place = RigBackend.parse(context.partition_key)
     rig = rig_here(project, place.rig)
-    choice = choose(read_engines(project.engines), rig, place.backend, config.build, this_host())
-    begun = time.time()
-    engine = install(choice, artefact_cache(), reporter, env=rig.backends[place.backend].env)
+    begun, catalogue, setup = (
+        time.time(),
+        read_engines(project.engines),
+        rig.backends[place.backend],
+    )
+    engine, *others = [
+        install(
+            choose(catalogue, rig, place.backend, build, this_host()),
+            artefact_cache(),
+            reporter,
+            env=setup.env,
+        )
+        for build in (config.build, *config.beside)
+    ]
     devices = [(d.id, d.name, d.total_mib, d.free_mib) for d in engine.devices]
     return dg.MaterializeResult(
         data_version=dg.DataVersion(engine.build),
@@ -159,7 +172,8 @@ def engine_builds(
             "build": engine.build,
             "commit": engine.commit or "not known",
             "channel": engine.channel,
-            FETCHED_BYTES: bytes_since(begun, engine.library_dir),
+            "beside": ", ".join(other.build for other in others) or "none",
+            FETCHED_BYTES: sum(bytes_since(begun, e.library_dir) for e in (engine, *others)),
             "version line": engine.version_line or "not known",
             "binary": dg.MetadataValue.path(engine.binary),
             "binary sha256": engine.binary_sha256,

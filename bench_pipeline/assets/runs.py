@@ -44,6 +44,10 @@ class RunsWanted(dg.Config):
     no run file satisfies."""
     build: str | None = None
     """None: the rig file's, else the newest that this rig's CPU can run."""
+    beside: list[str] = []
+    """Builds to measure it in turns with, by the sentinel's cells: they are judged against it."""
+    remeasure: bool = False
+    """Make the runs named here also where a run file satisfies them already."""
     mode: str = "baseline"
     """`baseline`, `reasoning-off` or `draft-<slug>`."""
     profile: Profile = "quick"
@@ -74,6 +78,7 @@ def items_named(
             profile=config.profile,
             concurrencies=tuple(config.concurrencies or ())
             or PROFILES[config.profile].concurrencies,
+            beside=tuple(config.beside),
         )
         for model in models
     ]
@@ -95,11 +100,13 @@ def plan_runs(
         wanted = items_named(config, project, rig, place)
     else:
         wanted = [item for item in wanted_runs(project) if item.partition == place]
-    missing = missing_runs(project, wanted)
+    again = bool(config.models) and config.remeasure
+    missing = wanted if again else missing_runs(project, wanted)
     context.log.info(f"{len(wanted)} runs wanted, {len(missing)} of them to be made")
     for number, item in enumerate(missing):
         try:
-            choose(read_engines(project.engines), rig, place.backend, item.build, this_host())
+            for build in (item.build, *item.beside):
+                choose(read_engines(project.engines), rig, place.backend, build, this_host())
         except EngineError as error:
             # a campaign spans rigs: that one of its builds can't run here is no failure
             context.log.warning(f"{item.model} on {item.build} is left out: {error}")
@@ -114,23 +121,21 @@ def run_model(
     item: PlanItem,
     project: dg.ResourceParam[Project],
     reporter: dg.ResourceParam[Reporter],
-) -> str:
-    """One run: every workload at every concurrency. Returns its file, below the runs folder."""
-    from bench_pipeline.harness.run import make_run  # numpy and httpx: 0.2 s
+) -> list[str]:
+    """One run, or one of each build of a session. Returns their files, below the runs folder."""
+    from bench_pipeline.harness.run import make_runs  # numpy and httpx: 0.2 s
 
     rig = rig_here(project, item.rig)
     with interrupts_as_usual():
-        run, path = make_run(
-            item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter
-        )
+        made = make_runs(item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter)
     context.add_output_metadata(
         {
-            "speeds": dg.MetadataValue.md(speeds_table([run])),
-            "status": run.status,
-            "run file": dg.MetadataValue.path(path),
+            "speeds": dg.MetadataValue.md(speeds_table([run for run, _ in made])),
+            "status": ", ".join(run.status for run, _ in made),
+            "run files": dg.MetadataValue.json([str(path) for _, path in made]),
         }
     )
-    return path.relative_to(project.runs).as_posix()
+    return [path.relative_to(project.runs).as_posix() for _, path in made]
 
 
 @contextmanager
@@ -166,9 +171,10 @@ def failures(run: Run) -> list[str]:
 
 @dg.op(out={"result": dg.Out(dg.Nothing), "runs_succeeded": dg.Out(dg.Nothing)})
 def collect(
-    paths: list[str], project: dg.ResourceParam[Project]
+    made: list[list[str]], project: dg.ResourceParam[Project]
 ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
     """What was just measured, for people, and whether all of it succeeded."""
+    paths = [path for files in made for path in files]
     runs = [read_run(project.runs / path) for path in paths]
     failed = {path: why for path, run in zip(paths, runs, strict=True) if (why := failures(run))}
     yield dg.Output(

@@ -1,4 +1,4 @@
-"""Makes one run on this rig, with nothing but the measuring side installed.
+"""Makes a run on this rig, or a session of builds, with nothing but the measuring side installed.
 
     python -m bench_pipeline.harness --rig h100-vm --backend cuda \
         --model smollm2-135m-instruct-q4_1 --profile full
@@ -16,7 +16,7 @@ from bench_pipeline.errors import BenchError, RecordError
 from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES
-from bench_pipeline.harness.run import make_run
+from bench_pipeline.harness.run import make_runs
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.yaml_files import read_engines, read_models, read_rigs
@@ -28,6 +28,13 @@ def main() -> int:
     parser.add_argument("--backend", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--build", help="default: the rig file's, else the newest that runs")
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="BUILD",
+        help="measure --build in turns with these, by the sentinel's cells",
+    )
     parser.add_argument(
         "--mode", default="baseline", help="baseline, reasoning-off or draft-<model>"
     )
@@ -71,12 +78,14 @@ def _run(options: argparse.Namespace) -> int:
         mode=mode,
         profile=options.profile,
         concurrencies=tuple(options.concurrency or ()) or PROFILES[options.profile].concurrencies,
+        beside=tuple(options.baseline),
     )
-    run, path = make_run(item, project=project, rig=rig, cache=cache, reporter=reporter)
-    reporter.say(f"{path.relative_to(project.root)}: {run.status}")
-    if run.failure:
-        reporter.say(f"{run.failure.kind}: {run.failure.message}")
-    return 0 if run.status == "ok" else 1
+    made = make_runs(item, project=project, rig=rig, cache=cache, reporter=reporter)
+    for run, path in made:
+        reporter.say(f"{path.relative_to(project.root)}: {run.status}")
+        if run.failure:
+            reporter.say(f"{run.failure.kind}: {run.failure.message}")
+    return 0 if all(run.status == "ok" for run, _ in made) else 1
 
 
 if __name__ == "__main__":

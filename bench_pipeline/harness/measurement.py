@@ -18,7 +18,7 @@ from bench_pipeline.harness.cell import CellMeasurement
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
 from bench_pipeline.harness.ladder import next_step
 from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.profiles import PROFILES, output_tokens
+from bench_pipeline.harness.profiles import PROFILES, ProfileRules, output_tokens
 from bench_pipeline.harness.prompts import PromptFitter, nonces
 from bench_pipeline.harness.quiet import wait_until_quiet
 from bench_pipeline.harness.run_record import RunRecord
@@ -100,7 +100,7 @@ class Measurement:
         while isinstance(step := next_step(self.item.concurrencies, cells), int):
             climbed.append(step)
             try:
-                with self.serving.serve(step, self._context(), reporter) as running:
+                with self.serving.serve(step, self.context_tokens(), reporter) as running:
                     self._measure_cells(running, step, reporter)
             except EngineError as error:
                 if len(climbed) == 1:
@@ -113,7 +113,7 @@ class Measurement:
         if not depths:
             return
         amounts = [float(depth + self.rules.curve_output_tokens) for depth in depths]
-        context = self._context(*(depth + self.rules.curve_output_tokens for depth in depths))
+        context = self.context_tokens(*(depth + self.rules.curve_output_tokens for depth in depths))
         try:
             with (
                 self.serving.serve(1, context, reporter) as running,
@@ -121,7 +121,7 @@ class Measurement:
             ):
                 for depth, amount in zip(depths, amounts, strict=True):
                     step.describe(f"{self.what}: prompt of {depth} tokens")
-                    self._keep_going(running, self._measure_point(running, depth))
+                    keep_going(running, self._measure_point(running, depth))
                     step.advance(amount)
         except EngineError as error:
             self.record.curves += [self._not_drawn(depth, error) for depth in depths]
@@ -133,13 +133,16 @@ class Measurement:
         if first.status != "ok":
             return
         workload = next(w for w in self.workloads if w.slug == first.workload)
-        with (
-            self.serving.serve(first.concurrency, self._context(), reporter) as running,
-            reporter.step(f"{self.what}: the first cell again", total=1) as step,
-        ):
-            again = self._measure_cell(running, workload, first.concurrency, step, 1)
-            self.record.closing = again
-            self._keep_going(running, again)
+        try:
+            with (
+                self.serving.serve(first.concurrency, self.context_tokens(), reporter) as running,
+                reporter.step(f"{self.what}: the first cell again", total=1) as step,
+            ):
+                again = self.measure_cell(running, workload, first.concurrency, step, 1)
+                self.record.closing = again
+                keep_going(running, again)
+        except EngineError as error:
+            self.record.closing = self._not_started(workload, first.concurrency, error)
 
     def _measure_without_server(self, reporter: Reporter) -> None:
         depths = self._depths()
@@ -170,7 +173,7 @@ class Measurement:
         trained = placement.context_train_tokens if placement else None
         return depths_within(self.rules.curve_depths, self.rules.curve_output_tokens, trained)
 
-    def _context(self, *longest: int) -> int:
+    def context_tokens(self, *longest: int) -> int:
         """Tokens that a slot needs for every workload and for `longest`."""
         shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads]
         return -(-(max([*shapes, *longest]) + CONTEXT_MARGIN_TOKENS) // 256) * 256
@@ -181,19 +184,20 @@ class Measurement:
         with reporter.step(self.what, total=sum(amounts)) as step:
             for workload, amount in zip(self.workloads, amounts, strict=True):
                 step.describe(f"{self.what}: {workload.slug}, concurrency {concurrency}")
-                cell = self._measure_cell(running, workload, concurrency, step, amount)
+                cell = self.measure_cell(running, workload, concurrency, step, amount)
                 self.record.cells.append(cell)
-                self._keep_going(running, cell)
+                keep_going(running, cell)
 
-    def _keep_going(self, running: Running, measured: Cell | CurvePoint) -> None:
-        """ServerGone if the server died or hung in what was just measured."""
-        failure = measured.failure
-        if failure and (failure.kind == "hang" or not running.server.alive()):
-            raise ServerGone(failure)
-
-    def _measure_cell(
-        self, running: Running, workload: Workload, concurrency: int, step: Step, amount: float
+    def measure_cell(
+        self,
+        running: Running,
+        workload: Workload,
+        concurrency: int,
+        step: Step,
+        amount: float,
+        rules: ProfileRules | None = None,
     ) -> Cell:
+        """`rules`: other ones than the profile's. `amount`: the cell's share of `step`."""
         with closing(PromptFitter(running.server.base_url)) as fitter:
             prompt = fitter.fit(workload)
         measurement = CellMeasurement(
@@ -201,7 +205,7 @@ class Measurement:
             concurrency,
             prompt,
             output_tokens(workload, self.item.profile),
-            self.rules,
+            rules or self.rules,
             self.nonces,
         )
         cell = measurement.make(running.server, running.watch, running.runner, step, amount)
@@ -249,3 +253,10 @@ class Measurement:
         tokens = workload.prompt_tokens / 7 + output_tokens(workload, self.item.profile)
         waves = self.rules.warmup_waves + self.rules.min_waves
         return tokens * waves * (1 + concurrency) / 2
+
+
+def keep_going(running: Running, measured: Cell | CurvePoint) -> None:
+    """ServerGone if the server died or hung in what was just measured."""
+    failure = measured.failure
+    if failure and (failure.kind == "hang" or not running.server.alive()):
+        raise ServerGone(failure)

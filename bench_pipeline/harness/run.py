@@ -1,46 +1,133 @@
-"""From a plan item to a run file: lock the rig, measure, write."""
+"""From a plan item to its run files: lock the rig, measure, write."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import InstalledEngine, install
+from bench_pipeline.errors import EngineError
 from bench_pipeline.harness import modes
 from bench_pipeline.harness.measurement import Measurement
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.harness.session import SessionMeasurement
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import read_engines, read_workloads, write_run
 
+Made = list[tuple[Run, Path]]
+"""Runs with the files that hold them."""
 
-def make_run(
+
+def make_runs(
     item: PlanItem, *, project: Project, rig: Rig, cache: Path, reporter: Reporter | None = None
-) -> tuple[Run, Path]:
-    """`measure_run` with the item's engine and models, brought into `cache` where they lack.
+) -> Made:
+    """What `item` asks for, with its engines and models, brought into `cache` where they lack:
+    one run, or one of each build of a session.
 
     Raises also EngineError or ModelError if one cannot be had: then there is nothing to run.
     """
     catalogue, model = read_engines(project.engines), known_model(project, item.model)
     draft = modes.draft_model(item.mode, project)
     modes.check_wanted(item.mode, model, draft)
-    choice = choose(catalogue, rig, item.backend, item.build, this_host())
-    engine = install(choice, cache, reporter, env=rig.backends[item.backend].env)
-    return measure_run(
+    sentinel = catalogue.sentinel
+    if item.beside and sentinel is None:
+        raise EngineError(
+            "no sentinel says which cells two builds are compared by",
+            mend="declare `sentinel` with its models, workloads and concurrencies there",
+            where=project.engines,
+        )
+    engines = [
+        install(
+            choose(catalogue, rig, item.backend, build, this_host()),
+            cache,
+            reporter,
+            env=rig.backends[item.backend].env,
+        )
+        for build in (item.build, *item.beside)
+    ]
+    model_path = fetch_model(model, cache, reporter)
+    draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
+    if item.beside:
+        assert sentinel is not None
+        return measure_session(
+            item,
+            project=project,
+            rig=rig,
+            engines=engines,
+            sentinel=sentinel,
+            model=model,
+            model_path=model_path,
+            draft=draft_file,
+            reporter=reporter,
+        )
+    made = measure_run(
         item,
         project=project,
         rig=rig,
-        engine=engine,
+        engine=engines[0],
         model=model,
-        model_path=fetch_model(model, cache, reporter),
-        draft=(draft, fetch_model(draft, cache, reporter)) if draft else None,
+        model_path=model_path,
+        draft=draft_file,
         reporter=reporter,
     )
+    return [made]
+
+
+def measure_session(
+    item: PlanItem,
+    *,
+    project: Project,
+    rig: Rig,
+    engines: Sequence[InstalledEngine],
+    sentinel: Sentinel,
+    model: ModelFile,
+    model_path: Path,
+    draft: tuple[ModelFile, Path] | None = None,
+    reporter: Reporter | None = None,
+) -> Made:
+    """Measures `engines`, each another build, in turns and writes a run file for each.
+
+    Fails and is interrupted as `measure_run`. EngineError where two are of the same name or the
+    sentinel names a workload that is not there.
+    """
+    reporter = reporter or Silent()
+    builds = [engine.build for engine in engines]
+    if len(set(builds)) < len(builds):
+        raise EngineError(
+            f"a build cannot be measured beside itself: {', '.join(builds)}",
+            mend="name two different builds",
+            where=f"{rig.slug}/{item.backend}",
+        )
+    workloads = list(read_workloads(project.workloads).values())
+    with rig_lock(reporter):
+        measurements = [
+            Measurement(
+                replace(
+                    item,
+                    build=engine.build,
+                    beside=tuple(build for build in builds if build != engine.build),
+                ),
+                runs_folder=project.runs,
+                rig=rig,
+                engine=engine,
+                model=model,
+                model_path=model_path,
+                draft=draft,
+                workloads=workloads,
+            )
+            for engine in engines
+        ]
+        runs = SessionMeasurement(measurements, sentinel).make(reporter)
+    return [(run, write_run(run, project.runs)) for run in runs]
 
 
 def measure_run(

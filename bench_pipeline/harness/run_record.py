@@ -14,7 +14,7 @@ from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run
+from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run, Session
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
 
@@ -34,6 +34,7 @@ class RunRecord:
         self.bandwidth: list[Bandwidth] = []
         self.ladder: Ladder | None = None
         self.draft: Model | None = None
+        self.session: Session | None = None
         self.placement: Placement | None = None
         """As the first server's log tells it."""
         self.parameters: int | None = None
@@ -80,6 +81,7 @@ class RunRecord:
             ),
             model=model_record(self.model, placement, self.parameters),
             draft=self.draft,
+            session=self.session,
             servers=self.servers,
             ladder=self.ladder,
             cells=self.cells,
