@@ -1,19 +1,16 @@
 """Channel `github-release`: upstream's archives, by GitHub's releases API."""
 
-import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from bench_pipeline.downloads import TIMEOUT, DownloadRefused, DownloadStopped, download
 from bench_pipeline.errors import EngineError
-from bench_pipeline.progress import Reporter
+from bench_pipeline.progress import Reporter, Step
 from bench_pipeline.records.engines import ReleaseChannel
 from bench_pipeline.wheels import sha256_of
-
-TIMEOUT = httpx.Timeout(60, connect=15)
-_TRIES = 4
-_PAUSE_S = 1.0
 
 
 def new_client() -> httpx.Client:
@@ -48,7 +45,37 @@ def find_archive(
     return found["browser_download_url"], found["size"], sha256
 
 
-def download(
+class _Archive:
+    """The growing file of a release's archive, whose size upstream has told already."""
+
+    def __init__(self, path: Path, size_bytes: int, step: Step) -> None:
+        self._file = path.open("ab", buffering=0)  # what arrived before a kill is kept
+        self._step, self.total_bytes = step, size_bytes
+        self.validator = None
+        """An asset of a release never changes under its address; its sum is checked at the end."""
+        step.advance(self.position)
+
+    @property
+    def position(self) -> int:
+        return self._file.tell()
+
+    def expect(self, validator: str | None, total_bytes: int | None) -> None:
+        pass  # sum and size are compared once it is here
+
+    def write(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._step.advance(len(chunk))
+
+    def restart(self) -> None:
+        self._step.advance(-self.position)
+        self._file.seek(0)
+        self._file.truncate()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def download_archive(
     url: str,
     target: Path,
     size_bytes: int,
@@ -61,36 +88,24 @@ def download(
     The caller sees to it that only one process does this for one target.
     """
     partial = target.with_name(f".{target.name}.partial")
-    trouble = ""
-    with reporter.step(f"Downloading {target.name}", size_bytes, "bytes") as step:
-        have = partial.stat().st_size if partial.exists() else 0
-        step.advance(have)
-        for attempt in range(_TRIES):
-            if have >= size_bytes:
-                break
-            time.sleep(_PAUSE_S * attempt)
-            headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
-            try:
-                with client.stream("GET", url, headers=headers) as response:
-                    response.raise_for_status()
-                    if response.status_code != 206:  # it knows no ranges: from the start
-                        step.advance(-have)
-                    with partial.open("ab" if response.status_code == 206 else "wb") as file:
-                        # unbuffered: what arrived before a cut is kept
-                        for chunk in response.iter_raw():
-                            file.write(chunk)
-                            step.advance(len(chunk))
-            except httpx.HTTPError as error:
-                trouble = str(error) or type(error).__name__
-            have = partial.stat().st_size if partial.exists() else 0
-    if have < size_bytes:
-        raise EngineError(
-            f"the download stopped at {have:,} of {size_bytes:,} bytes: {trouble or 'cut short'}",
-            mend="check the connection and run it again: it resumes where it stopped",
-            where=url,
-        )
-    actual = sha256_of(partial)
-    if have > size_bytes or (sha256 is not None and actual != sha256):
+    with (
+        reporter.step(f"Downloading {target.name}", size_bytes, "bytes") as step,
+        closing(_Archive(partial, size_bytes, step)) as archive,
+    ):
+        try:
+            download(url, {}, archive, client, reporter)
+        except DownloadStopped as stopped:
+            raise EngineError(
+                str(stopped),
+                mend="check the connection and run it again: it resumes where it stopped",
+                where=url,
+            ) from None
+        except DownloadRefused as refused:
+            raise EngineError(
+                refused.reason, mend="try later, or choose another build", where=url
+            ) from None
+    actual, have = sha256_of(partial), partial.stat().st_size
+    if have != size_bytes or (sha256 is not None and actual != sha256):
         partial.unlink()
         raise EngineError(
             f"the archive has {have:,} bytes and sha256 {actual}, upstream says "

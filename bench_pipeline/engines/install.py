@@ -145,7 +145,7 @@ def _fetch(
         )
         require_room(downloads, size_bytes, choice.asset)
         archive = downloads / choice.asset
-        github_release.download(url, archive, size_bytes, sha256, asking, reporter)
+        github_release.download_archive(url, archive, size_bytes, sha256, asking, reporter)
         return archive
     finally:
         if owned is not None:

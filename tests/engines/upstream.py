@@ -96,11 +96,13 @@ class Upstream:
 
             def _send_archive(self) -> None:
                 content = upstream.archive.read_bytes()
-                start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1])
-                self.send_response(206)
-                self.send_header("Content-Length", str(len(content) - start))
+                asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+                start, end = int(asked[1]) if asked else 0, len(content)
+                self.send_response(206 if asked else 200)
+                self.send_header("Content-Length", str(end - start))
+                if asked:
+                    self.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
                 self.end_headers()
-                end = len(content)
                 if upstream.cuts:
                     upstream.cuts -= 1
                     end = start + upstream.cut_after

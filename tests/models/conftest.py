@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench_pipeline.models import web
+from bench_pipeline import downloads
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.model import ModelFile
 from tests.models.hub import Hub, running_hub
@@ -18,7 +18,7 @@ FILE = "/owner/repo/resolve/1234abc/weights/tiny.gguf"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(web, "RETRY_WAITS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(downloads, "RETRY_WAITS_S", (0.0, 0.0, 0.0))
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with running_hub() as hub:
         hub.files[FILE] = CONTENT
