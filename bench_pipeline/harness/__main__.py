@@ -13,7 +13,7 @@ import sys
 from bench_pipeline.engines.catalogue import choose
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.errors import BenchError, RecordError
-from bench_pipeline.harness.modes import check_wanted, draft_model, known_mode
+from bench_pipeline.harness.modes import known_mode
 from bench_pipeline.harness.plan import PlanItem
 from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
@@ -67,7 +67,6 @@ def _run(options: argparse.Namespace) -> int:
             )
     rig, model = rigs[options.rig], models[options.model]
     mode = known_mode(options.mode)
-    check_wanted(mode, model, draft_model(mode, project))
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(
         rig=rig.slug,

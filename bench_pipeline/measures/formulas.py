@@ -92,8 +92,3 @@ def draft_acceptance(request: Request) -> float | None:
     if not request.draft_tokens or request.draft_accepted is None:
         return None
     return request.draft_accepted / request.draft_tokens
-
-
-def visible_tokens(request: Request) -> int:
-    """Output tokens less those of hidden reasoning: tokens of the answer, by count."""
-    return max(0, request.output_tokens - request.reasoning_tokens)

@@ -1,8 +1,6 @@
 """Between our client and the real server: everything passes, but for one thing done wrong."""
 
-import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ import psutil
 from aiohttp import web
 
 from bench_pipeline.engines.server import LlamaServer
+from tests.stand_ins import answering
 
 Document = dict[str, Any]
 
@@ -109,29 +108,6 @@ class Proxy:
 @contextmanager
 def proxying() -> Iterator[Proxy]:
     """A proxy in a thread of its own."""
-    proxy, loop, ready = Proxy(), asyncio.new_event_loop(), threading.Event()
-
-    async def start() -> web.AppRunner:
-        app = web.Application(client_max_size=2**24)
-        app.router.add_route("*", "/{path:.*}", proxy.answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        proxy.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
-
-    def run() -> None:
-        runner = loop.run_until_complete(start())
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    try:
+    proxy = Proxy()
+    with answering("*", "/{path:.*}", proxy.answer) as proxy.base_url:
         yield proxy
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()

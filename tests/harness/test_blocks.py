@@ -14,7 +14,9 @@ def telemetry(energy_j: float | None, **fields: object) -> Telemetry:
 
 
 def block(server: int, **fields: object) -> Cell:
-    return measured_cell("chat", 1, decode_tok_s=100).model_copy(update={"server": server, **fields})
+    return measured_cell("chat", 1, decode_tok_s=100).model_copy(
+        update={"server": server, **fields}
+    )
 
 
 def test_waves_are_numbered_through_and_name_their_server():

@@ -7,7 +7,6 @@ asks not to be cached, so a stand-in speaks its protocol here; `test_run.py` has
 import asyncio
 import dataclasses
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from bench_pipeline.harness.prompts import FittedPrompt, nonces
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.workload import Workload
+from tests.stand_ins import answering
 
 WORKLOAD = Workload(
     slug="chat",
@@ -76,30 +76,9 @@ class StandIn:
 
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
-    server, loop, ready = StandIn(), asyncio.new_event_loop(), threading.Event()
-
-    async def serve() -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", server.answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
-
-    def run() -> None:
-        runner = loop.run_until_complete(serve())
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    yield server
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    server = StandIn()
+    with answering("POST", "/v1/chat/completions", server.answer) as server.base_url:
+        yield server
 
 
 class NoStep:

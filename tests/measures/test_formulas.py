@@ -147,9 +147,3 @@ def test_acceptance_is_accepted_over_proposed() -> None:
     assert formulas.draft_acceptance(request(draft_tokens=80, draft_accepted=0)) == 0
     assert formulas.draft_acceptance(request(draft_tokens=0, draft_accepted=0)) is None
     assert formulas.draft_acceptance(request()) is None
-
-
-def test_visible_is_the_output_without_hidden_reasoning() -> None:
-    assert formulas.visible_tokens(request()) == 101
-    assert formulas.visible_tokens(request(reasoning_tokens=20)) == 81
-    assert formulas.visible_tokens(request(reasoning_tokens=101)) == 0
