@@ -40,6 +40,10 @@ class Project:
         return self.content / "benchmarks" / "runs"
 
     @property
+    def method_by_hand(self) -> Path:
+        return self.root / "docs" / "method.md"
+
+    @property
     def warehouse(self) -> Path:
         return self.root / "warehouse" / "measurements.duckdb"
 

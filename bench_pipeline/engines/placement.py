@@ -50,10 +50,10 @@ _METADATA = 0.01
 """Share of a file's size that is not weights."""
 _PADDING = 0.002
 """Share of the weights by which the buffers that hold them may differ."""
-_ACCOUNTED = 0.9
+ACCOUNTED = 0.9
 """Share of what the log says it allocated that must be found in use on the device. Drivers
 round, and memory freed elsewhere meanwhile lowers the difference."""
-_SWAP_NOISE_MIB = 64
+SWAP_NOISE_MIB = 64
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ def _judge_cpu(
             f"it needs {needed:,.0f} MiB, the machine had {free_before:,.0f} MiB free: parts of "
             "the file are read from disk again and again"
         )
-    if swap_grown_mib is not None and swap_grown_mib > _SWAP_NOISE_MIB:
+    if swap_grown_mib is not None and swap_grown_mib > SWAP_NOISE_MIB:
         return "spilled", f"swap grew by {swap_grown_mib:,.0f} MiB while the model was loaded"
     return "fits", (
         f"all weights in host memory; weights, KV cache and buffers of {needed:,.0f} MiB into "
@@ -384,7 +384,7 @@ def _accounted_for(models: Sequence[Placement], loaded: Sequence[DeviceMemory]) 
             )
         used = gpu.used_loaded_mib - gpu.used_before_mib
         used = gpu.ours_loaded_mib if gpu.ours_loaded_mib is not None else used
-        if used < _ACCOUNTED * taken:
+        if used < ACCOUNTED * taken:
             return "spilled", (
                 f"the engine took {taken:,.0f} MiB on {name}, but only {used:,.0f} MiB are in use "
                 "there: the driver put the rest elsewhere"

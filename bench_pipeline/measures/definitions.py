@@ -3,6 +3,10 @@ dictionary and the docs all read this."""
 
 from dataclasses import dataclass
 
+from bench_pipeline.measures.formulas import LATE_FLOOR_MS, LATE_SHARE
+from bench_pipeline.measures.knee import FLAT_BELOW
+from bench_pipeline.measures.statistics import CONFIDENCE, FENCE_REACH
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -29,7 +33,8 @@ DEFINITIONS: dict[str, Definition] = {
         "Decode",
         "tok/s",
         "Speed of one stream once it has begun: output tokens after the first, over the time "
-        "from first to last token. Median over repetitions with its 95 % bootstrap interval.",
+        "from first to last token. Median over repetitions with its "
+        f"{CONFIDENCE * 100:g} % bootstrap interval.",
     ),
     "prefill_tok_s": Definition(
         "Prefill",
@@ -60,7 +65,7 @@ DEFINITIONS: dict[str, Definition] = {
         "Knee",
         "streams",
         "The last concurrency that paid: with the next one measured, all streams together grew "
-        "by less than 5 %.",
+        f"by less than {FLAT_BELOW * 100:g} %.",
     ),
     "reasoning_tokens": Definition(
         "Hidden tokens",
@@ -104,14 +109,14 @@ DEFINITIONS: dict[str, Definition] = {
     "outliers": Definition(
         "Outliers",
         "",
-        "Repetitions whose decode rate lies more than three quartile ranges outside the "
+        f"Repetitions whose decode rate lies more than {FENCE_REACH} quartile ranges outside the "
         "quartiles. They are counted here and kept in every figure.",
     ),
     "delivered_on_time": Definition(
         "On time",
         "",
         "Whether tokens reached the client as evenly as the server made them: its ITL p99 within "
-        "10 % and 2 ms of the server's own.",
+        f"{LATE_SHARE * 100:g} % and {LATE_FLOOR_MS:g} ms of the server's own.",
     ),
     "others_cpu_fraction": Definition(
         "Others' CPU",
@@ -124,8 +129,8 @@ DEFINITIONS: dict[str, Definition] = {
     "profile": Definition(
         "Profile",
         "",
-        "full: at least 5 repetitions of the whole shape; quick: provisional, "
-        "3 repetitions with shorter outputs.",
+        "full: the whole shape, repeated until the interval is narrow; quick: provisional, with "
+        "fewer repetitions and shorter outputs.",
     ),
     "provenance": Definition(
         "Provenance",

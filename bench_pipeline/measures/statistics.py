@@ -18,6 +18,12 @@ CONFIDENCE = 0.95
 RESAMPLES = 4000
 SEED = 20261122
 
+LEAST_VALUES = 3
+"""Fewer have no interval."""
+
+FENCE_REACH = 3
+"""Tukey's outer fences stand so many quartile distances outside the quartiles."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -74,7 +80,7 @@ def median_with_interval(values: Sequence[float]) -> Estimate | None:
         return None
     array = np.sort(np.asarray(values, dtype=float))
     median = float(np.median(array))
-    if len(array) < 3:
+    if len(array) < LEAST_VALUES:
         return Estimate(median, None, None, len(array))
     lo, hi = _interval(_resampled_medians(array))
     return Estimate(median, lo, hi, len(array))
@@ -95,7 +101,7 @@ def ratio_of_medians(before: Sequence[float], after: Sequence[float]) -> Ratio |
         raise ValueError("a ratio of medians needs positive values")
     ratio = float(np.median(above) / np.median(below))
     lo = hi = None
-    if min(len(below), len(above)) >= 3:
+    if min(len(below), len(above)) >= LEAST_VALUES:
         # a seed of its own, or samples of the same size would be resampled in step
         medians = _resampled_medians(below), _resampled_medians(above, SEED + 1)
         lo, hi = _interval(medians[1] / medians[0])
@@ -112,7 +118,7 @@ def far_out(values: Sequence[float]) -> int:
         return 0
     array = np.asarray(values, dtype=float)
     first, third = np.quantile(array, [0.25, 0.75])
-    reach = 3 * (third - first)
+    reach = FENCE_REACH * (third - first)
     return int(np.sum((array < first - reach) | (array > third + reach)))
 
 

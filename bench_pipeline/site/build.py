@@ -6,16 +6,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
-from bench_pipeline.records.json_schema import run_json_schema
-from bench_pipeline.site.dictionary import TABLES
+from bench_pipeline.site.downloads import write_downloads
 from bench_pipeline.site.render import render
-from bench_pipeline.site.source import Tables, published_path, read_tables
+from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import view
-from bench_pipeline.warehouse.export import export_csv
 from bench_pipeline.warehouse.store import Warehouse
 
 MAX_INDEX_BYTES = 150_000
@@ -63,16 +60,12 @@ def _build(warehouse: Path, out: Path, root: Path) -> SiteReport:
         with Warehouse(warehouse).read() as connection:
             tables = read_tables(connection, warehouse)
             (making / "data").mkdir()
-            for name, table in TABLES.items():
-                export_csv(connection, table, making / "data" / name)
-        pages = render(view(tables), tables)
+            downloads = write_downloads(connection, tables, root, making / "data")
+        pages = render(view(tables), tables, downloads)
         index_bytes = _index_bytes(pages)
         warnings = _warnings(index_bytes, tables)
         for path, content in pages.items():
             _write(making / path, content)
-        schema = json.dumps(run_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)
-        _write(making / "data" / "run.schema.json", f"{schema}\n".encode())
-        _copy_run_files(tables, root, making / "data" / "runs")
         stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
         _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())
         files = [path for path in making.rglob("*") if path.is_file()]
@@ -113,20 +106,6 @@ def _warnings(index_bytes: int, tables: Tables) -> tuple[str, ...]:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-def _copy_run_files(tables: Tables, root: Path, folder: Path) -> None:
-    """The very files that the warehouse was made from: a page must not link to another one."""
-    for file in tables.run_files:
-        source = root / file["path"]
-        content = source.read_bytes() if source.is_file() else b""
-        if sha256(content).hexdigest() != file["sha256"]:
-            raise SiteError(
-                "is not the run file that the warehouse was made from",
-                mend="refresh the warehouse, then build the site again",
-                where=source,
-            )
-        _write(folder / published_path(file["path"]), content)
 
 
 def _refuse_to_replace_anything_else(out: Path) -> None:

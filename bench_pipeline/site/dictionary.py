@@ -1,6 +1,8 @@
-"""What each column of the published CSV files means."""
+"""What each row and each column of the published tables means."""
 
 from bench_pipeline.measures.definitions import DEFINITIONS, Definition
+from bench_pipeline.measures.formulas import CLOCKS_AGREE_WITHIN
+from bench_pipeline.measures.statistics import CONFIDENCE
 
 TABLES = {
     "measurements.csv": "measurements",
@@ -8,7 +10,15 @@ TABLES = {
     "curves.csv": "curve_points",
     "bare_engine.csv": "bare_tests",
 }
-"""Published file and the warehouse's table it holds."""
+"""Published file and the warehouse's table it holds; JSON and Parquet have the same names."""
+
+ROWS = {
+    "measurements": "one run, workload and concurrency",
+    "speed_ranges": "one row of the big table: a configuration, over all its workloads",
+    "curve_points": "one run and length of the prompt",
+    "bare_tests": "one test of the engine without a server",
+}
+"""What one row of the warehouse's table stands for."""
 
 _SETTINGS = {
     "run_id": "The run file that holds the requests behind this line.",
@@ -30,7 +40,8 @@ _SETTINGS = {
     "memory_verdict": "fits, spilled or unverified: whether the model stood where it should.",
     "stop_reason": "converged: the interval was narrow enough; repetitions: their number was "
     "reached; budget: the time was used up.",
-    "clocks_agree": "Whether the client's and the server's decode rate agree within 1 %.",
+    "clocks_agree": "Whether the client's and the server's decode rate agree "
+    f"within {CLOCKS_AGREE_WITHIN * 100:g} %.",
     "started_at": "Start of the run, UTC.",
     "source_title": "The page that a published figure was taken from.",
     "n_workloads": "Workloads that the range covers.",
@@ -84,6 +95,6 @@ def meaning(column: str, table: str) -> Definition:
     for suffix, end in (("_lo", "Lower"), ("_hi", "Upper")):
         if column.endswith(suffix):
             of = meaning(column.removesuffix(suffix), table)
-            what = f"{end} end of the 95 % bootstrap interval"
+            what = f"{end} end of the {CONFIDENCE * 100:g} % bootstrap interval"
             return Definition(column, of.unit, f"{what}: {of.label.lower()}.")
     raise KeyError(column)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from bench_pipeline.site import data_page, front_page, model_pages
+from bench_pipeline.site import data_page, front_page, method_page, model_pages
+from bench_pipeline.site.downloads import Downloads
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.view import Site
@@ -13,15 +14,19 @@ Pages = dict[str, bytes]
 MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     front_page.pages,
     model_pages.pages,
-    data_page.pages,
 )
 """Each makes the pages of one kind."""
 
+OF_DOWNLOADS = (method_page.pages, data_page.pages)
+"""The same, of what is below `data/` too."""
 
-def render(site: Site, tables: Tables) -> Pages:
+
+def render(site: Site, tables: Tables, downloads: Downloads) -> Pages:
     """Every page and static file by its path below the site's root."""
     press = Press(site)
     made = dict(press.files)
     for pages in MAKERS:
         made |= pages(press, site, tables)
+    for with_downloads in OF_DOWNLOADS:
+        made |= with_downloads(press, site, tables, downloads)
     return made

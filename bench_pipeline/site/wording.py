@@ -97,6 +97,15 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.1f} MB"
 
 
+def size(size_bytes: int) -> str:
+    """`812 bytes`, `34.9 kB`, `1.2 MB`: of a file to download."""
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    if size_bytes < 999_950:
+        return f"{size_bytes / 1e3:.1f} kB"
+    return megabytes(size_bytes)
+
+
 def backend_name(backend: str) -> str:
     return BACKEND_NAMES.get(backend, backend)
 

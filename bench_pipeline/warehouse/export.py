@@ -1,9 +1,18 @@
-"""Tables as files to download: the same rows in the same order, byte for byte."""
+"""Tables as files to download: the same rows in the same order, byte for byte.
+
+CSV, JSON, Parquet and one DuckDB file hold the same values. Only CSV alters some on the way,
+reversibly: what a spreadsheet would take for a formula (`as_cell`).
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +23,28 @@ from bench_pipeline.records.yaml_files import write_atomically
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a text begins that a spreadsheet computes instead of showing, or one that `as_cell` would
+make indistinguishable from it."""
+
+_DUCKDB_FILE = "storage_version 'v1.0.0', block_size 16384"
+"""The oldest format that DuckDB still writes, in its smallest blocks: any newer version reads
+it, and it has no random identifier in its header."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """As DuckDB describes it."""
+
+    name: str
+    type: str
+
+
+def columns_of(connection: DuckDBPyConnection, table: str) -> list[Column]:
+    """In their order; a table without rows has them too."""
+    described = connection.execute(f'describe "{table}"').fetchall()
+    return [Column(name, kind) for name, kind, *_ in described]
+
 
 def export_csv(connection: DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table as CSV (UTF-8, header, `\\n`), sorted by all its columns. Number of rows.
@@ -21,40 +52,118 @@ def export_csv(connection: DuckDBPyConnection, table: str, path: Path) -> int:
     A float has the fewest digits that give it back exactly, so a figure published as 143.0
     reads 143.0; an unknown value is empty; a list is joined by `;`; a time is ISO 8601 in UTC.
     """
-    result = connection.execute(f'select * from "{table}" order by all')
-    columns = [column[0] for column in result.description or []]
-    rows = result.fetchall()
+    columns, rows = _sorted(connection, table)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_as_text(value) for value in row] for row in rows)
+    writer.writerows([as_cell(value) for value in row] for row in rows)
     write_atomically(path, text.getvalue())
     return len(rows)
 
 
-def _as_text(value: Any) -> str:
+def export_json(connection: DuckDBPyConnection, table: str, path: Path) -> int:
+    """Writes a table as JSON: one object with an array for each column, in the order of the
+    CSV's lines. Number of rows.
+
+    By column, as each name then stands once; `pandas.DataFrame(json.load(file))` reads it.
+    Unknown is null, a time a text in ISO 8601 in UTC.
+    """
+    columns, rows = _sorted(connection, table)
+    lines = [
+        f"{json.dumps(name)}:{_as_json([row[place] for row in rows])}"
+        for place, name in enumerate(columns)
+    ]
+    write_atomically(path, "{" + ",\n".join(lines) + "}\n")
+    return len(rows)
+
+
+def export_parquet(connection: DuckDBPyConnection, table: str, path: Path) -> None:
+    """Writes a table as Parquet (zstd), sorted like the CSV. WarehouseError on a full disk.
+
+    On one thread, as several write row groups as they come.
+    """
+    connection.execute("set threads = 1")
+    with _in_place_of(path) as unfinished:
+        rows = connection.sql(f'select * from "{table}" order by all')
+        rows.write_parquet(str(unfinished), compression="zstd")
+
+
+def export_duckdb(
+    parquet_files: Mapping[str, Path], meanings: Mapping[str, Mapping[str, str]], path: Path
+) -> None:
+    """Writes a DuckDB file with a table for each Parquet file, by the table's name.
+
+    `meanings`: of each column of each table, kept as the column's comment. WarehouseError on a
+    full disk. The same Parquet files give the same bytes: compressed segments would end in
+    whatever the memory held before, so they are not compressed.
+    """
+    import duckdb
+
+    with _in_place_of(path) as unfinished, duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("set force_compression = 'uncompressed'")
+        connection.execute(f"attach {_quoted(str(unfinished))} as made ({_DUCKDB_FILE})")
+        for table, file in parquet_files.items():
+            connection.execute(
+                f'create table made."{table}" as from read_parquet({_quoted(str(file))})'
+            )
+            for column, meaning in meanings[table].items():
+                connection.execute(
+                    f'comment on column made."{table}"."{column}" is {_quoted(meaning)}'
+                )
+        connection.execute("detach made")
+
+
+def as_cell(value: Any) -> str:
+    """A value as CSV holds it.
+
+    A text that a spreadsheet would compute (it begins with `=`, `+`, `-`, `@`, tab or carriage
+    return) gets an apostrophe before it; one that begins with apostrophes and then so, one more.
+    To have the text back, take one apostrophe from each cell that begins so. Numbers are not
+    touched: -0.5 computes to itself.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, datetime):
         return f"{value.isoformat()}Z"
-    if isinstance(value, list):
-        return ";".join(_as_text(part) for part in value)
-    return str(value)
+    text = ";".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
-def export_parquet(connection: DuckDBPyConnection, table: str, path: Path) -> None:
-    """Writes a table as Parquet (zstd), sorted like the CSV. WarehouseError on a full disk."""
+def _as_json(values: Sequence[Any]) -> str:
+    return json.dumps(
+        values,
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        default=lambda time: f"{time.isoformat()}Z",
+    )
+
+
+def _sorted(connection: DuckDBPyConnection, table: str) -> tuple[list[str], list[tuple]]:
+    result = connection.execute(f'select * from "{table}" order by all')
+    return [column[0] for column in result.description or []], result.fetchall()
+
+
+def _quoted(text: str) -> str:
+    """As an SQL literal: neither `attach` nor `comment` takes parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def _in_place_of(path: Path) -> Iterator[Path]:
+    """Where DuckDB may write; takes `path`'s place once all is written."""
     import duckdb
 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        rows = connection.sql(f'select * from "{table}" order by all')
-        rows.write_parquet(str(unfinished), compression="zstd")
+        yield unfinished
         unfinished.replace(path)
     except duckdb.IOException as error:
         raise WarehouseError(

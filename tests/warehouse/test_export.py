@@ -1,10 +1,21 @@
 """Tables as files to download."""
 
 import csv
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from bench_pipeline.warehouse.export import export_csv, export_parquet
+from bench_pipeline.warehouse.export import (
+    as_cell,
+    columns_of,
+    export_csv,
+    export_duckdb,
+    export_json,
+    export_parquet,
+)
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests import full_disk
@@ -100,6 +111,105 @@ def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put, tmp_
         exports.append({f.name: f.read_bytes() for f in (tmp_path / attempt).iterdir()})
         published_project.warehouse.unlink()
     assert exports[0] == exports[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+x", "'+x"),
+        ("-x", "'-x"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("'=1", "''=1"),
+        ("'tis", "'tis"),
+        ("a=b", "a=b"),
+        (["=a", "b"], "'=a;b"),
+        (-0.5, "-0.5"),
+        (-3, "-3"),
+        ("", ""),
+    ],
+)
+def test_a_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(value, cell):
+    assert as_cell(value) == cell
+
+
+def test_json_holds_each_column_by_its_name(tmp_path):
+    with Warehouse(tmp_path / "w.duckdb").write() as connection:
+        connection.execute(
+            "create table t as select * from (values (2, '</script>', ['a'], null),"
+            " (1, '=x', [], timestamp '2026-11-22 12:00:00')) v(whole, words, items, moment)"
+        )
+        assert export_json(connection, "t", tmp_path / "t.json") == 2
+    assert json.loads((tmp_path / "t.json").read_text()) == {
+        "whole": [1, 2],
+        "words": ["=x", "</script>"],
+        "items": [[], ["a"]],
+        "moment": ["2026-11-22T12:00:00Z", None],
+    }
+
+
+def test_an_empty_table_has_its_columns_in_every_format(tmp_path):
+    import duckdb
+
+    with Warehouse(tmp_path / "w.duckdb").write() as connection:
+        connection.execute("create table t (a integer, b varchar[])")
+        export_csv(connection, "t", tmp_path / "t.csv")
+        export_json(connection, "t", tmp_path / "t.json")
+        export_parquet(connection, "t", tmp_path / "t.parquet")
+        columns = columns_of(connection, "t")
+    assert [(column.name, column.type) for column in columns] == [
+        ("a", "INTEGER"),
+        ("b", "VARCHAR[]"),
+    ]
+    assert (tmp_path / "t.csv").read_text() == "a,b\n"
+    assert json.loads((tmp_path / "t.json").read_text()) == {"a": [], "b": []}
+    assert duckdb.read_parquet(str(tmp_path / "t.parquet")).columns == ["a", "b"]
+
+
+def test_a_duckdb_file_is_the_same_bytes_whatever_the_memory_held(tmp_path):
+    """`MALLOC_PERTURB_` fills what malloc gives and what free takes back."""
+    code = """
+import sys
+from pathlib import Path
+import duckdb
+from bench_pipeline.warehouse.export import export_duckdb, export_parquet
+folder = Path(sys.argv[1])
+folder.mkdir()
+connection = duckdb.connect()
+connection.execute("create table t as select i as whole, i / 7 as rate, 'it''s ' || i % 5 as words,"
+    " [i % 3] as items, case when i % 4 = 0 then i % 2 = 0 end as yes from range(5000) r(i)")
+export_parquet(connection, "t", folder / "t.parquet")
+meanings = {"t": {"words": "what it's called"}}
+export_duckdb({"t": folder / "t.parquet"}, meanings, folder / "all.duckdb")
+"""
+    made = []
+    for fill in ("0", "90", "165"):
+        folder = tmp_path / fill
+        environment = {**os.environ, "MALLOC_PERTURB_": fill}
+        subprocess.run([sys.executable, "-c", code, folder], env=environment, check=True)
+        made.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert set(made[0]) == {"t.parquet", "all.duckdb"}
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_duckdb_file_holds_the_rows_and_what_they_mean(tmp_path):
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select 'it''s' as words, 2.5::double as rate")
+        export_parquet(connection, "t", tmp_path / "it's.parquet")
+    meanings = {"t": {"words": "what it's called", "rate": "tok/s"}}
+    for _ in range(2):  # the second takes the first one's place
+        export_duckdb({"t": tmp_path / "it's.parquet"}, meanings, tmp_path / "it's.duckdb")
+    with duckdb.connect(str(tmp_path / "it's.duckdb"), read_only=True) as connection:
+        assert connection.table("t").fetchall() == [("it's", 2.5)]
+        said = connection.execute(
+            "select comment from duckdb_columns() where not internal"
+        ).fetchall()
+    assert said == [("what it's called",), ("tok/s",)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["it's.duckdb", "it's.parquet"]
 
 
 def test_parquet_holds_what_csv_holds(published_project, put, tmp_path):
