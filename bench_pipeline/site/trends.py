@@ -1,0 +1,207 @@
+"""The trend of each rig and backend: what every build measured, and what changed with it.
+
+A verdict stands between two builds that were measured in turns in one session. Neighbours that
+were not are shown beside each other and never joined: between two days more changes than the
+build.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.trends_words import Verdict
+
+
+@dataclass(frozen=True)
+class Point:
+    """One build of a series."""
+
+    build: str
+    number: int | None
+    """Its place on the axis; without one it stands in the table only."""
+    value: float
+    lo: float | None
+    hi: float | None
+    n: int
+    run_href: str
+    commit: str
+    commit_href: str
+    before: str
+    """The build it is compared with; empty for the first."""
+    verdict: Verdict | None
+    flagged: bool
+    compiled: str
+    """In words: its features, or what of them differs from the build before."""
+    caution: str
+    """That the builds were compiled differently, and how; empty where they were not."""
+    changes_href: str
+
+    @property
+    def joined(self) -> bool:
+        """Whether it was judged against the build before."""
+        return self.verdict is not None and self.verdict.kind != "unjudged"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one cell over the builds."""
+
+    id: str
+    metric: str
+    name: str
+    """Of the metric."""
+    unit: str
+    points: tuple[Point, ...]
+    """From the oldest build to the newest."""
+
+    @property
+    def placed(self) -> tuple[Point, ...]:
+        """Those that can be drawn."""
+        return tuple(point for point in self.points if point.number is not None)
+
+    @property
+    def newest(self) -> Point | None:
+        """The newest build that has an older one beside it."""
+        return next((point for point in reversed(self.points) if point.verdict), None)
+
+    @property
+    def finding(self) -> str:
+        """The chart in one sentence: what a screen reader gets instead of the drawing."""
+        ends = [f"{p.value:.1f} {self.unit} with {p.build}" for p in self.points]
+        flagged = [
+            f"{point.build} is {point.verdict.words} than {point.before}"
+            for point in self.points
+            if point.flagged and point.verdict
+        ]
+        steps = wording.listed(flagged) if flagged else "no step is flagged"
+        counted = wording.counted(len(self.points), "build")
+        return f"{self.name} over {counted}, from {ends[0]} to {ends[-1]}; {steps}."
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell over the builds: a series for each metric."""
+
+    id: str
+    title: str
+    """Workload and streams, and what else sets it apart."""
+    series: tuple[Series, ...]
+    order: tuple[object, ...]
+
+    @property
+    def judged(self) -> bool:
+        return any(point.joined for series in self.series for point in series.points)
+
+
+@dataclass(frozen=True)
+class ModelTrend:
+    """One model on one rig and backend."""
+
+    model: str
+    name: str
+    href: str
+    builds: tuple[str, ...]
+    """That it was measured with, oldest first."""
+    figures: tuple[Figure, ...]
+    """Its cells that have two builds or more."""
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What its verdicts must not keep back, each once."""
+        return tuple(
+            dict.fromkeys(
+                point.caution
+                for figure in self.figures
+                for series in figure.series
+                for point in series.points
+                if point.joined and point.caution
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One flagged step."""
+
+    key: tuple[str, ...]
+    """What it is, whichever run showed it."""
+    rig_title: str
+    backend_name: str
+    name: str
+    """Of the model."""
+    cell: str
+    metric: str
+    """Its name."""
+    build: str
+    number: int | None
+    before: str
+    verdict: Verdict
+    caution: str
+    href: str
+    """Of its figure, below the site's root."""
+    changes_href: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ChangedCell:
+    name: str
+    """Of the model."""
+    cell: str
+    href: str
+    verdicts: Mapping[str, Verdict]
+    """By the metric's name."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one build changed on one rig and backend: its flagged steps together."""
+
+    first: Step
+    """One of them; place, builds and time are the same in all."""
+    metrics: tuple[str, ...]
+    """Names of those that have a step."""
+    cells: tuple[ChangedCell, ...]
+    caution: str
+
+
+@dataclass(frozen=True)
+class OpenPair:
+    """Neighbouring builds without a verdict, all cells of one model with the same reason."""
+
+    rig_title: str
+    backend_name: str
+    name: str
+    build: str
+    before: str
+    kind: str
+    reason: str
+    count: int
+    href: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One rig and backend."""
+
+    rig: str
+    rig_title: str
+    backend: str
+    backend_name: str
+    href: str
+    builds: tuple[str, ...]
+    """Measured with any model, oldest first."""
+    models: tuple[ModelTrend, ...]
+    drawn: frozenset[str]
+    """Ids of the figures that are drawn."""
+    steps: tuple[Step, ...]
+    open_pairs: tuple[OpenPair, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.rig_title}, {self.backend_name}"
+
+    @property
+    def undrawn(self) -> int:
+        return sum(len(model.figures) for model in self.models) - len(self.drawn)
