@@ -6,10 +6,42 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from bench_pipeline.measures.drift import DRIFT_FLOOR
+from bench_pipeline.records.server import Buffer, DeviceMemory, MemoryProof
 from bench_pipeline.site import wording
 from bench_pipeline.site.source import Row
 
 Facts = tuple[tuple[str, str], ...]
+
+_NO_PROOF = '{"verdict": "unverified", "reason": "it never came to that"}'
+
+
+@dataclass(frozen=True)
+class Held:
+    """One device's buffers, MiB."""
+
+    device: str
+    mib: tuple[str, ...]
+    """In the order of `HOLDS`."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """Memory of one device over the life of a server, MiB."""
+
+    device: str
+    mib: tuple[str, ...]
+    """In the order of `MOMENTS`."""
+
+
+HOLDS = {"weights": "weights", "kv": "KV cache", "compute": "compute", "output": "output"}
+MOMENTS = {
+    "total_mib": "size",
+    "used_before_mib": "before",
+    "used_loaded_mib": "loaded",
+    "used_peak_mib": "peak",
+    "ours_loaded_mib": "server loaded",
+    "ours_peak_mib": "server peak",
+}
 
 
 @dataclass(frozen=True)
@@ -19,8 +51,14 @@ class ServerSection:
     title: str
     facts: Facts
     failure: str
+    log_tail: tuple[str, ...]
+    """Its last lines, where it failed."""
     command: str
     log_proof: tuple[str, ...]
+    buffers: tuple[Held, ...]
+    """What its log says it put where."""
+    devices: tuple[Used, ...]
+    """What driver and kernel say was used."""
 
 
 def findings(run: Row, servers: list[Row]) -> Facts:
@@ -30,6 +68,7 @@ def findings(run: Row, servers: list[Row]) -> Facts:
         ("Knee", knee(run)),
         ("Drift", drift(run)),
         ("Host", host(run)),
+        ("Session", session(run)),
     )
     return tuple((label, words) for label, words in found if words)
 
@@ -115,6 +154,23 @@ def host(run: Row) -> str:
     )
 
 
+def session(run: Row) -> str:
+    """`in turns with b10068 and b10092: 12 blocks, until every ratio was known`."""
+    if not run.get("session_id"):
+        return ""
+    others = [build for build in run["session_builds"] if build != run["build"]]
+    ended = {
+        "known": "until every ratio was known",
+        "budget": "until the time was used up",
+        "failed": "until a build could not go on",
+    }[run["session_ended"]]
+    blocks = " ".join(run["session_blocks"])
+    return (
+        f"measured in turns with {wording.listed(others)}, "
+        f"{wording.counted(len(run['session_blocks']), 'block')} in all, {ended}: {blocks}"
+    )
+
+
 def bandwidths(run: Row) -> Facts:
     return tuple(
         (
@@ -141,6 +197,7 @@ def _section(server: Row, with_curve: bool) -> ServerSection:
     memory = None
     if server["memory_verdict"]:
         memory = f"{server['memory_verdict']}: {server['memory_reason']}"
+    proof = MemoryProof.model_validate_json(server["memory_json"] or _NO_PROOF)
     context = server["context_tokens_per_slot"]
     facts = (
         ("Slots", None if server["slots"] is None else str(server["slots"])),
@@ -156,6 +213,27 @@ def _section(server: Row, with_curve: bool) -> ServerSection:
         title=title,
         facts=tuple((label, words) for label, words in facts if words),
         failure=failure,
+        log_tail=tuple(server["failure_log_tail"] or ()),
         command=shlex.join(server["argv"] or []),
         log_proof=tuple(server["log_proof"] or ()),
+        buffers=_held(proof.buffers),
+        devices=tuple(_used(device) for device in proof.devices),
+    )
+
+
+def _held(buffers: list[Buffer]) -> tuple[Held, ...]:
+    """Summed over model and draft model, devices in the log's order."""
+    sums: dict[str, dict[str, float]] = {}
+    for buffer in buffers:
+        of = sums.setdefault(buffer.device, {})
+        of[buffer.holds] = of.get(buffer.holds, 0) + buffer.mib
+    return tuple(
+        Held(device, tuple(wording.decimal(of.get(holds)) for holds in HOLDS))
+        for device, of in sums.items()
+    )
+
+
+def _used(device: DeviceMemory) -> Used:
+    return Used(
+        device.device, tuple(wording.decimal(getattr(device, moment)) for moment in MOMENTS)
     )

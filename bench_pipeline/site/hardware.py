@@ -46,6 +46,10 @@ class Card:
     published: bool
 
 
+def rig_href(rig: str) -> str:
+    return f"rigs/{rig}.html"
+
+
 def newest_inventories(tables: Tables) -> dict[str, Inventory]:
     """The newest captured inventory of each rig; a published one where no other exists."""
     newest: dict[str, Row] = {}

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from bench_pipeline.site import data_page, front_page, method_page, model_pages
+from bench_pipeline.site import (
+    data_page,
+    front_page,
+    method_page,
+    model_pages,
+    rig_pages,
+    run_pages,
+)
 from bench_pipeline.site.downloads import Downloads
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.source import Tables
@@ -14,6 +21,8 @@ Pages = dict[str, bytes]
 MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     front_page.pages,
     model_pages.pages,
+    run_pages.pages,
+    rig_pages.pages,
 )
 """Each makes the pages of one kind."""
 

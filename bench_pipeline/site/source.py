@@ -28,6 +28,8 @@ class Tables:
     rejected_files: list[Row]
     runs: list[Row]
     servers: list[Row]
+    telemetry: list[Row]
+    wave_speeds: list[Row]
     measurements: list[Row]
     curve_points: list[Row]
     bare_tests: list[Row]

@@ -13,6 +13,7 @@ _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
 
 DERIVED = (
+    "wave_speeds",
     "undeclared_rigs",
     "rig_inventories",
     "chosen_cells",
@@ -32,6 +33,7 @@ TABLES = (
     "requests",
     "waves",
     "telemetry",
+    "wave_speeds",
     "servers",
     "measurements",
     "curve_points",

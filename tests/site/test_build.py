@@ -76,17 +76,17 @@ def test_every_number_of_the_front_page_is_the_files_number_rounded(made: Made, 
         assert f">{wording.span(low, high)}</span>" in text
     listed = {figure.href for row in made.view.rows for figure in row.figures}
     for row in table(site, "measurements.csv"):
-        anchor = f"#run-{row['run_id']}-{row['workload']}-{row['concurrency']}"
+        anchor = f"#{row['workload']}-{row['concurrency']}"
         if row["status"] == "ok" and row["memory_verdict"] != "spilled":
-            assert f"models/{row['model']}.html{anchor}" in listed
-            assert f'{anchor}" hidden>{float(row["decode_tok_s"]):.1f}' in text
+            assert f"runs/{row['run_id']}.html{anchor}" in listed
+            assert f'{row["run_id"]}.html{anchor}" hidden>{float(row["decode_tok_s"]):.1f}' in text
 
 
-def test_every_number_of_a_model_page_is_the_files_number_rounded(site: Path):
+def test_every_number_of_a_run_page_is_the_files_number_rounded(site: Path):
     metrics = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms")
     for row in table(site, "measurements.csv"):
-        text = (site / "models" / f"{row['model']}.html").read_text()
-        start = text.index(f'id="run-{row["run_id"]}-{row["workload"]}-{row["concurrency"]}"')
+        text = (site / "runs" / f"{row['run_id']}.html").read_text()
+        start = text.index(f'id="{row["workload"]}-{row["concurrency"]}"')
         line = text[start : text.index("</tr>", start)]
         for metric in metrics:
             if row[metric]:
@@ -100,8 +100,7 @@ def test_every_number_of_a_curve_is_the_files_number_rounded(site: Path):
     points = table(site, "curves.csv")
     assert len(points) == 3
     for point in points:
-        text = (site / "models" / f"{point['model']}.html").read_text()
-        section = text[text.index(f'id="run-{point["run_id"]}"') :]
+        section = (site / "runs" / f"{point['run_id']}.html").read_text()
         start = section.index(f'<th scope="row" class="num">{int(point["depth_tokens"]):,}</th>')
         line = section[start : section.index("</tr>", start)]
         for metric in ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms"):
@@ -117,8 +116,8 @@ def test_every_test_of_the_bare_engine_is_on_its_page_as_in_the_file(site: Path)
     tests = table(site, "bare_engine.csv")
     assert len(tests) == 12
     for test in tests:
-        text = (site / "models" / f"{test['model']}.html").read_text()
-        section = text[text.index(f'id="run-{test["run_id"]}"') :]
+        text = (site / "runs" / f"{test['run_id']}.html").read_text()
+        section = text[text.index('aria-labelledby="bare-title"') :]
         section = section[: section.index("</section>")]
         assert f'>{float(test["tok_s"]):.1f}<span class="interval">' in section
 

@@ -222,6 +222,6 @@ def test_a_source_is_linked_only_where_it_is_a_web_page(tmp_path, url):
     )
     made = make(tmp_path, [imported])
     made.build()
-    page = (made.project.site / made.view.models[0].href).read_text()
+    page = (made.project.site / made.view.models[0].runs[0].href).read_text()
     assert "Their page" in page
     assert (f'href="{url}"' in page) == url.startswith("https")

@@ -1,4 +1,4 @@
-"""What a model's page says of the conditions under which each run was measured."""
+"""What a run's page says of the run: conditions, cells, servers, how to make it again."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 from bench_pipeline.records.run import HostLoad, Ladder, Run
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import conditions, wording
-from bench_pipeline.site.model_view import CellRow, RunSection
+from bench_pipeline.site.run_cells import CellRow
+from bench_pipeline.site.run_view import RunPage
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
@@ -20,7 +21,7 @@ def a_run(**fields: Any) -> Run:
     return measured_run(**{"workloads": ["chat"], "concurrencies": [1], **fields})
 
 
-def section(folder: Path, run: Run) -> RunSection:
+def section(folder: Path, run: Run) -> RunPage:
     (shown,) = make(folder, [run]).view.models[0].runs
     return shown
 
@@ -196,7 +197,7 @@ def test_outliers_stand_beside_the_repetitions(tmp_path):
     assert (shown.n, shown.outliers) == (12, "1 outlier")
 
 
-def figures(run: RunSection) -> dict[str, str]:
+def figures(run: RunPage) -> dict[str, str]:
     return {
         metric: value.text for metric, value in zip(run.metrics, run.cells[0].values, strict=True)
     }
@@ -239,7 +240,7 @@ def test_an_imported_run_shows_the_bare_engine_and_links_where_it_came_from(tmp_
         "Decode of 32 tokens after 512",
         "Decode of 32 tokens after 2,048",
     ]
-    page = (made.project.site / site.models[0].href).read_text()
+    page = (made.project.site / run.href).read_text()
     assert 'href="https://example.org/bench.json"' in page
     assert run.bare[0].tok_s in page
     assert site.models[0].href in (made.project.site / "data.html").read_text()

@@ -1,0 +1,42 @@
+"""A page for each run."""
+
+from functools import lru_cache
+
+from markupsafe import Markup
+
+from bench_pipeline.site import conditions, curves, run_samples
+from bench_pipeline.site.curves import Curve, Panel
+from bench_pipeline.site.press import Press
+from bench_pipeline.site.source import Tables
+from bench_pipeline.site.view import Site
+
+
+def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
+    made = {}
+    for run in (run for model in site.models for run in model.runs):
+        strips = (
+            {strip.id: Markup(run_samples.draw(strip, run.samples)) for strip in run.samples.strips}
+            if run.samples
+            else {}
+        )
+        made[run.href] = press.page(
+            "run.html",
+            root="../",
+            page=run,
+            strips=strips,
+            panels=drawn(run.curve),
+            holds=conditions.HOLDS,
+            moments=conditions.MOMENTS,
+        )
+    return made
+
+
+def drawn(curve: Curve | None) -> dict[str, Markup]:
+    """Its panels by id."""
+    return {panel.id: _drawn(panel) for panel in curve.panels} if curve else {}
+
+
+@lru_cache(maxsize=256)
+def _drawn(panel: Panel) -> Markup:
+    """Kept, because a model's page shows the same panels as its best runs'."""
+    return Markup(curves.draw(panel))
