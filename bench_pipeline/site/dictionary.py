@@ -9,6 +9,8 @@ TABLES = {
     "ranges.csv": "speed_ranges",
     "curves.csv": "curve_points",
     "bare_engine.csv": "bare_tests",
+    "comparisons.csv": "comparisons",
+    "build_trends.csv": "build_trends",
 }
 """Published file and the warehouse's table it holds; JSON and Parquet have the same names."""
 
@@ -17,6 +19,8 @@ ROWS = {
     "speed_ranges": "one row of the big table: a configuration, over all its workloads",
     "curve_points": "one run and length of the prompt",
     "bare_tests": "one test of the engine without a server",
+    "comparisons": "two builds at one workload, concurrency and metric",
+    "build_trends": "one build at one workload, concurrency and metric",
 }
 """What one row of the warehouse's table stands for."""
 
@@ -52,6 +56,27 @@ _SETTINGS = {
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory).",
     "kind": "prefill, decode, or mixed where one test did both.",
+    "metric": "What is compared: decode_tok_s, prefill_tok_s or ttft_ms.",
+    "build_before": "The older build.",
+    "build_after": "The newer build.",
+    "number_before": "The older build as a number, where it has one.",
+    "number_after": "The newer build as a number, where it has one.",
+    "commit": "The engine's commit.",
+    "commit_before": "The older build's commit.",
+    "commit_after": "The newer build's commit.",
+    "run_before": "The run file of the older build.",
+    "run_after": "The run file of the newer build.",
+    "session_id": "The session in which builds were measured in turns; empty where there was none.",
+    "verdict": "faster or slower: the whole interval of the ratio lies beyond 1 %; no difference: "
+    "the ratio lies within 1 % and is known to 1 %; undecided; unjudged: not measured in turns.",
+    "reason": "Why there is no verdict; empty where there is one.",
+    "compiled_differently": "Whether the two builds name different CPU or GPU features; empty "
+    "where one names none.",
+    "compile_difference": "Which features these are.",
+    "system_info": "What the engine said that it was compiled for.",
+    "previous_build": "The build before it in this series; its ratio and verdict are against it.",
+    "flagged": "Whether it is a step: the whole interval of the ratio beyond 1 %, and the change "
+    "beyond Q3 + 3 IQR of the series' earlier ones, once it has 8.",
 }
 _QUANTITIES = {
     "gpu_memory_mib": ("MiB", "Memory of the GPU."),
@@ -69,6 +94,18 @@ _QUANTITIES = {
     "run_drift": ("", "Decode rate at the run's end over that at its start, of the same work."),
     "server_prefill_share": ("", "Prefill rate over the bare engine's at the same length."),
     "server_decode_share": ("", "Decode rate over the bare engine's at the same depth."),
+    "ratio": (
+        "",
+        "Newer build over older: turn by turn, then their geometric mean; of unjudged "
+        "builds the quotient of their medians.",
+    ),
+    "value_before": ("", "The older build's median, in the metric's unit."),
+    "value_after": ("", "The newer build's median, in the metric's unit."),
+    "n_before": ("", "Repetitions of the older build behind the ratio."),
+    "n_after": ("", "Repetitions of the newer build behind the ratio."),
+    "value": ("", "The build's median, in the metric's unit."),
+    "lo": ("", "Lower end of the 95 % bootstrap interval of the median."),
+    "hi": ("", "Upper end of the 95 % bootstrap interval of the median."),
 }
 _OF_TABLE = {
     ("curve_points", "depth_tokens"): (
@@ -78,6 +115,7 @@ _OF_TABLE = {
     ("bare_tests", "prompt_tokens"): ("tokens", "Processed at once; 0 in a test of decoding."),
     ("bare_tests", "output_tokens"): ("tokens", "Decoded one by one; 0 in a test of prefill."),
     ("bare_tests", "n"): ("", "Repetitions."),
+    ("comparisons", "started_at"): ("", "Start of the later of the two runs, UTC."),
 }
 """Where a column means something else than in the other tables."""
 

@@ -35,6 +35,8 @@ class Tables:
     bare_tests: list[Row]
     speed_ranges: list[Row]
     workload_speeds: list[Row]
+    comparisons: list[Row]
+    build_trends: list[Row]
 
 
 def read_tables(connection: "DuckDBPyConnection", warehouse: Path) -> Tables:

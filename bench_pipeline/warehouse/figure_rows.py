@@ -13,7 +13,7 @@ from bench_pipeline.records.server import BareTest
 from bench_pipeline.warehouse.device import Device, sum_if_known
 from bench_pipeline.warehouse.flags import flags_of
 from bench_pipeline.warehouse.frames import Row
-from bench_pipeline.warehouse.run_rows import naive_utc, number_of
+from bench_pipeline.warehouse.run_rows import naive_utc, number_of, worst_verdict
 
 
 def _setting(run: Run, device: Device) -> Row:
@@ -64,7 +64,7 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
     measured = bool(figures.n)
     energy = ok and all(part.complete for part in cell.telemetry)
     within = within_cell(cell)
-    memory = run.servers[cell.server].memory if cell.server is not None else None
+    answered = {cell.server, *(wave.server for wave in cell.waves)}
     return {
         **_setting(run, device),
         "workload": cell.workload,
@@ -91,7 +91,7 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
         "stop_reason": cell.stop_reason,
         "failure_kind": cell.failure.kind if cell.failure else None,
         "failure_message": cell.failure.message if cell.failure else None,
-        "memory_verdict": memory.verdict if memory else None,
+        "memory_verdict": worst_verdict(run.servers[n] for n in answered if n is not None),
         "model": run.model.slug,
         "creator": run.model.creator,
         "released": run.model.released,

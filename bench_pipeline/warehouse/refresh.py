@@ -9,6 +9,8 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.warehouse import schema
+from bench_pipeline.warehouse.build_trends import write_trends
+from bench_pipeline.warehouse.comparisons import write_comparisons
 from bench_pipeline.warehouse.content import (
     content_files,
     content_hash,
@@ -72,6 +74,8 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         declared = read_declared(project, files)
         write_declared(connection, declared)
         schema.derive(connection)
+        write_comparisons(connection)
+        write_trends(connection)
         schema.set_state(connection, "content_hash", declared_hash)
         rejected = declared.rejected + runs.rejected
     else:

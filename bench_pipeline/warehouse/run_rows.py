@@ -49,7 +49,8 @@ def _inventory_key(inventory: Inventory) -> str:
     return json.dumps(steady(inventory.model_dump(mode="json")), sort_keys=True)
 
 
-def _worst_verdict(servers: Iterable[Server]) -> str | None:
+def worst_verdict(servers: Iterable[Server]) -> str | None:
+    """None where nobody looked."""
     found = {server.memory.verdict for server in servers if server.memory}
     return next((verdict for verdict in _WORST_FIRST if verdict in found), None)
 
@@ -64,7 +65,7 @@ def run_row(
     """`aggregates`: median aggregate tok/s by concurrency and workload."""
     source, failure, harness = run.source, run.failure, run.harness
     engine, model, inventory = run.engine, run.model, run.inventory
-    load, bare = run.host_load, run.bare_engine
+    load, bare, session = run.host_load, run.bare_engine, run.session
     return {
         "run_id": run.run_id,
         "path": path,
@@ -115,7 +116,7 @@ def run_row(
         "layers": model.layers,
         "context_train_tokens": model.context_train_tokens,
         "reasons": model.reasons,
-        "memory_verdict": _worst_verdict(run.servers),
+        "memory_verdict": worst_verdict(run.servers),
         "cpu_busy_before": load.cpu_busy_fraction if load else None,
         "foreign_gpu_processes": load.foreign_gpu_processes if load else None,
         "quiet": load.quiet if load else None,
@@ -129,6 +130,10 @@ def run_row(
         "drift_lo": drift.ratio.lo if drift else None,
         "drift_hi": drift.ratio.hi if drift else None,
         "drifted": drift.drifted if drift else None,
+        "session_id": session.session_id if session else None,
+        "session_builds": session.builds if session else None,
+        "session_blocks": session.blocks if session else None,
+        "session_ended": session.ended if session else None,
         "bandwidth_json": json.dumps([part.model_dump(mode="json") for part in run.bandwidth]),
         "bare_version_line": bare.version_line if bare else None,
         "bare_argv": bare.argv if bare else None,

@@ -16,11 +16,14 @@ DERIVED = (
     "wave_speeds",
     "undeclared_rigs",
     "rig_inventories",
+    "sound_cells",
     "chosen_cells",
+    "trend_cells",
     "speed_ranges",
     "workload_speeds",
 )
-"""Run in this order after every change: each is made wholly from what stands before it."""
+"""Run in this order after every change: each is made wholly from what stands before it. What SQL
+alone cannot make of them, `comparisons` and `build_trends`, comes after."""
 
 TABLES = (
     "rigs",
@@ -40,6 +43,8 @@ TABLES = (
     "bare_tests",
     "speed_ranges",
     "workload_speeds",
+    "comparisons",
+    "build_trends",
 )
 """What a reader may use."""
 

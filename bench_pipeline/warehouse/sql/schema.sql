@@ -73,7 +73,8 @@ create table campaign_items (
 -- that paid; the next one tried, `after_knee`, made the aggregate grow by the share
 -- `after_knee_gain`. `drift_*`: the closing cell over the first, as measures/drift.py says.
 -- `inventory_key` is the same for two runs between which nothing about the rig changed but
--- readings of the moment.
+-- readings of the moment. `session_*`: of a run whose build was measured in turns with others;
+-- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
 create table runs (
     run_id varchar primary key,
     path varchar not null,
@@ -140,6 +141,10 @@ create table runs (
     drift_lo double,
     drift_hi double,
     drifted boolean,
+    session_id varchar,
+    session_builds varchar[],
+    session_blocks varchar[],
+    session_ended varchar,
     bandwidth_json varchar not null,
     bare_version_line varchar,
     bare_argv varchar[],
@@ -371,4 +376,84 @@ create table bare_tests (
     tok_s_hi double,
     provenance varchar not null,
     model varchar not null
+);
+
+-- Two builds at one cell, `ratio` = after / before. One row for each pair of a session, oldest
+-- first, judged by measures/comparison.py; and one, `unjudged`, for each build and the one before
+-- it in its series where no session has figures of both: its ratio may be the machine's doing, so
+-- it has no interval. `reason`: why there is no verdict; empty where there is one. `value_*` are
+-- the medians of the two runs, `n_*` the waves behind the ratio. `compile_difference` is empty
+-- where both were compiled alike, NULL with `compiled_differently` where nobody knows.
+create table comparisons (
+    rig varchar not null,
+    gpu varchar,
+    backend varchar not null,
+    engine varchar not null,
+    model varchar not null,
+    family varchar not null,
+    variant varchar not null,
+    quant varchar not null,
+    mode varchar not null,
+    power_cap_w double,
+    workload varchar not null,
+    concurrency integer not null,
+    metric varchar not null,
+    build_before varchar not null,
+    build_after varchar not null,
+    number_before integer,
+    number_after integer,
+    commit_before varchar,
+    commit_after varchar,
+    run_before varchar not null,
+    run_after varchar not null,
+    session_id varchar,
+    value_before double not null,
+    value_after double not null,
+    n_before integer not null,
+    n_after integer not null,
+    ratio double not null,
+    ratio_lo double,
+    ratio_hi double,
+    verdict varchar not null,
+    reason varchar not null,
+    compiled_differently boolean,
+    compile_difference varchar,
+    started_at timestamp
+);
+
+-- What each build of a series measured (trend_cells): a series is one cell of one model, rig,
+-- backend, mode and power cap, and one metric. `previous_build` is the one before it by number;
+-- ratio and verdict are the newest comparison's of the two. `flagged`: a step by measures/steps.py.
+create table build_trends (
+    rig varchar not null,
+    gpu varchar,
+    backend varchar not null,
+    engine varchar not null,
+    model varchar not null,
+    family varchar not null,
+    variant varchar not null,
+    quant varchar not null,
+    mode varchar not null,
+    power_cap_w double,
+    workload varchar not null,
+    concurrency integer not null,
+    metric varchar not null,
+    build_number integer,
+    build varchar not null,
+    "commit" varchar,
+    value double not null,
+    lo double,
+    hi double,
+    n integer not null,
+    run_id varchar not null,
+    session_id varchar,
+    started_at timestamp,
+    system_info varchar,
+    previous_build varchar,
+    ratio double,
+    ratio_lo double,
+    ratio_hi double,
+    verdict varchar,
+    flagged boolean not null,
+    compile_difference varchar
 );

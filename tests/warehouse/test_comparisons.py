@@ -1,0 +1,230 @@
+"""Builds against each other: judged where they were measured in turns, listed where not."""
+
+import shutil
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from bench_pipeline.records.cell import Failure
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests.factories import measured_cell
+from tests.session_factories import AVX2, NOON, session_runs
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def put_all(put):
+    """Writes run files where they belong."""
+    return lambda runs: [put(run) for run in runs]
+
+
+def said(rows, metric="decode_tok_s", **of):
+    """Verdict of every pair of builds, by one metric."""
+    condition = "".join(f" and {name} = '{value}'" for name, value in of.items())
+    return {
+        (before, after): verdict
+        for before, after, verdict in rows(
+            "select build_before, build_after, verdict from comparisons"
+            f" where metric = '{metric}'{condition}"
+        )
+    }
+
+
+def test_every_pair_of_a_session_is_judged_older_against_newer(project, put_all, rows):
+    put_all(session_runs({"b10068": 0.5, "b10092": 1.0, "b10434": 0.95}))
+    refresh(project)
+    for metric in ("decode_tok_s", "prefill_tok_s", "ttft_ms"):
+        assert said(rows, metric) == {
+            ("b10068", "b10092"): "faster",
+            ("b10068", "b10434"): "faster",
+            ("b10092", "b10434"): "slower",
+        }
+    assert rows("select distinct reason from comparisons") == [("",)]
+    for ratio, low, high in rows(
+        "select ratio, ratio_lo, ratio_hi from comparisons where metric = 'decode_tok_s'"
+        " and build_before = 'b10092'"
+    ):
+        assert low < 0.95 < high and low < ratio < high
+
+
+def test_drift_of_the_machine_is_no_difference(project, put_all, rows):
+    put_all(session_runs({"b10434": 1.0, "b10435": 1.0}, drift=0.10))
+    refresh(project)
+    assert said(rows) == {("b10434", "b10435"): "no difference"}
+    assert rows("select distinct session_id is null, ratio_lo is null from comparisons") == [
+        (False, False)
+    ]
+
+
+def test_builds_of_different_sessions_are_shown_and_not_judged(project, put_all, rows):
+    """Half as fast or not: another day, another machine."""
+    put_all(session_runs({"b10068": 1.0, "b10092": 1.0}))
+    put_all(session_runs({"b10434": 0.5, "b10500": 0.5}, started_at=NOON + DAY, seed=2))
+    refresh(project)
+    assert said(rows)["b10092", "b10434"] == "unjudged"
+    found = rows(
+        "select session_id, ratio_lo, ratio_hi, reason, value_after / value_before = ratio,"
+        " n_before, n_after from comparisons where verdict = 'unjudged'"
+    )
+    assert (
+        found == [(None, None, None, "they were measured in different sessions", True, 48, 48)] * 3
+    )
+
+
+def test_only_neighbours_are_listed_without_a_session(project, put, small, rows):
+    builds = ["b10434", "b9000", "b10068"]
+    for build in builds:
+        put(small(build=build))
+    put(small(build="of-my-own"))
+    refresh(project)
+    expected = dict.fromkeys(pairwise(["b9000", "b10068", "b10434"]), "unjudged")
+    assert said(rows) == expected
+
+
+def test_two_turns_are_not_enough_for_a_verdict(project, put_all, rows):
+    put_all(session_runs({"b1": 1.0, "b2": 0.5}, turns=2, ended="budget"))
+    refresh(project)
+    assert said(rows) == {("b1", "b2"): "undecided"}
+    assert rows("select distinct reason, ratio_lo from comparisons") == [
+        ("2 of the 3 turns that an interval needs", None)
+    ]
+
+
+def test_an_interval_that_is_too_wide_is_named(project, put_all, rows):
+    put_all(session_runs({"b1": 1.0, "b2": 1.0}, turns=4, start_noise=0.03, ended="budget"))
+    refresh(project)
+    [(verdict, reason)] = rows(
+        "select verdict, reason from comparisons where metric = 'decode_tok_s'"
+    )
+    assert verdict == "undecided"
+    assert reason.startswith("known to ±")
+
+
+def test_a_failed_cell_is_in_no_comparison(project, put, rows):
+    older, newer = session_runs({"b1": 1.0, "b2": 1.0}, workloads=["chat", "rag"], ended="failed")
+    failure = Failure(kind="crash", message="the server died")
+    failed = newer.cells[0].model_copy(
+        update={"status": "failed", "failure": failure, "stop_reason": "failed"}
+    )
+    put(older)
+    put(newer.model_copy(update={"cells": [failed, newer.cells[1]]}))
+    refresh(project)
+    assert rows("select distinct workload from comparisons") == [("rag",)]
+
+
+def test_the_reason_tells_a_session_that_failed_from_none(project, put_all, put, small, rows):
+    """The newer build's cell failed in their session and was measured by itself later."""
+    older, newer = session_runs({"b1": 1.0, "b2": 1.0}, ended="failed")
+    failed = newer.cells[0].model_copy(
+        update={
+            "status": "failed",
+            "failure": Failure(kind="crash", message="the server died"),
+            "stop_reason": "failed",
+        }
+    )
+    put(older)
+    put(newer.model_copy(update={"cells": [failed]}))
+    put(small(build="b2", started_at=NOON + DAY))
+    refresh(project)
+    assert rows("select distinct verdict, reason from comparisons") == [
+        ("unjudged", "their session has no sound figures of both")
+    ]
+
+
+def test_a_cell_that_cannot_be_believed_is_in_no_comparison(project, put, rows):
+    older, newer = session_runs({"b1": 1.0, "b2": 1.0})
+    late = measured_cell("chat", 1, decode_tok_s=115.0, arrival_ratio=2.0, repetitions=48)
+    late = late.model_copy(update={"waves": newer.cells[0].waves})
+    put(older)
+    put(newer.model_copy(update={"cells": [late]}))
+    refresh(project)
+    assert rows("select delivered_on_time from measurements where build = 'b2'") == [(False,)]
+    assert rows("select * from comparisons") == []
+
+
+def test_one_block_whose_model_spilled_spoils_its_cell(project, put, rows):
+    older, newer = session_runs({"b1": 1.0, "b2": 1.0})
+    last = newer.servers[-1]
+    spilled = last.memory.model_copy(update={"verdict": "spilled", "reason": "half is elsewhere"})
+    servers = [*newer.servers[:-1], last.model_copy(update={"memory": spilled})]
+    put(older)
+    put(newer.model_copy(update={"servers": servers}))
+    refresh(project)
+    assert rows("select memory_verdict from measurements order by build") == [
+        ("fits",),
+        ("spilled",),
+    ]
+    assert rows("select * from comparisons") == []
+
+
+def test_a_verdict_names_how_the_builds_were_compiled(project, put_all, rows):
+    put_all(
+        session_runs({"b10068": 0.5, "b10092": 1.0, "b10434": 1.0}, system_infos={"b10068": AVX2})
+    )
+    refresh(project)
+    features = "AMX_INT8, AVX512, AVX512_BF16, AVX512_VBMI, AVX512_VNNI, AVX_VNNI"
+    assert rows(
+        "select distinct build_before, build_after, compiled_differently, compile_difference"
+        " from comparisons order by all"
+    ) == [
+        ("b10068", "b10092", True, f"b10092 has {features}; b10068 has not"),
+        ("b10068", "b10434", True, f"b10434 has {features}; b10068 has not"),
+        ("b10092", "b10434", False, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"rig": "another-rig"}, {"backend": "vulkan"}, {"mode": "reasoning-off"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_differs_in_more_than_its_build_is_not_compared(project, put, small, rows, other):
+    put(small(build="b1"))
+    put(small(build="b2", **other))
+    refresh(project)
+    assert rows("select * from comparisons") == []
+
+
+def test_a_quick_run_is_in_no_series(project, put, small, rows):
+    """Its shorter answers are other work."""
+    put(small(build="b1"))
+    put(small(build="b2", profile="quick"))
+    refresh(project)
+    assert rows("select * from comparisons") == []
+    assert rows("select distinct build from build_trends") == [("b1",)]
+
+
+def test_the_tables_depend_on_the_files_alone(project, put_all, put, small):
+    """Whatever the order in which they came, and whatever came and went between."""
+
+    def found():
+        with Warehouse(project.warehouse).read() as connection:
+            return [
+                connection.execute(f"select * from {table} order by all").fetchall()
+                for table in ("comparisons", "build_trends")
+            ]
+
+    first = put_all(session_runs({"b1": 1.0, "b2": 0.9, "b3": 0.9}, turns=3))
+    refresh(project)
+    only_first = found()
+    second = put_all(session_runs({"b2": 1.0, "b4": 0.9}, turns=3, started_at=NOON + DAY))
+    passing = put(small(build="b5", started_at=NOON + DAY))
+    refresh(project)
+    with_all = found()
+    passing.unlink()
+    refresh(project)
+    by_steps = found()
+    shutil.rmtree(project.warehouse.parent)
+    refresh(project)
+    assert found() == by_steps
+    assert by_steps != with_all and by_steps != only_first
+    for path in second:
+        path.unlink()
+    refresh(project)
+    assert found() == only_first
+    first[1].unlink()
+    refresh(project)
+    assert {(row[13], row[14]) for row in found()[0]} == {("b1", "b3")}
