@@ -10,7 +10,7 @@ from markupsafe import Markup
 from bench_pipeline.engines import placement
 from bench_pipeline.harness import counts, curves, ladder, profiles, quiet, session
 from bench_pipeline.harness.telemetry import renewal, window
-from bench_pipeline.measures import comparison, drift, formulas, knee, statistics
+from bench_pipeline.measures import comparison, drift, formulas, knee, statistics, steps
 from bench_pipeline.site import wording
 from bench_pipeline.site.downloads import BY_HAND, Downloads
 from bench_pipeline.site.press import Press
@@ -21,7 +21,7 @@ MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         *(comparison, counts, curves, drift, formulas, knee, ladder),
-        *(placement, profiles, quiet, renewal, session, statistics, window),
+        *(placement, profiles, quiet, renewal, session, statistics, steps, window),
     )
 }
 """Where the page's numbers come from, by the name that the template calls them."""
