@@ -1,4 +1,4 @@
-"""What happens by itself: publishing. Benchmarks are made on request.
+"""What happens by itself after new runs: publishing. What requests runs is in `sentinel.py`.
 
 The sensor is registered stopped; whoever runs the UI decides whether to switch it on.
 """

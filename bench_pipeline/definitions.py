@@ -9,6 +9,7 @@ from bench_pipeline.jobs import ALL_JOBS
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.progress import Reporter
 from bench_pipeline.resources import RunLog
+from bench_pipeline.sentinel import new_llama_cpp_build, weekly_sentinel
 
 
 def build_defs(
@@ -20,7 +21,8 @@ def build_defs(
         assets=ALL_ASSETS,
         asset_checks=ALL_CHECKS,
         jobs=ALL_JOBS,
-        sensors=[publish_new_runs],
+        sensors=[new_llama_cpp_build, publish_new_runs],
+        schedules=[weekly_sentinel],
         # A process for each step would cost a second each, and a benchmark's steps come one
         # after the other anyway.
         executor=dg.in_process_executor,

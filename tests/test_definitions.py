@@ -132,8 +132,8 @@ def test_all_definitions_load_and_agree() -> None:
 
 
 def test_nothing_starts_by_itself() -> None:
-    assert [s.default_status for s in defs.sensors or ()] == [dg.DefaultSensorStatus.STOPPED]
-    assert not defs.schedules
+    assert {s.default_status for s in defs.sensors or ()} == {dg.DefaultSensorStatus.STOPPED}
+    assert {s.default_status for s in defs.schedules or ()} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 def test_loading_the_definitions_loads_no_heavy_package() -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from bench_pipeline.engines.github_release import latest_build
 from bench_pipeline.engines.host import Host
+from bench_pipeline.engines.upstream import redirected
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import (
     EngineCatalogue,
@@ -74,6 +75,7 @@ def choose(
             shortfalls[found.build] = missing
 
     releases = catalogue.releases if setup.channel in (None, "github-release") else None
+    releases = redirected(releases) if releases else None
     asset = _release_asset(releases, backend, host)
     if releases and asset and (wanted is None or build_number(wanted) >= 0):
         tag = wanted or latest(releases)
