@@ -9,6 +9,7 @@ from bench_pipeline.site import (
     model_pages,
     rig_pages,
     run_pages,
+    trends_pages,
 )
 from bench_pipeline.site.downloads import Downloads
 from bench_pipeline.site.press import Press
@@ -23,6 +24,7 @@ MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     model_pages.pages,
     run_pages.pages,
     rig_pages.pages,
+    trends_pages.pages,
 )
 """Each makes the pages of one kind."""
 
