@@ -4,6 +4,7 @@ import re
 import uuid
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from bench_pipeline.site.source import Row
 from bench_pipeline.site.trends_feed import MAX_ENTRIES, feed
 from bench_pipeline.site.trends_maker import changes, newest_steps, trends_of
 from bench_pipeline.site.trends_pages import model_sections, pages
+from tests.session_factories import AVX2, AVX512_AND_AMX, session_runs
+from tests.site.conftest import make
 from tests.site.trend_rows import NOON, series, step, tables, three_builds
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -234,3 +237,18 @@ def test_hostile_words_are_shown_as_text_in_pages_and_feed(press: Press):
     entry = entries(made_feed(*rows))[0]
     assert "<script>alert(1)</script>" in of(entry, "title")
     assert "\x1b" not in of(entry, "title") and "\u202e" not in of(entry, "summary")
+
+
+def test_a_session_reaches_the_pages_through_the_warehouse(tmp_path: Path, press: Press):
+    infos = {"b10068": AVX2, "b10092": AVX512_AND_AMX, "b10434": AVX512_AND_AMX}
+    speeds = {"b10068": 1.0, "b10092": 1.2, "b10434": 1.2}
+    runs = session_runs(speeds, turns=5, waves_per_block=1, system_infos=infos)
+    found = pages(press, None, make(tmp_path, runs).tables)  # type: ignore[arg-type]
+    page = found[PLACE].decode()
+    said = re.findall(r"b10434 after b10092: (no difference|undecided)", text(page))
+    assert len(said) == 3
+    faster = {float(change) for change in re.findall(r">([\d.]+) % faster</text>", page)}
+    assert faster and all(17 < change < 23 for change in faster)
+    titles = [of(entry, "title") for entry in entries(found["feed.xml"])]
+    assert {title.split(" ")[0] for title in titles} == {"b10092:"}
+    assert all("AMX_INT8" in of(entry, "summary") for entry in entries(found["feed.xml"]))
