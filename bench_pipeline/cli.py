@@ -206,8 +206,8 @@ def _tell_results(project: Project, console: Console, outcome: "Outcome") -> Non
     console.print()
     if not outcome.run_files:
         console.print("Already measured, nothing to do.")
-    for path in outcome.run_files:
-        run = read_run(project.runs / path)
+    runs = {path: read_run(project.runs / path) for path in outcome.run_files}
+    for path, run in runs.items():
         console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
         table = Table(box=None, pad_edge=False)
         for heading in SPEED_HEADINGS:
@@ -218,6 +218,10 @@ def _tell_results(project: Project, console: Console, outcome: "Outcome") -> Non
             table.add_row(*row)
         console.print(table)
         console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
+    if any(run.session for run in runs.values()):
+        from bench_pipeline.cli_verdicts import tell_verdicts
+
+        tell_verdicts(project, console, [run.run_id for run in runs.values()])
     built = "site_pages" in outcome.seconds
     note = "" if built else "  (not built anew: a check stopped it)"
     console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
