@@ -1,8 +1,13 @@
 """What each row and each column of the published tables means."""
 
+from bench_pipeline.measures.comparison import FLOOR, TARGET_HALF_WIDTH
 from bench_pipeline.measures.definitions import DEFINITIONS, Definition
 from bench_pipeline.measures.formulas import CLOCKS_AGREE_WITHIN
 from bench_pipeline.measures.statistics import CONFIDENCE
+from bench_pipeline.measures.steps import LEAST_HISTORY, REACH
+
+_FLOOR = f"{FLOOR * 100:g} %"
+_CONFIDENCE = f"{CONFIDENCE * 100:g} %"
 
 TABLES = {
     "measurements.csv": "measurements",
@@ -67,16 +72,17 @@ _SETTINGS = {
     "run_before": "The run file of the older build.",
     "run_after": "The run file of the newer build.",
     "session_id": "The session in which builds were measured in turns; empty where there was none.",
-    "verdict": "faster or slower: the whole interval of the ratio lies beyond 1 %; no difference: "
-    "the ratio lies within 1 % and is known to 1 %; undecided; unjudged: not measured in turns.",
+    "verdict": f"faster or slower: the whole interval of the ratio lies beyond {_FLOOR}; no "
+    f"difference: the ratio lies within {_FLOOR} and is known to {TARGET_HALF_WIDTH * 100:g} %; "
+    "undecided; unjudged: not measured in turns.",
     "reason": "Why there is no verdict; empty where there is one.",
     "compiled_differently": "Whether the two builds name different CPU or GPU features; empty "
     "where one names none.",
     "compile_difference": "Which features these are.",
     "system_info": "What the engine said that it was compiled for.",
     "previous_build": "The build before it in this series; its ratio and verdict are against it.",
-    "flagged": "Whether it is a step: the whole interval of the ratio beyond 1 %, and the change "
-    "beyond Q3 + 3 IQR of the series' earlier ones, once it has 8.",
+    "flagged": f"Whether it is a step: the whole interval of the ratio beyond {_FLOOR}, and the "
+    f"change beyond Q3 + {REACH} IQR of the series' earlier ones, once it has {LEAST_HISTORY}.",
 }
 _QUANTITIES = {
     "gpu_memory_mib": ("MiB", "Memory of the GPU."),
@@ -104,8 +110,8 @@ _QUANTITIES = {
     "n_before": ("", "Repetitions of the older build behind the ratio."),
     "n_after": ("", "Repetitions of the newer build behind the ratio."),
     "value": ("", "The build's median, in the metric's unit."),
-    "lo": ("", "Lower end of the 95 % bootstrap interval of the median."),
-    "hi": ("", "Upper end of the 95 % bootstrap interval of the median."),
+    "lo": ("", f"Lower end of the {_CONFIDENCE} bootstrap interval of the median."),
+    "hi": ("", f"Upper end of the {_CONFIDENCE} bootstrap interval of the median."),
 }
 _OF_TABLE = {
     ("curve_points", "depth_tokens"): (
@@ -133,6 +139,6 @@ def meaning(column: str, table: str) -> Definition:
     for suffix, end in (("_lo", "Lower"), ("_hi", "Upper")):
         if column.endswith(suffix):
             of = meaning(column.removesuffix(suffix), table)
-            what = f"{end} end of the {CONFIDENCE * 100:g} % bootstrap interval"
+            what = f"{end} end of the {_CONFIDENCE} bootstrap interval"
             return Definition(column, of.unit, f"{what}: {of.label.lower()}.")
     raise KeyError(column)

@@ -115,7 +115,7 @@ def test_the_example_is_a_figure_of_the_front_page(made: Made, text: str):
 
 
 def test_without_a_measured_figure_there_is_no_example(tmp_path: Path):
-    made = make(tmp_path / "project", [], published=True)
+    made = make(tmp_path / "project", [])
     made.build()
     assert 'class="example"' not in (made.project.site / "method.html").read_text()
 
