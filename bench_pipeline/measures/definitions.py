@@ -3,6 +3,7 @@ dictionary and the docs all read this."""
 
 from dataclasses import dataclass
 
+from bench_pipeline.measures import ties
 from bench_pipeline.measures.formulas import LATE_FLOOR_MS, LATE_SHARE
 from bench_pipeline.measures.knee import FLAT_BELOW
 from bench_pipeline.measures.statistics import CONFIDENCE, FENCE_REACH
@@ -100,6 +101,12 @@ DEFINITIONS: dict[str, Definition] = {
         "One stream's decode rate over memory bandwidth / bytes read per token (weights and KV "
         "cache). Above 1 the weights came from a cache, not from memory.",
     ),
+    "memory_peak_mib": Definition(
+        "Memory",
+        "",
+        "The most memory that the server held while it was measured, on the devices of its "
+        "backend, by the driver's or the kernel's account.",
+    ),
     "drift": Definition(
         "Drift",
         "",
@@ -123,6 +130,16 @@ DEFINITIONS: dict[str, Definition] = {
         "",
         "Share of all processor cores that other programs used during the measured window.",
     ),
+    "fits": Definition(
+        "Fits",
+        "",
+        "Whether weights and KV cache stood in the memory of the device that computes, as the "
+        "server's log and the memory's own counters prove; not verified: nobody could tell.",
+    ),
+    "context_tokens": Definition(
+        "Context", "tokens", "Room that each stream had for its prompt and answer together."
+    ),
+    "ties": Definition("Ties", "", ties.RULE),
     "n": Definition(
         "n", "", "Repetitions, warm-up not counted. At concurrency c each has c requests."
     ),

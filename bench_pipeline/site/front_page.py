@@ -1,26 +1,13 @@
-"""The front page."""
+"""The front page: each model's best configuration first, then every configuration."""
 
-from dataclasses import dataclass
-
-from markupsafe import Markup
-
-from bench_pipeline.site.charts import NARROW, WIDE, draw
+from bench_pipeline.site.chart_views import chart_view
 from bench_pipeline.site.press import Press
+from bench_pipeline.site.row_data import row_data
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.view import Site
 
 
-@dataclass(frozen=True)
-class Drawings:
-    """One chart's SVG at both widths."""
-
-    wide: Markup
-    narrow: Markup
-
-
 def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    drawings = {
-        chart.id: Drawings(Markup(draw(chart, WIDE)), Markup(draw(chart, NARROW)))
-        for chart in site.charts
-    }
-    return {"index.html": press.page("index.html", drawings=drawings)}
+    charts = chart_view(site.charts, tables)
+    page = press.page("index.html", charts=charts, row_data=row_data(site.rows))
+    return {"index.html": page, **charts.files}

@@ -1,25 +1,24 @@
 """The big table: families, their rows, and what each row says for each workload.
 
 A row is one configuration: model x rig x backend x build x mode x power cap x concurrency,
-measured or published. Its range comes from `speed_ranges`, its figures from `workload_speeds`.
-What has no listed figure is not left blank: it takes its reason from `measurements`, or from
-`runs` where a run ended before its first cell.
+measured or published.
 """
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bench_pipeline.measures.ties import Standing
 from bench_pipeline.site import wording
-from bench_pipeline.site.hardware import Hardware, hardware_of
-from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.columns import metric_text
+from bench_pipeline.site.hardware import Hardware, rig_href
+from bench_pipeline.site.source import Row
 
-SETTING = ("model", "rig", "backend", "engine", "build", "mode", "power_cap_w", "provenance")
-"""Columns that tell configurations apart, concurrency aside."""
-
-Key = tuple[object, ...]
+STANDINGS = {"fastest": "fastest", "tied": "not separable from the fastest"}
+"""Words of a standing; the others say nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,13 @@ class Figure:
     """Why there is no rate; empty where there is one."""
     href: str = ""
     """The cell on its run's page, or the model's page where there is none."""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    """By METRICS; empty where there is no rate."""
+    memory_verdict: str | None = None
+    context_tokens: int | None = None
+    """For each stream."""
+    standing: Standing = "unjudged"
+    """Among the configurations of its model on its rig."""
 
     @property
     def text(self) -> str:
@@ -44,6 +50,14 @@ class Figure:
     @property
     def interval(self) -> str:
         return wording.span(self.lo, self.hi)
+
+    @property
+    def standing_text(self) -> str:
+        return STANDINGS.get(self.standing, "")
+
+    def metric(self, metric: str) -> str:
+        value = self.metrics.get(metric)
+        return metric_text(metric, value, value)
 
 
 @dataclass(frozen=True)
@@ -54,11 +68,16 @@ class TableRow:
     released: str
     variant: str
     quant: str
+    creator: str
+    """Who quantized the file; empty where nobody said."""
     hardware: Hardware
     backend: str
     engine: str
     build: str
+    stale: str
+    """How far behind its build and its run are; empty where they are the newest."""
     mode: str
+    power_cap_w: float | None
     concurrency: int | None
     """None: the run failed before its first cell."""
     provenance: str
@@ -82,12 +101,75 @@ class TableRow:
         return model_name(self.family, self.variant, self.quant)
 
     @property
+    def rig_href(self) -> str:
+        return rig_href(self.hardware.rig)
+
+    @property
     def backend_name(self) -> str:
         return wording.backend_name(self.backend)
 
     @property
+    def cap(self) -> str:
+        """In watts; empty where there is none."""
+        return "" if self.power_cap_w is None else wording.trimmed(self.power_cap_w)
+
+    @property
     def text(self) -> str:
         return self.problem or wording.span(self.low, self.high)
+
+    @property
+    def listed(self) -> tuple[Figure, ...]:
+        """Figures that have a rate."""
+        return tuple(figure for figure in self.figures if figure.tok_s is not None)
+
+    @property
+    def n(self) -> int | None:
+        """The fewest repetitions of its workloads."""
+        return min((figure.n for figure in self.listed if figure.n is not None), default=None)
+
+    @property
+    def spread(self) -> str:
+        """Widest interval of its workloads: `± 1.2 %` of the median; empty without intervals."""
+        widths = [
+            (figure.hi - figure.lo) / 2 / figure.tok_s
+            for figure in self.listed
+            if figure.tok_s and figure.lo is not None and figure.hi is not None
+        ]
+        return f"± {wording.percent(max(widths), 1)}" if widths else ""
+
+    @property
+    def standing(self) -> Standing:
+        """Over all its workloads: fastest in each, or at least tied in each."""
+        found = {figure.standing for figure in self.listed}
+        if found == {"fastest"}:
+            return "fastest"
+        if found and found <= {"fastest", "tied"}:
+            return "tied"
+        return "slower" if "slower" in found else "unjudged"
+
+    @property
+    def standing_text(self) -> str:
+        return STANDINGS.get(self.standing, "")
+
+    def metric(self, metric: str) -> str:
+        """Its range over the workloads that have it."""
+        values = [v for figure in self.figures if (v := figure.metrics.get(metric)) is not None]
+        return metric_text(metric, min(values, default=None), max(values, default=None))
+
+    @property
+    def fits(self) -> str:
+        if self.problem in (wording.failure("oom"), wording.failure("spilled")):
+            return "no"
+        verdicts = {figure.memory_verdict for figure in self.listed}
+        if not verdicts or None in verdicts:
+            return wording.DASH
+        return "yes" if verdicts == {"fits"} else "not verified"
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The smallest of its figures'."""
+        known = [f.context_tokens for f in self.figures if f.context_tokens is not None]
+        return min(known, default=None)
 
     @property
     def source_text(self) -> str:
@@ -106,11 +188,17 @@ class TableRow:
 @dataclass(frozen=True)
 class Family:
     id: str
+    slug: str
     name: str
     released: str
     rows: tuple[TableRow, ...]
     results: int
     """Cells with a figure, over all rows."""
+
+    @property
+    def href(self) -> str:
+        """Its page, where the families have pages."""
+        return f"families/{self.slug}.html"
 
 
 def model_name(family: str, variant: str, quant: str) -> str:
@@ -136,14 +224,6 @@ def model_href(model: str) -> str:
     return f"models/{model}.html"
 
 
-def table_rows(tables: Tables) -> list[TableRow]:
-    """Every row of the page, fastest first."""
-    maker = _RowMaker(tables)
-    found = [maker.listed(row) for row in tables.speed_ranges]
-    found += maker.failed()
-    return sorted(found, key=lambda row: row.order)
-
-
 def families(rows: Iterable[TableRow]) -> list[Family]:
     """Newest family first; the rows keep their order."""
     by_name: dict[str, list[TableRow]] = defaultdict(list)
@@ -151,7 +231,8 @@ def families(rows: Iterable[TableRow]) -> list[Family]:
         by_name[row.family].append(row)
     made = [
         Family(
-            id=f"family-{_digest(name)}",
+            id=f"family-{digest(name)}",
+            slug=_slug(name, by_name),
             name=name,
             released=min(row.released for row in members),
             rows=tuple(members),
@@ -177,111 +258,17 @@ def why_unlisted(cell: Row) -> str:
     return ""
 
 
-def _digest(*parts: object) -> str:
+def _slug(name: str, names: Iterable[str]) -> str:
+    """The name in an address; with a digest where it would not be its own."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", text.lower().replace(".", "-")).strip("-")[:60]
+
+    slug = plain(name)
+    if slug and sum(plain(other) == slug for other in names) == 1:
+        return slug
+    return f"{slug}-{digest(name)}".lstrip("-")
+
+
+def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:10]
-
-
-def _setting(row: Row) -> Key:
-    return tuple(row[column] for column in SETTING)
-
-
-def _newest(row: Row) -> str:
-    return row["started_at"].isoformat() if row["started_at"] else ""
-
-
-class _RowMaker:
-    """The lookups that every row needs, made once."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.runs = {run["run_id"]: run for run in tables.runs}
-        self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
-        self.speeds: dict[Key, dict[str, Row]] = defaultdict(dict)
-        for speed in tables.workload_speeds:
-            key = (*_setting(speed), speed["concurrency"])
-            self.speeds[key][speed["workload"]] = speed
-        self.unlisted: dict[Key, dict[str, Row]] = defaultdict(dict)
-        for cell in sorted(tables.measurements, key=_newest):
-            key = (*_setting(cell), cell["concurrency"])
-            if cell["workload"] not in self.speeds.get(key, {}) and why_unlisted(cell):
-                self.unlisted[key][cell["workload"]] = cell
-
-    def listed(self, row: Row) -> TableRow:
-        key = (*_setting(row), row["concurrency"])
-        newest = max((self.runs[run_id] for run_id in row["run_ids"]), key=_newest)
-        return self._row(key, newest, row)
-
-    def failed(self) -> list[TableRow]:
-        """Configurations without any figure: their cells failed, or a run came to none."""
-        listed = {(*_setting(row), row["concurrency"]) for row in self.tables.speed_ranges}
-        found = []
-        for key, cells in self.unlisted.items():
-            if key not in listed:
-                newest = max(cells.values(), key=_newest)
-                found.append(self._row(key, self.runs[newest["run_id"]], newest))
-        with_cells = {_setting(cell) for cell in self.tables.measurements}
-        empty = {
-            _setting(run): run
-            for run in sorted(self.tables.runs, key=_newest)
-            if run["status"] == "failed" and _setting(run) not in with_cells
-        }
-        found += [self._row((*setting, None), run, run) for setting, run in empty.items()]
-        return found
-
-    def _row(self, key: Key, run: Row, row: Row) -> TableRow:
-        """`row` is of `speed_ranges`, or names the failure of a row that has no range."""
-        figures = tuple(self._figure(key, work, run) for work in self.tables.workloads)
-        low, high = row.get("decode_tok_s_min"), row.get("decode_tok_s_max")
-        missing = [figure for figure in figures if figure.tok_s is None]
-        reasons = list(dict.fromkeys(f.reason for f in missing if f.reason != "not measured"))
-        problem = note = ""
-        if low is None:
-            problem = wording.listed(reasons) or wording.failure(run["failure_kind"])
-        elif missing:
-            note = f"{len(figures) - len(missing)} of {len(figures)} workloads"
-            note += f"; else {wording.listed(reasons)}" if reasons else ""
-        concurrency = key[-1]
-        return TableRow(
-            id=f"row-{_digest(*key)}",
-            model=run["model"],
-            family=run["family"],
-            released=run["released"],
-            variant=run["variant"],
-            quant=run["quant"],
-            hardware=hardware_of(run, self.titles.get(run["rig"]) or run["rig"]),
-            backend=run["backend"],
-            engine=run["engine"],
-            build=run["build"],
-            mode=run["mode"],
-            concurrency=concurrency if isinstance(concurrency, int) else None,
-            provenance=run["provenance"],
-            provisional=bool(row.get("provisional")),
-            flags=() if low is None else wording.flags(row["flags"]),
-            low=low,
-            high=high,
-            problem=problem,
-            note=note,
-            figures=figures,
-            href=run_href(run["run_id"]),
-        )
-
-    def _figure(self, key: Key, work: Row, run: Row) -> Figure:
-        name, page = work["workload"], model_href(run["model"])
-        speed = self.speeds.get(key, {}).get(name)
-        cell = speed or self.unlisted.get(key, {}).get(name)
-        if cell is None:
-            early = key[-1] is None
-            reason = wording.failure(run["failure_kind"]) if early else "not measured"
-            return Figure(name, work["title"], None, reason=reason, href=page)
-        href = cell_href(cell["run_id"], name, cell["concurrency"])
-        if speed is None:
-            return Figure(name, work["title"], None, reason=why_unlisted(cell), href=href)
-        return Figure(
-            workload=name,
-            title=work["title"],
-            tok_s=speed["decode_tok_s"],
-            lo=speed["decode_tok_s_lo"],
-            hi=speed["decode_tok_s_hi"],
-            n=speed["n"],
-            href=href,
-        )

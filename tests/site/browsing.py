@@ -1,0 +1,27 @@
+"""What a visitor of the front page does and reads."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+
+def visit(page: Page, site: Path, query: str = "") -> None:
+    page.goto(f"{(site / 'index.html').as_uri()}{query}")
+
+
+def visible_rows(page: Page) -> list[str]:
+    """Ids in the order in which they stand, over all families."""
+    rows = page.locator("#tables tbody tr:not([hidden])")
+    return rows.evaluate_all("rows => rows.map(row => row.id)")
+
+
+def speeds(page: Page, family: str) -> list[str]:
+    """The decode column of one family, as a reader sees it."""
+    cells = page.locator(f".family:has(h3:text-is('{family}')) tbody tr:not([hidden]) .speed")
+    return [" ".join(text.split()) for text in cells.all_inner_texts()]
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    """Sets a filter, in the folded ones too."""
+    page.locator("#more").evaluate("details => { details.open = true; }")
+    page.locator(f"#filters [name={name}]").select_option(value)

@@ -1,0 +1,82 @@
+"""The front page divided by family, once it would hold too many rows."""
+
+import gzip
+import re
+from dataclasses import replace
+
+import pytest
+
+from bench_pipeline.site import view as view_module
+from bench_pipeline.site.family_pages import pages as family_pages
+from bench_pipeline.site.front_page import pages as front_page
+from bench_pipeline.site.press import Press
+from bench_pipeline.site.rows import families
+from bench_pipeline.site.view import view
+from tests.site.conftest import Made
+from tests.site.many_rows import many_rows
+
+
+@pytest.fixture
+def divided(made: Made, monkeypatch) -> dict[str, str]:
+    """The pages of the very data that otherwise stand on one, by path."""
+    monkeypatch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows) - 1)
+    tables = made.tables
+    site = view(tables)
+    press = Press(site)
+    found = front_page(press, site, tables) | family_pages(press, site, tables)
+    return {path: content.decode() for path, content in found.items()}
+
+
+def row_ids(page: str) -> list[str]:
+    return re.findall(r'<tr id="(row-[0-9a-f]+)"', page)
+
+
+def test_one_row_too_many_gives_each_family_its_page_and_the_front_page_its_links(
+    made: Made, divided: dict[str, str]
+):
+    site = made.view
+    index = divided.pop("index.html")
+    assert set(divided) == {family.href for family in site.families}
+    assert row_ids(index) == []
+    for family in site.families:
+        assert f'href="{family.href}"' in index
+        assert row_ids(divided[family.href]) == [row.id for row in family.rows]
+    found = [row for page in divided.values() for row in row_ids(page)]
+    assert sorted(found) == sorted(row.id for row in site.rows)
+
+
+def test_the_divided_front_page_keeps_the_best_of_each_model(made: Made, divided: dict[str, str]):
+    for machine in made.view.machines:
+        for answer in machine.boards[0].answers:
+            assert answer.row.name in divided["index.html"]
+            if answer.figure.tok_s is not None:
+                assert f">{answer.figure.text}</a>" in divided["index.html"]
+
+
+def test_as_many_rows_as_one_page_takes_stay_on_it(made: Made, monkeypatch):
+    monkeypatch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows))
+    tables = made.tables
+    site = view(tables)
+    assert not site.divided
+    assert family_pages(Press(site), site, tables) == {}
+
+
+def test_families_whose_names_look_alike_have_different_addresses(made: Made):
+    names = ["LFM2", "lfm2", "<b>", "Gemma-3", "モデル"]
+    row = made.view.rows[0]
+    slugs = [f.slug for f in families(replace(row, family=name) for name in names)]
+    assert len(set(slugs)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]*", slug) for slug in slugs)
+    assert "gemma-3" in slugs
+
+
+def test_as_many_rows_as_one_page_takes_leave_room_for_their_charts(made: Made):
+    """Of the 100 KB that a first visit may weigh. Digits are as random as real ones: repeated
+    figures would compress to nothing."""
+    page, files = many_rows(made, view_module.ROWS_ON_ONE_PAGE)
+    assert sum(len(gzip.compress(content, mtime=0)) for content in (page, *files)) < 80_000
+
+
+def test_a_divided_front_page_of_a_hundred_models_on_three_machines_is_light(made: Made):
+    page, files = many_rows(made, 100 * 27, divided=True)
+    assert sum(len(gzip.compress(content, mtime=0)) for content in (page, *files)) < 50_000
