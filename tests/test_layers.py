@@ -24,7 +24,7 @@ PACKAGE = ROOT / "bench_pipeline"
 LAYERS = [
     {"errors", "paths", "progress", "__version__"},
     {"records"},
-    {"measures", "wheels"},
+    {"downloads", "measures", "wheels"},
     {"inventory", "engines", "models"},
     {"harness"},
     {"warehouse"},
