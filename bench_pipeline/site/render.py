@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from bench_pipeline.site import (
+    compare_page,
     data_page,
+    family_pages,
     front_page,
     method_page,
     model_pages,
@@ -21,6 +23,8 @@ Pages = dict[str, bytes]
 
 MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     front_page.pages,
+    compare_page.pages,
+    family_pages.pages,
     model_pages.pages,
     run_pages.pages,
     rig_pages.pages,
