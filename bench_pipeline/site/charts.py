@@ -1,220 +1,409 @@
-"""Decode speed by workload: Altair charts as inline SVG that follows the page's colours.
+"""What the front page's charts show: which configurations, in which order, at which values.
 
-Every chart is drawn at two widths with the same text size, because a chart that shrinks with
-its page ends in 6 px text; a container query shows the one that fits. Colours are CSS variables,
-so that one drawing serves light, dark and print.
-
-vl_convert deadlocks in a forked child of a process that has used it: call this in-process only.
+A chart is of one kind, workload and concurrency, as only such figures can be compared. What
+it says is decided here once: the drawing, the table under it, the sentence above it and what a
+browser draws anew under a filter are all made from the same marks.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from bench_pipeline.errors import SiteError
-from bench_pipeline.site import svg, wording
-from bench_pipeline.site.rows import Figure, TableRow
+from bench_pipeline.site import wording
+from bench_pipeline.site.rows import Figure, TableRow, cell_href
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.svg import printable
 
-if TYPE_CHECKING:
-    import altair
-
-MAX_BARS = 1000
+MAX_MARKS = 1000
 """More rows than this in one chart is a mistake of selection, not a chart."""
+MAX_DRAWN_BYTES = 40_000
+"""Of the values that one drawing is made from, as JSON."""
 
-MARGIN_PX = 4
-AXIS_PX = 38
-"""Height of the axis with its labels and title."""
+SENTENCES = {
+    "many": "{title}, {at}: {count}; {first} {a}, {last} {b}.",
+    "one": "{title}, {at}: {a}.",
+    "mark": "{name} on {detail} with {text} {unit}",
+    "all": "{drawn} configurations",
+    "some": "the first {drawn} of {all} configurations",
+}
+"""How a chart is said in words; a page's script fills in the same ones after a filter."""
 
 
 @dataclass(frozen=True)
-class Size:
-    """One design width of the chart; all in px."""
+class Kind:
+    """What the charts of one sort have in common."""
 
     name: str
-    width: int
-    step: int
-    """Height of one bar with its labels."""
-    bar_offset: int
-    name_dy: int
-    detail_dy: int
-    ticks: int
+    title: str
+    """Empty: each chart is titled by its workload."""
+    explanation: str
+    value: str
+    """Heading of the values, and the title of their axis."""
+    unit: str
+    at: str
+    """Heading of the other coordinate; empty for bars."""
+    first: str
+    last: str
+    """What the first and the last mark are, in the order of the chart."""
+    most: int
+    """Marks in one drawing: the first ones, so that a chart can be read."""
 
 
-WIDE = Size("wide", 560, step=40, bar_offset=8, name_dy=-11, detail_dy=-11, ticks=6)
-NARROW = Size("narrow", 288, step=56, bar_offset=16, name_dy=-19, detail_dy=-4, ticks=4)
+DECODE = Kind(
+    name="decode",
+    title="",
+    explanation="",
+    value="Decode, tok/s",
+    unit="tok/s",
+    at="",
+    first="the fastest is",
+    last="the slowest",
+    most=40,
+)
+PREFILL = Kind(
+    name="prefill",
+    title="Prefill against decode",
+    explanation="Reading a prompt is held back by arithmetic, writing an answer by memory. Both "
+    "axes are logarithmic, so equal distances are equal ratios; the lines are 95 % intervals.",
+    value="Prefill, tok/s",
+    unit="tok/s prefill",
+    at="Decode, tok/s",
+    first="the fastest reader is",
+    last="the slowest",
+    most=200,
+)
+CEILING = Kind(
+    name="ceiling",
+    title="Share of the memory's ceiling",
+    explanation="A stream cannot decode faster than its weights and KV cache can be read from "
+    "memory. This is the share of that bound which was reached; above 100 % the weights were "
+    "served from a cache.",
+    value="Share of the ceiling, %",
+    unit="of its ceiling",
+    at="",
+    first="the highest is",
+    last="the lowest",
+    most=40,
+)
+QUANTS = Kind(
+    name="quants",
+    title="Speed by size of the file",
+    explanation="One model in several quants on the same rig and build: how much speed a smaller "
+    "file buys.",
+    value="Decode, tok/s",
+    unit="tok/s",
+    at="File, GB",
+    first="the fastest is",
+    last="the slowest",
+    most=200,
+)
+CAPS = replace(
+    QUANTS,
+    name="caps",
+    title="Speed by power cap",
+    explanation="One model on the same rig and build under several power caps.",
+    at="Power cap, W",
+)
+ENERGY = replace(
+    CAPS,
+    name="energy",
+    title="Energy by power cap",
+    explanation="Energy for each output token, as the GPU's sensors measured it, under several "
+    "power caps.",
+    value="Energy, J/token",
+    unit="J/token",
+    first="the most is",
+    last="the least",
+)
+KINDS = (DECODE, PREFILL, CEILING, QUANTS, CAPS, ENERGY)
 
 
 @dataclass(frozen=True)
-class Bar:
+class Mark:
+    """One configuration's place in a chart. None: not known, so not drawn."""
+
     row: TableRow
-    figure: Figure
+    detail: str
+    href: str
+    """The cell it comes from."""
+    n: int | None
+    value: float
+    text: str
+    lo: float | None = None
+    hi: float | None = None
+    interval: str = ""
+    at: float | None = None
+    at_text: str = ""
+    at_lo: float | None = None
+    at_hi: float | None = None
+    label: str = ""
+    """Written beside the mark where there is room."""
+    series: str = ""
+    """Marks of one series share a colour and a shape, and a line in charts that draw one."""
+    style: int = 0
+    """Number of the series' colour and shape, from 0."""
 
     @property
-    def detail(self) -> str:
-        row = self.row
-        parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
-        parts += [row.mode] if row.mode != "baseline" else []
-        parts += [row.source_text] if row.source_text in ("provisional", "flagged") else []
-        return " · ".join(parts)
+    def datum(self) -> dict[str, Any]:
+        """The mark as a drawing reads it; what is not known is left out."""
+        known = {
+            "row": self.row.id,
+            "name": printable(self.row.name),
+            "detail": printable(self.detail),
+            "elsewhere": self.row.provenance != "measured",
+            "label": printable(self.label),
+            "series": printable(self.series),
+            "style": self.style,
+            "text": self.text,
+            "value": self.value,
+            "lo": self.lo,
+            "hi": self.hi,
+            "at": self.at,
+            "at_lo": self.at_lo,
+            "at_hi": self.at_hi,
+        }
+        return {key: value for key, value in known.items() if value not in (None, "")}
 
 
 @dataclass(frozen=True)
-class WorkloadChart:
-    id: str
+class Chart:
+    kind: Kind
     workload: str
-    title: str
-    explanation: str
     concurrency: int
-    bars: tuple[Bar, ...]
-    """Fastest first."""
+    title: str
+    at: str
+    """Workload and concurrency in words, as far as the title doesn't say them."""
+    explanation: str
+    marks: tuple[Mark, ...]
+    """Highest value first; two or more."""
+
+    @property
+    def id(self) -> str:
+        return f"chart-{self.kind.name}-{self.workload}-{self.concurrency}"
+
+    @property
+    def drawn(self) -> tuple[Mark, ...]:
+        return self.marks[: self.kind.most]
 
     @property
     def finding(self) -> str:
         """The chart in one sentence: what a screen reader gets instead of the drawing."""
-        first, last = self.bars[0], self.bars[-1]
-        words = (
-            f"{self.title}, {wording.counted(self.concurrency, 'stream')}: "
-            f"{wording.counted(len(self.bars), 'bar')}, the longest "
-            f"{first.row.name} on {first.detail} with {first.figure.text} tok/s"
-        )
-        if len(self.bars) > 1:
-            words += (
-                f", the shortest {last.row.name} on {last.detail} with {last.figure.text} tok/s"
+        drawn = self.drawn
+        count = SENTENCES["all" if len(drawn) == len(self.marks) else "some"]
+        first, last = (
+            SENTENCES["mark"].format(
+                name=mark.row.name, detail=mark.detail, text=mark.text, unit=self.kind.unit
             )
-        return f"{words}."
-
-
-def workload_charts(
-    rows: Sequence[TableRow], workloads: Sequence[dict[str, Any]]
-) -> list[WorkloadChart]:
-    """One chart for each workload and concurrency that has a figure, in the page's order.
-
-    SiteError above `MAX_BARS` bars.
-    """
-    made = []
-    for concurrency in sorted({row.concurrency for row in rows if row.concurrency is not None}):
-        for work in workloads:
-            bars = [
-                Bar(row, figure)
-                for row in rows
-                for figure in row.figures
-                if row.concurrency == concurrency
-                and figure.workload == work["workload"]
-                and figure.tok_s is not None
-            ]
-            if len(bars) > MAX_BARS:
-                raise SiteError(
-                    f"chart {work['workload']} would have {len(bars):,} bars, over {MAX_BARS:,}",
-                    mend="divide the page by family before publishing more rows",
-                )
-            if bars:
-                bars.sort(key=lambda bar: (-(bar.figure.tok_s or 0), bar.row.order))
-                made.append(
-                    WorkloadChart(
-                        id=f"chart-{work['workload']}-{concurrency}",
-                        workload=work["workload"],
-                        title=work["title"],
-                        explanation=work["explanation"],
-                        concurrency=concurrency,
-                        bars=tuple(bars),
-                    )
-                )
-    return made
-
-
-def draw(chart: WorkloadChart, size: Size) -> str:
-    """The chart as an `<svg>` element: each mark carries its row as `data-row`."""
-    import vl_convert
-
-    drawn = vl_convert.vegalite_to_svg(specification(chart, size).to_dict())
-    bars = [bar.row.id for bar in chart.bars]
-    measured = [bar.row.id for bar in chart.bars if bar.figure.lo is not None]
-    return svg.tidy(
-        drawn,
-        label=f"{chart.id}-{size.name}",
-        title=chart.finding,
-        kind=size.name,
-        marks=dict.fromkeys(("bars", "names", "details", "values"), bars)
-        | dict.fromkeys(("halos", "intervals"), measured),
-    )
-
-
-def specification(chart: WorkloadChart, size: Size) -> "altair.LayerChart":
-    """Bars from 0, an interval over the end of each bar that has one, names above, values behind.
-
-    `y` is the row's id, not its label: two rows with one label must never be summed into one
-    bar, and `stack=None` makes sure that they would not be even then.
-    """
-    import altair as alt
-
-    values: list[dict[str, Any]] = [
-        {
-            "row": bar.row.id,
-            "name": svg.printable(bar.row.name),
-            "detail": svg.printable(bar.detail),
-            "tok_s": bar.figure.tok_s,
-            "lo": bar.figure.lo,
-            "hi": bar.figure.hi,
-            "text": bar.figure.text,
-            "elsewhere": bar.row.provenance != "measured",
-        }
-        for bar in chart.bars
-    ]
-    inner = size.width - 2 * MARGIN_PX
-    ends = [bar.figure.hi or bar.figure.tok_s or 0 for bar in chart.bars]
-    scale = alt.Scale(domain=[0, max(ends)], range=[0, inner - 52], zero=True, nice=False)
-    axis = alt.Axis(title="tok/s", tickCount=size.ticks, labelFlush=False)
-    y = alt.Y("row:N", sort=[value["row"] for value in values], axis=None)
-
-    def x(field: str) -> alt.X:
-        return alt.X(field, type="quantitative", stack=None, scale=scale, axis=axis)
-
-    base = alt.Chart(alt.InlineData(values=values))
-    elsewhere = "datum.elsewhere"
-    below = size.bar_offset
-    bars = base.mark_bar(size=14, yOffset=below).encode(
-        x=x("tok_s"),
-        y=y,
-        fill=alt.condition(elsewhere, alt.value("var(--bar-elsewhere)"), alt.value("var(--bar)")),
-        stroke=alt.condition(elsewhere, alt.value("var(--bar)"), alt.value("transparent")),
-    )
-    # a light line under the dark one keeps the interval visible on and beside the bar
-    halo, rule = (
-        base.transform_filter("isValid(datum.lo)")
-        .mark_rule(yOffset=below, y2Offset=below, stroke=colour, strokeWidth=width)
-        .encode(x=x("lo"), x2="hi:Q", y=y)
-        for colour, width in (("var(--paper)", 5), ("var(--ink)", 2))
-    )
-    names = base.mark_text(
-        align="left", dy=size.name_dy, fontWeight=600, limit=inner * 0.48
-    ).encode(x=alt.value(0), y=y, text="name:N")
-    if size is NARROW:
-        names = names.mark_text(align="left", dy=size.name_dy, fontWeight=600, limit=inner)
-        details = base.mark_text(
-            align="left", dy=size.detail_dy, fill="var(--ink-2)", limit=inner
-        ).encode(x=alt.value(0), y=y, text="detail:N")
-    else:
-        details = base.mark_text(
-            align="right", dy=size.detail_dy, fill="var(--ink-2)", limit=inner * 0.5
-        ).encode(x=alt.value(inner), y=y, text="detail:N")
-    numbers = base.transform_calculate(
-        end="isValid(datum.hi) ? max(datum.hi, datum.tok_s) : datum.tok_s"
-    )
-    numbers = numbers.mark_text(align="left", dx=6, dy=below).encode(x=x("end"), y=y, text="text:N")
-    layers = {
-        "bars": bars,
-        "halos": halo,
-        "intervals": rule,
-        "names": names,
-        "details": details,
-        "values": numbers,
-    }
-    return svg.themed(
-        alt.LayerChart(
-            layer=[layer.properties(name=name) for name, layer in layers.items()],
-            width=inner,
-            height=size.step * len(values),
-            autosize="none",  # exactly as wide as designed, whatever the labels measure
-            padding={"left": MARGIN_PX, "right": MARGIN_PX, "top": 0, "bottom": AXIS_PX},
+            for mark in (drawn[0], drawn[-1])
         )
-    ).configure_scale(bandPaddingInner=0, bandPaddingOuter=0)
+        return SENTENCES["many" if len(drawn) > 1 else "one"].format(
+            title=self.title,
+            at=self.at,
+            count=count.format(drawn=len(drawn), all=len(self.marks)),
+            first=self.kind.first,
+            last=self.kind.last,
+            a=first,
+            b=last,
+        )
+
+    @property
+    def key(self) -> tuple[tuple[str, int], ...]:
+        """Each series with its style."""
+        return tuple(sorted({(m.series, m.style) for m in self.marks if m.series}))
+
+
+def tells(kind: Kind, marks: Sequence[Mark]) -> bool:
+    """Whether a drawing of these says something: a bar alone does, points need two places."""
+    return len({mark.at for mark in marks}) > 1 if kind.at else bool(marks)
+
+
+def charts_of(tables: Tables, rows: Sequence[TableRow]) -> tuple[Chart, ...]:
+    """Every chart with two marks or more, by kind, concurrency and the page's order of workloads.
+
+    SiteError where one would have over `MAX_MARKS`.
+    """
+    selection = _Selection(tables, rows)
+    made = []
+    for kind in KINDS:
+        for concurrency in sorted({row.concurrency for row in rows if row.concurrency}):
+            for work in tables.workloads:
+                marks = selection.marks(kind, work["workload"], concurrency)
+                if len(marks) > MAX_MARKS:
+                    raise SiteError(
+                        f"a chart of {work['workload']} would have {len(marks):,} marks, "
+                        f"over {MAX_MARKS:,}",
+                        mend="divide the page by family before publishing more rows",
+                    )
+                if len(marks) > 1 and tells(kind, marks):
+                    made.append(_chart(kind, work, concurrency, marks))
+    return tuple(made)
+
+
+def _chart(kind: Kind, work: Row, concurrency: int, marks: list[Mark]) -> Chart:
+    marks.sort(key=lambda mark: (-mark.value, mark.row.order))
+    streams = wording.counted(concurrency, "stream")
+    chart = Chart(
+        kind=kind,
+        workload=work["workload"],
+        concurrency=concurrency,
+        title=kind.title or work["title"],
+        at=f"{work['title']}, {streams}" if kind.title else streams,
+        explanation=kind.explanation or work["explanation"],
+        marks=tuple(marks),
+    )
+    size = len(json.dumps([mark.datum for mark in chart.drawn]))
+    if size > MAX_DRAWN_BYTES:
+        raise SiteError(
+            f"{chart.id} would be drawn from {size:,} bytes, over {MAX_DRAWN_BYTES:,}",
+            mend="give its configurations shorter names, or let its kind draw fewer of them",
+        )
+    return chart
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A figure of the page's table with the measurement behind it."""
+
+    row: TableRow
+    figure: Figure
+    cell: Row
+    run: Row
+    mark: Mark
+
+
+class _Selection:
+    """Takes from the page's rows what belongs into a chart."""
+
+    def __init__(self, tables: Tables, rows: Sequence[TableRow]) -> None:
+        cells = {
+            cell_href(cell["run_id"], cell["workload"], cell["concurrency"]): cell
+            for cell in tables.measurements
+        }
+        runs = {run["run_id"]: run for run in tables.runs}
+        self._rigs = sorted({row.hardware.rig for row in rows})
+        self._listed: dict[tuple[str, int], list[_Listed]] = defaultdict(list)
+        capped: dict[tuple[str, str], set[float]] = defaultdict(set)
+        for cell in cells.values():
+            capped[cell["rig"], cell["backend"]].add(cell["power_cap_w"])
+        for row in rows:
+            for figure in row.figures:
+                if row.concurrency is None or figure.tok_s is None:
+                    continue
+                cell = cells[figure.href]
+                several = len(capped[cell["rig"], cell["backend"]]) > 1
+                cap = cell["power_cap_w"] if several else None
+                mark = _mark(row, figure, cap)
+                place = figure.workload, row.concurrency
+                self._listed[place].append(_Listed(row, figure, cell, runs[cell["run_id"]], mark))
+
+    def marks(self, kind: Kind, workload: str, concurrency: int) -> list[Mark]:
+        listed = self._listed.get((workload, concurrency), [])
+        if kind is DECODE:
+            return [each.mark for each in listed]
+        if kind is PREFILL:
+            return [
+                self._reading(each) for each in listed if each.cell["prefill_tok_s"] is not None
+            ]
+        if kind is CEILING:
+            return [_share(each) for each in listed if each.cell["ceiling_share"] is not None]
+        if kind is QUANTS:
+            return _series(listed, _QUANT_SERIES, _by_size)
+        return _series(listed, _CAP_SERIES, _by_cap if kind is CAPS else _energy_by_cap)
+
+    def _reading(self, each: _Listed) -> Mark:
+        cell, figure = each.cell, each.figure
+        return replace(
+            _measured(each.mark, cell, "prefill_tok_s"),
+            at=figure.tok_s,
+            at_lo=figure.lo,
+            at_hi=figure.hi,
+            at_text=figure.text,
+            label=each.row.name,
+            series=each.row.hardware.rig_title,
+            style=self._rigs.index(each.row.hardware.rig),
+        )
+
+
+def _mark(row: TableRow, figure: Figure, cap_w: float | None) -> Mark:
+    parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
+    parts += [f"{wording.trimmed(cap_w)} W"] if cap_w is not None else []
+    parts += [row.mode] if row.mode != "baseline" else []
+    parts += [row.source_text] if row.source_text in ("provisional", "flagged") else []
+    return Mark(
+        row=row,
+        detail=" · ".join(parts),
+        href=figure.href,
+        n=figure.n,
+        value=figure.tok_s or 0.0,
+        text=figure.text,
+        lo=figure.lo,
+        hi=figure.hi,
+        interval=figure.interval,
+    )
+
+
+def _measured(mark: Mark, cell: Row, metric: str) -> Mark:
+    """The mark at another metric of its cell, with its interval."""
+    lo, hi = cell[f"{metric}_lo"], cell[f"{metric}_hi"]
+    text, interval = wording.decimal(cell[metric]), wording.span(lo, hi)
+    return replace(mark, value=cell[metric], lo=lo, hi=hi, text=text, interval=interval)
+
+
+def _share(each: _Listed) -> Mark:
+    """The ceiling is one number, so the rate's interval is the share's, scaled."""
+    share, tok_s = each.cell["ceiling_share"] * 100, each.mark.value
+    lo, hi = (None if end is None else end / tok_s * share for end in (each.mark.lo, each.mark.hi))
+    interval = f"{wording.span(lo, hi)} %" if lo is not None else ""
+    return replace(each.mark, value=share, lo=lo, hi=hi, text=f"{share:.1f} %", interval=interval)
+
+
+_QUANT_SERIES = ("family", "variant", "rig", "backend", "build", "mode", "power_cap_w")
+_CAP_SERIES = ("model", "rig", "backend", "build", "mode")
+
+
+def _series(
+    listed: Iterable[_Listed], columns: tuple[str, ...], place: Callable[[_Listed], Mark | None]
+) -> list[Mark]:
+    """Marks in series that agree in `columns`; of those with two places or more."""
+    grouped: dict[tuple[str, ...], list[Mark]] = defaultdict(list)
+    for each in listed:
+        if (mark := place(each)) is not None:
+            grouped[tuple(str(each.cell[column]) for column in columns)].append(mark)
+    drawn = [marks for _, marks in sorted(grouped.items()) if len({m.at for m in marks}) > 1]
+    return [replace(mark, style=style) for style, marks in enumerate(drawn) for mark in marks]
+
+
+def _by_size(each: _Listed) -> Mark | None:
+    size_bytes = each.run["size_bytes"]
+    if size_bytes is None:
+        return None
+    stem = each.row.name.removesuffix(f" {each.row.quant}")
+    return replace(
+        each.mark,
+        at=size_bytes / 1e9,
+        at_text=f"{size_bytes / 1e9:.2f}",
+        label=each.row.quant,
+        series=f"{stem} on {each.mark.detail}",
+    )
+
+
+def _by_cap(each: _Listed) -> Mark | None:
+    cap_w = each.cell["power_cap_w"]
+    if cap_w is None:
+        return None
+    device = f"{each.row.hardware.device}, {each.row.backend_name} {each.row.build}"
+    mode = "" if each.row.mode == "baseline" else f", {each.row.mode}"
+    text = wording.trimmed(cap_w)
+    series = f"{each.row.name} on {device}{mode}"
+    return replace(each.mark, at=cap_w, at_text=text, label=f"{text} W", series=series)
+
+
+def _energy_by_cap(each: _Listed) -> Mark | None:
+    mark, joules = _by_cap(each), each.cell["joules_per_token"]
+    if mark is None or joules is None:
+        return None
+    text = wording.decimal(joules, 3)
+    return replace(mark, value=joules, text=text, lo=None, hi=None, interval="")

@@ -1,5 +1,5 @@
-"""Speed by length of the prompt: a run's curve as a table and two small charts, and the tests of
-the bare engine beside it.
+"""Speed and TTFT by length of the prompt: a run's curve as a table and small charts, and the tests
+of the bare engine beside it.
 
 One width serves all pages: a panel is as wide as a phone's column, and two stand side by side
 where there is room. vl_convert must not be used after a fork; see `charts`.
@@ -48,26 +48,29 @@ class CurveRow:
 @dataclass(frozen=True)
 class Point:
     depth_tokens: int
-    tok_s: float
+    value: float
     lo: float | None = None
     hi: float | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One small chart: the server's points, and the bare engine's where it was measured."""
+    """One small chart: the server's points, and as rings what they are to be compared with."""
 
     id: str
     title: str
+    unit: str
     points: tuple[Point, ...]
     """From the shortest prompt to the longest."""
-    bare: tuple[Point, ...]
+    rings: tuple[Point, ...]
+    rings_are: str
+    """`without a server`, `with the prompt cached`."""
 
     @property
     def finding(self) -> str:
         """The chart in one sentence: what a screen reader gets instead of the drawing."""
         ends = [self.points[0], self.points[-1]] if len(self.points) > 1 else [*self.points]
-        words = [f"{p.tok_s:,.1f} tok/s at {p.depth_tokens:,} tokens" for p in ends]
+        words = [f"{p.value:,.1f} {self.unit} at {p.depth_tokens:,} tokens" for p in ends]
         return f"{self.title} by length of the prompt: {', '.join(words)}."
 
 
@@ -97,7 +100,18 @@ def curve_of(run_id: str, points: list[Row], tests: list[Row]) -> Curve | None:
     shares = any(_has_share(point) for point in points)
     columns = ("prefill_tok_s", *(["server_share"] if shares else []))
     columns += ("decode_tok_s", *(["server_share"] if shares else []), "ttft_ms", "cached_ttft_ms")
-    panels = [_panel(run_id, kind, points, tests) for kind in ("prefill", "decode")]
+    panels = (
+        _speeds(run_id, "prefill", points, tests),
+        _speeds(run_id, "decode", points, tests),
+        Panel(
+            id=f"curve-{run_id}-ttft",
+            title="TTFT",
+            unit="ms",
+            points=_points(points, "ttft_ms"),
+            rings=_points(points, "cached_ttft_ms"),
+            rings_are="with the prompt cached",
+        ),
+    )
     return Curve(
         columns=columns,
         rows=tuple(_row(point, shares) for point in points),
@@ -138,10 +152,9 @@ def _share(row: Row, name: str) -> Value:
     return Value(wording.percent(row[name]), wording.percent_span(*ends))
 
 
-def _panel(
+def _speeds(
     run_id: str, kind: Literal["prefill", "decode"], points: list[Row], tests: list[Row]
 ) -> Panel:
-    name = f"{kind}_tok_s"
     lengths = {point["depth_tokens"] for point in points}
     bare = [
         Point(length, test["tok_s"], test["tok_s_lo"], test["tok_s_hi"])
@@ -154,12 +167,18 @@ def _panel(
     return Panel(
         id=f"curve-{run_id}-{kind}",
         title=kind.capitalize(),
-        points=tuple(
-            Point(point["depth_tokens"], point[name], point[f"{name}_lo"], point[f"{name}_hi"])
-            for point in points
-            if point[name] is not None
-        ),
-        bare=tuple(sorted(bare, key=lambda point: point.depth_tokens)),
+        unit="tok/s",
+        points=_points(points, f"{kind}_tok_s"),
+        rings=tuple(sorted(bare, key=lambda point: point.depth_tokens)),
+        rings_are="without a server",
+    )
+
+
+def _points(rows: list[Row], name: str) -> tuple[Point, ...]:
+    return tuple(
+        Point(row["depth_tokens"], row[name], row[f"{name}_lo"], row[f"{name}_hi"])
+        for row in rows
+        if row[name] is not None
     )
 
 
@@ -212,20 +231,20 @@ def draw(panel: Panel) -> str:
         marks={
             "points": lengths,
             "intervals": known,
-            "bare": [str(point.depth_tokens) for point in panel.bare],
+            "rings": [str(point.depth_tokens) for point in panel.rings],
         },
     )
 
 
 def specification(panel: Panel) -> "altair.LayerChart":
-    """A line through the medians with their intervals from 0; rings are the bare engine's."""
+    """A line through the medians with their intervals, from 0."""
     import altair as alt
 
     def values(points: tuple[Point, ...]) -> list[dict[str, Any]]:
-        return [{"at": p.depth_tokens, "y": p.tok_s, "lo": p.lo, "hi": p.hi} for p in points]
+        return [{"at": p.depth_tokens, "y": p.value, "lo": p.lo, "hi": p.hi} for p in points]
 
-    shown = [*panel.points, *panel.bare]
-    highest = max(max(point.tok_s, point.hi or 0) for point in shown)
+    shown = [*panel.points, *panel.rings]
+    highest = max(max(point.value, point.hi or 0) for point in shown)
     lengths = sorted({point.depth_tokens for point in shown})
     scale = alt.Scale(
         type="symlog",
@@ -248,14 +267,13 @@ def specification(panel: Panel) -> "altair.LayerChart":
         ),
     )
     heights = alt.Scale(domain=[0, highest * 1.04], nice=False)
-    thousands = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~f') + 'k'"
-    axis = alt.Axis(title=None, tickCount=4, labelExpr=thousands)
+    axis = alt.Axis(title=None, tickCount=4, labelExpr=svg.THOUSANDS)
 
     def y(field: str) -> alt.Y:
         return alt.Y(field, type="quantitative", scale=heights, axis=axis)
 
     server = alt.Chart(alt.InlineData(values=values(panel.points)))
-    bare = alt.Chart(alt.InlineData(values=values(panel.bare)))
+    compared = alt.Chart(alt.InlineData(values=values(panel.rings)))
     line = server.mark_line(stroke="var(--bar)", strokeWidth=1.5).encode(x=x, y=y("y"))
     rules = (
         server.transform_filter("isValid(datum.lo)")
@@ -265,11 +283,11 @@ def specification(panel: Panel) -> "altair.LayerChart":
     points = server.mark_point(
         filled=True, size=36, fill="var(--bar)", stroke="var(--bar)", opacity=1
     ).encode(x=x, y=y("y"))
-    rings = bare.mark_point(
+    rings = compared.mark_point(
         filled=False, size=44, stroke="var(--ink-2)", strokeWidth=1.5, opacity=1
     ).encode(x=x, y=y("y"))
     layers = {"lines": line, "intervals": rules, "points": points}
-    layers |= {"bare": rings} if panel.bare else {}
+    layers |= {"rings": rings} if panel.rings else {}
     padding = {"left": _LEFT_PX, "right": _RIGHT_PX, "top": _TOP_PX, "bottom": _BOTTOM_PX}
     return svg.themed(
         alt.LayerChart(

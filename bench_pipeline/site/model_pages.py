@@ -11,7 +11,8 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
     made = {}
     trends = model_sections(tables)
     for model in site.models:
-        panels = {key: svg for best in model.curves for key, svg in drawn(best.curve).items()}
+        shown = [best.curve for best in model.curves] + [run.scaling for run in model.climbs]
+        panels = {key: svg for each in shown for key, svg in drawn(each).items()}
         made[model.href] = press.page(
             "model.html",
             root="../",

@@ -1,5 +1,6 @@
 """One page for each model: its rows, a line for each run of it, its newest curves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
@@ -32,12 +33,22 @@ class ModelPage:
     @property
     def curves(self) -> tuple[BestCurve, ...]:
         """Of each rig and backend the best run's that has one: undisturbed first, then newest."""
-        best: dict[tuple[str, str], BestCurve] = {}
-        for status in _BETTER:
-            for run in self.runs:
-                if run.curve and run.curve.panels and run.status == status:
-                    best.setdefault((run.rig, run.backend), BestCurve(run, run.curve))
-        return tuple(best.values())
+        runs = _best(run for run in self.runs if run.curve and run.curve.panels)
+        return tuple(BestCurve(run, run.curve) for run in runs if run.curve)
+
+    @property
+    def climbs(self) -> tuple[RunPage, ...]:
+        """Likewise the best runs that went to several concurrencies."""
+        return _best(run for run in self.runs if run.scaling)
+
+
+def _best(runs: Iterable[RunPage]) -> tuple[RunPage, ...]:
+    best: dict[tuple[str, str], RunPage] = {}
+    for run in sorted(
+        (run for run in runs if run.status in _BETTER), key=lambda run: _BETTER.index(run.status)
+    ):
+        best.setdefault((run.rig, run.backend), run)
+    return tuple(best.values())
 
 
 def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:

@@ -4,9 +4,10 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from bench_pipeline.site import conditions, curves, run_samples
-from bench_pipeline.site.curves import Curve, Panel
+from bench_pipeline.site import conditions, curves, run_samples, scaling
+from bench_pipeline.site.curves import Curve
 from bench_pipeline.site.press import Press
+from bench_pipeline.site.scaling import Scaling
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.view import Site
 
@@ -24,19 +25,20 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
             root="../",
             page=run,
             strips=strips,
-            panels=drawn(run.curve),
+            panels=drawn(run.curve) | drawn(run.scaling),
             holds=conditions.HOLDS,
             moments=conditions.MOMENTS,
         )
     return made
 
 
-def drawn(curve: Curve | None) -> dict[str, Markup]:
+def drawn(shown: Curve | Scaling | None) -> dict[str, Markup]:
     """Its panels by id."""
-    return {panel.id: _drawn(panel) for panel in curve.panels} if curve else {}
+    return {panel.id: _drawn(panel) for panel in shown.panels} if shown else {}
 
 
 @lru_cache(maxsize=256)
-def _drawn(panel: Panel) -> Markup:
+def _drawn(panel: curves.Panel | scaling.Panel) -> Markup:
     """Kept, because a model's page shows the same panels as its best runs'."""
-    return Markup(curves.draw(panel))
+    made_by = scaling if isinstance(panel, scaling.Panel) else curves
+    return Markup(made_by.draw(panel))

@@ -20,6 +20,7 @@ from bench_pipeline.site.run_cells import (
     telemetry_row,
 )
 from bench_pipeline.site.run_samples import Samples, samples_of
+from bench_pipeline.site.scaling import Scaling, scaling_of
 from bench_pipeline.site.source import Row, Tables, published_path
 
 Facts = tuple[tuple[str, str], ...]
@@ -69,6 +70,7 @@ class RunPage:
     samples: Samples | None
     telemetry: tuple[TelemetryRow, ...]
     curve: Curve | None
+    scaling: Scaling | None
     bare: tuple[BareRow, ...]
     bare_command: str
     bare_failure: str
@@ -152,6 +154,7 @@ class RunPageMaker:
                 for device in self._in_order(self.telemetry[run_id])
             ),
             curve=curve_of(run_id, points, tests),
+            scaling=scaling_of(run, cells, self.workload_titles),
             bare=bare_rows(tests),
             bare_command=shlex.join(run["bare_argv"] or []),
             bare_failure=_failure_words(run["bare_failure_kind"], run["bare_failure_message"]),

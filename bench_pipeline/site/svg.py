@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FONT = "Liberation Sans, Arial, Helvetica"
 """vl_convert measures text with its own fonts: only names with the same metrics are safe."""
 
+THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~f') + 'k'"
+"""Labels of an axis from 0, each for itself: `500`, `1.5k`."""
+
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -31,6 +34,7 @@ def themed(chart: "LayerChart") -> "LayerChart":
             gridColor="var(--line)",
             domainColor="var(--line-2)",
             tickColor="var(--line-2)",
+            tickRound=False,  # a tick half a pixel off its value would contradict the marks
         )
     )
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench_pipeline.site.chart_views import chart_view
 from bench_pipeline.site.answers import machines
+from bench_pipeline.site.chart_views import chart_view
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.row_data import row_data
 from bench_pipeline.site.rows import Figure, TableRow, digest, families

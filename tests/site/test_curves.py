@@ -18,8 +18,10 @@ HALF_PX = 0.5
 PANEL = Panel(
     id="curve-x",
     title="Prefill",
+    unit="tok/s",
     points=(Point(0, 900.0), Point(128, 30500, 30000, 30900), Point(8192, 12000, 11000, 13000)),
-    bare=(Point(128, 33000),),
+    rings=(Point(128, 33000),),
+    rings_are="without a server",
 )
 
 
@@ -79,7 +81,7 @@ def test_every_point_is_drawn_at_its_length_and_its_value():
     assert set(marks) == {"0", "128", "8192"}
     for point in PANEL.points:
         x, value = marks[str(point.depth_tokens)]
-        assert abs(value - point.tok_s) * drawn.px_per_unit <= HALF_PX
+        assert abs(value - point.value) * drawn.px_per_unit <= HALF_PX
         assert abs(x - drawn.lengths[point.depth_tokens]) <= HALF_PX
 
 
@@ -98,14 +100,14 @@ def test_a_bare_prefill_behind_a_filled_context_is_no_point_of_the_curve(tmp_pat
     point = curve_point(512, decode_tok_s=100, prefill_tok_s=700)
     run = measured_run(workloads=["chat"], curves=[point], bare_engine=BareEngine(tests=tests))
     (shown,) = make(tmp_path, [run]).view.models[0].runs
-    prefill, decode = shown.curve.panels
-    assert [ring.tok_s for ring in prefill.bare] == [pytest.approx(800)]
-    assert decode.bare == ()
+    prefill, decode, _ = shown.curve.panels
+    assert [ring.value for ring in prefill.rings] == [pytest.approx(800)]
+    assert decode.rings == ()
 
 
 def test_the_bare_engine_is_drawn_on_the_same_scale():
     drawn = Drawn(draw(PANEL))
-    ((x, value),) = drawn.marks("bare").values()
+    ((x, value),) = drawn.marks("rings").values()
     assert abs(value - 33000) * drawn.px_per_unit <= HALF_PX
     assert abs(x - drawn.lengths[128]) <= HALF_PX
 
@@ -126,11 +128,11 @@ def test_intervals_are_drawn_where_they_were_measured():
     "points", [(Point(512, 3.2),), (Point(0, 115.0),), (Point(128, 0.4), Point(512, 0.3))]
 )
 def test_few_and_slow_points_are_drawn_too(points):
-    panel = replace(PANEL, points=points, bare=())
+    panel = replace(PANEL, points=points, rings=())
     drawn = Drawn(draw(panel))
     for point in points:
         _, value = drawn.marks("points")[str(point.depth_tokens)]
-        assert abs(value - point.tok_s) * drawn.px_per_unit <= HALF_PX
+        assert abs(value - point.value) * drawn.px_per_unit <= HALF_PX
 
 
 def test_a_panel_says_in_a_sentence_what_it_shows_and_takes_the_pages_colours():
@@ -158,9 +160,9 @@ def test_a_curve_shows_its_points_from_short_to_long_and_what_failed(tmp_path):
     assert shown.curve.rows[1].failure == "contaminated, discarded: 24 cached tokens"
     assert shown.curve.rows[0].values[-1].under == "nothing reused"
     assert shown.curve.rows[2].values[-1].under == "100 % reused"
-    assert [len(panel.points) for panel in shown.curve.panels] == [2, 2]
+    assert [len(panel.points) for panel in shown.curve.panels] == [2, 2, 2]
     page = (made.project.site / made.view.models[0].href).read_text()
-    assert page.count('class="drawing panel"') == 2
+    assert page.count('class="drawing panel"') == 3
 
 
 def test_a_curve_whose_points_all_failed_has_no_chart(tmp_path):
@@ -177,4 +179,4 @@ def test_a_curve_beside_the_bare_engine_shows_its_share_and_its_rings(tmp_path):
     assert shown.curve.columns.count("server_share") == 2
     for row in shown.curve.rows:
         assert 75 <= int(row.values[1].text.removesuffix(" %")) <= 85
-    assert [len(panel.bare) for panel in shown.curve.panels] == [3, 3]
+    assert [len(panel.rings) for panel in shown.curve.panels] == [3, 3, 3]

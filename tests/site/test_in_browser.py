@@ -9,8 +9,8 @@ from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.records.inventory import Gpu
 from tests.curve_factories import curve_and_bare_engine, failed_point, imported_run
 from tests.factories import H100, SMOLLM2, measured_run
-from tests.site.browsing import choose, visible_rows, visit
-from tests.site.conftest import Made, make
+from tests.site.browsing import visit
+from tests.site.conftest import make
 
 WIDTHS = (320, 412, 1350)
 
@@ -61,9 +61,9 @@ def test_nothing_is_wider_than_the_window_and_chart_text_stays_readable(
         page.goto((site / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     visit(page, site)
-    found = measured_drawings(page, 4)
+    found = measured_drawings(page, 5)
     page.goto((site / f"models/{SMOLLM2.slug}.html").as_uri())
-    found += measured_drawings(page, 2)
+    found += measured_drawings(page, 8)
     context.close()
     for drawing in found:
         assert drawing["over"] <= 0.5
@@ -198,6 +198,6 @@ def test_hostile_words_in_any_field_are_shown_as_text(page: Page, tmp_path: Path
     page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
     words = page.locator("main").inner_text()
     assert words.count(EVIL) >= 20
-    assert page.locator(".drawing.panel").count() == 2
+    assert page.locator(".drawing.panel").count() == 5
     assert page.locator("a[href^='javascript']").count() == 0
     assert not dialogs

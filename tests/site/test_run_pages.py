@@ -111,7 +111,7 @@ def test_a_models_page_stays_light_with_many_runs(tmp_path: Path):
     assert len(gzip.compress(content)) <= MAX_MODEL_PAGE_BYTES
     text = content.decode()
     assert all(f'href="../{run.href}"' in text for run in model.runs)
-    assert text.count('class="drawing panel"') == 2  # of the best run alone
+    assert text.count('class="drawing panel"') == 3  # of the best run alone
 
 
 def test_a_number_of_the_front_page_leads_to_the_very_cell(made: Made, site: Path, page: Page):

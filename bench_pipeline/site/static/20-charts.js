@@ -1,30 +1,253 @@
+/* The charts under a filter. A page comes with each chart drawn; the library that draws anew is
+   loaded when somebody touches a chart or filters the rows, and then gets the rows shown.
+   Which rows and what is said of them follows charts.py: same order, same limit, same words. */
 (function () {
   "use strict";
   const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));
-  const figures = all(".chart");
+  const home = document.querySelector("#charts");
+  if (!home) return;
+  const figures = all(".chart", home);
   const note = document.querySelector("#charts-note");
-  if (!figures.length || !note) return;
+  const wideFrom = 560;   /* px, as the container query of the style sheet */
+  let chosen = null;      /* the page's filters; null: nobody filtered yet */
+  let loaded = null;
 
-  /* A chart holds all rows of its workload and concurrency; those outside the filter fade. */
-  document.addEventListener("rowschosen", ({ detail: state }) => {
-    const { inside } = state;
-    const concurrencies = figures.map((figure) => Number(figure.dataset.concurrency));
-    const concurrency = state.concurrency || String(Math.min(...concurrencies));
-    let shown = 0, faded = false;
-    for (const figure of figures) {
-      figure.hidden = figure.dataset.concurrency !== concurrency
-        || Boolean(state.workload && figure.dataset.workload !== state.workload);
-      if (figure.hidden) continue;
-      shown += 1;
-      for (const mark of all("svg [data-row]", figure)) {
-        mark.classList.toggle("outside", !inside.has(mark.dataset.row));
-      }
-      for (const line of all("tr[data-row]", figure)) {
-        line.hidden = !inside.has(line.dataset.row);
-        faded = faded || line.hidden;
+  /* ---- loading, once ---- */
+  function script(address) {
+    return new Promise((resolve, reject) => {
+      const element = document.createElement("script");
+      element.src = address;
+      element.onload = resolve;
+      element.onerror = reject;
+      document.head.append(element);
+    });
+  }
+  const load = () => (loaded = loaded
+    || Promise.all([script(home.dataset.runtime), script(home.dataset.rows)]));
+
+  /* ---- what a figure has to show ---- */
+  const hasAt = (figure) => figure.dataset.at !== undefined;
+  const isFiltered = () => Boolean(chosen) && Object.keys(chosen).some((name) =>
+    !["inside", "sort", "order", "columns"].includes(name) && chosen[name]);
+  function wanted(figure) {
+    const { kind, workload, follows } = figure.dataset;
+    const asked = chosen ? chosen.workload : "";
+    if (asked && asked !== workload && follows === undefined) return null;
+    const concurrency = (chosen && chosen.concurrency) || home.dataset.concurrency;
+    return "chart-" + kind + "-" + (asked || workload) + "-" + concurrency;
+  }
+  const isInside = (row) => !chosen || chosen.inside.has(row);
+  /* Whether the drawing that came with the page is right as it is. */
+  function standsAsBuilt(figure, id) {
+    return !figure.view && figure.dataset.chart === id
+      && all("tr[data-row]", figure).every((line) => isInside(line.dataset.row))
+      && !(figure.dataset.more !== undefined && isFiltered());
+  }
+
+  /* ---- words ---- */
+  const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  function finding(chart, kind, drawn, count) {
+    const { sentences, rows } = window.benchCharts;
+    const said = (mark) => fill(sentences.mark,
+      { ...rows[mark.row], text: mark.text, unit: kind.unit });
+    return fill(sentences[drawn.length > 1 ? "many" : "one"], {
+      title: chart.title, at: chart.at, first: kind.first, last: kind.last,
+      count: fill(sentences[drawn.length === count ? "all" : "some"],
+        { drawn: drawn.length, all: count }),
+      a: said(drawn[0]), b: said(drawn[drawn.length - 1]),
+    });
+  }
+  function cell(tag, text, numeric) {
+    const element = document.createElement(tag);
+    if (tag === "th") element.scope = "row";
+    if (numeric) element.className = "num";
+    element.textContent = text === undefined ? "–" : text;
+    return element;
+  }
+  function line(mark, withAt, root) {
+    const row = window.benchCharts.rows[mark.row];
+    const element = document.createElement("tr");
+    element.dataset.row = mark.row;
+    const value = cell("td", "", true);
+    const link = document.createElement("a");
+    link.href = root + mark.href;
+    link.textContent = mark.text;
+    value.append(link);
+    element.append(cell("th", row.name), cell("td", row.detail));
+    if (withAt) element.append(cell("td", mark.at_text, true));
+    element.append(value, cell("td", mark.interval, true), cell("td", mark.n, true),
+      cell("td", row.source));
+    return element;
+  }
+  function write(figure, chart, words, drawn) {
+    const put = (selector, text) => { figure.querySelector(selector).textContent = text; };
+    put(".title", chart.title);
+    put(".at", chart.at);
+    put(".explanation", chart.explanation);
+    put(".finding", words);
+    const series = new Set(drawn.map((mark) => mark.series));
+    figure.querySelector(".key").replaceChildren(...chart.key
+      .filter(([name]) => series.has(name))
+      .map(([name, style]) => {
+        const element = document.createElement("span");
+        element.className = "series s" + style % 6;
+        element.textContent = name;
+        return element;
+      }));
+    const root = home.dataset.rows.replace(/lazy\/.*/, "");
+    figure.querySelector("tbody").replaceChildren(
+      ...drawn.map((mark) => line(mark, hasAt(figure), root)));
+  }
+
+  /* ---- drawing ---- */
+  const sizeOf = (figure) =>
+    figure.querySelector(".drawings").clientWidth >= wideFrom ? "wide" : "narrow";
+
+  /* One image with one label, each mark with its row; a mark's own role cannot be reached. */
+  function tidy(figure, box, size, words) {
+    const svg = box.querySelector("svg");
+    for (const element of [box, ...all("[role], [aria-label], [aria-roledescription]", box)]) {
+      for (const name of ["role", "aria-label", "aria-roledescription", "aria-hidden"]) {
+        element.removeAttribute(name);
       }
     }
-    note.textContent = shown === 0 ? "No chart: nothing was measured at this concurrency."
-      : faded ? "Faded bars are outside the filter; the tables under the charts leave them out." : "";
+    for (const mark of all(".role-mark path, .role-mark text, .role-mark line", box)) {
+      const item = mark.__data__;
+      if (item && item.datum && item.datum.row) mark.dataset.row = item.datum.row;
+    }
+    const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+    title.id = figure.id + "-finding";
+    title.textContent = words;
+    all("title", svg).forEach((old) => old.remove());
+    svg.prepend(title);
+    svg.setAttribute("class", "drawing " + size);
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-labelledby", title.id);
+  }
+
+  const parsings = new Map();
+  function parsed(specs, size) {
+    if (!parsings.has(specs[size])) parsings.set(specs[size], window.vega.parse(specs[size]));
+    return parsings.get(specs[size]);
+  }
+  async function draw(figure) {
+    const id = wanted(figure);
+    const { charts, kinds, rows } = window.benchCharts;
+    const chart = charts[id];
+    const inside = chart ? chart.marks.filter((mark) => isInside(mark.row)) : [];
+    const places = new Set(inside.map((mark) => mark.at)).size;
+    figure.hidden = places < (hasAt(figure) ? 2 : 1);   /* points need two places, a bar none */
+    if (figure.hidden) return;
+    const kind = kinds[figure.dataset.kind];
+    const drawn = inside.slice(0, kind.most);
+    const words = finding(chart, kind, drawn, inside.length);
+    const size = sizeOf(figure);
+    /* A view of its own each time: one that gets other rows keeps the order of the former. */
+    const box = document.createElement("div");
+    const view = new window.vega.View(parsed(kind.specs, size),
+      { renderer: "svg", container: box, hover: false });
+    view.data("rows", drawn.map((mark) => ({ ...rows[mark.row], ...mark })));
+    await view.runAsync();
+    tidy(figure, box, size, words);
+    figure.querySelector(".drawings").replaceChildren(box);
+    if (figure.view) figure.view.finalize();
+    figure.view = view;
+    figure.size = size;
+    write(figure, chart, words, drawn);
+    figure.dataset.chart = id;
+  }
+
+  /* One chart a task, those in sight first: the page stays quick to use meanwhile. */
+  const waiting = new Set();
+  let running = false;
+  function distance(figure) {
+    const box = figure.getBoundingClientRect();
+    return box.bottom < 0 ? -box.bottom : Math.max(0, box.top - innerHeight);
+  }
+  async function work() {
+    if (running) return;
+    running = true;
+    try {
+      await load();
+      while (waiting.size) {
+        const figure = Array.from(waiting).sort((a, b) => distance(a) - distance(b))[0];
+        waiting.delete(figure);
+        await draw(figure);
+        if (!waiting.has(figure)) figure.removeAttribute("aria-busy");
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      tell();
+    } catch (error) {
+      note.textContent = "The charts could not be drawn anew: they show all rows.";
+      figures.forEach((figure) => figure.removeAttribute("aria-busy"));
+    }
+    running = false;
+  }
+  function redraw(figure) {
+    waiting.add(figure);
+    figure.setAttribute("aria-busy", "true");
+  }
+  function tell() {
+    const shown = figures.some((figure) => !figure.hidden);
+    note.textContent = shown ? "" : "No chart: nothing inside this filter was measured for one.";
+  }
+
+  /* ---- when ---- */
+  document.addEventListener("rowschosen", ({ detail }) => {
+    chosen = detail;
+    for (const figure of figures) {
+      const id = wanted(figure);
+      if (id !== null && standsAsBuilt(figure, id)) figure.hidden = false;
+      else if (id === null) figure.hidden = true;
+      else redraw(figure);
+      if (id === null || !figure.hasAttribute("aria-busy")) waiting.delete(figure);
+    }
+    if (waiting.size) work();
+    else tell();
   });
+  const touched = (event) => {
+    const figure = event.target.closest && event.target.closest(".chart");
+    if (!figure || figure.view || waiting.has(figure)) return;
+    waiting.add(figure);
+    work();
+  };
+  home.addEventListener("pointerover", touched);
+  home.addEventListener("focusin", touched);
+  if (window.ResizeObserver) {
+    const observer = new ResizeObserver(() => {
+      const changed = figures.filter((figure) =>
+        figure.view && !figure.hidden && sizeOf(figure) !== figure.size);
+      changed.forEach((figure) => waiting.add(figure));
+      if (changed.length) work();
+    });
+    observer.observe(home);
+  }
+
+  /* ---- a mark's numbers, where the pointer is; the table under the chart has them too ---- */
+  const tip = document.createElement("div");
+  tip.id = "chart-tip";
+  tip.setAttribute("aria-hidden", "true");
+  tip.hidden = true;
+  document.body.append(tip);
+  const hide = () => { tip.hidden = true; };
+  home.addEventListener("pointermove", (event) => {
+    const mark = event.target.closest && event.target.closest("svg [data-row]");
+    const figure = mark && mark.closest(".chart");
+    const row = figure && all("tr[data-row]", figure)
+      .find((candidate) => candidate.dataset.row === mark.dataset.row);
+    if (!row) { hide(); return; }
+    const heads = all("thead th", figure).map((th) => th.textContent);
+    const texts = Array.from(row.children, (cell) => cell.textContent);
+    tip.replaceChildren(...texts.map((text, place) => {
+      const element = document.createElement("span");
+      element.textContent = place < 2 ? text : heads[place] + ": " + text;
+      return element;
+    }));
+    tip.hidden = false;
+    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = scrollX + Math.max(8, Math.min(event.clientX + 12, room)) + "px";
+    tip.style.top = scrollY + event.clientY + 16 + "px";
+  });
+  home.addEventListener("pointerleave", hide);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 })();
