@@ -1,0 +1,62 @@
+"""The noise that verdicts are tried on, and the engine that is slowed for them."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from bench_pipeline.measures.comparison import verdict
+from benchmarks.judgement import Noise, noise_of, simulated
+from benchmarks.slowed_engine import slowed
+from tests.factories import measured_run
+from tests.session_factories import session_runs
+
+
+def test_noise_is_that_of_the_runs() -> None:
+    sessions = session_runs({"b1": 1.0, "b2": 0.5}, turns=40, start_noise=0.03, workloads=["rag"])
+    plain = measured_run(workloads=["chat"], concurrencies=[1], repetitions=40)
+    noise = noise_of([plain, *sessions], "decode_tok_s")
+    assert noise is not None
+    assert len(noise.waves) == 40
+    assert len(noise.starts) == 2 * 80
+    assert np.std(noise.waves) == pytest.approx(0.01, rel=0.3)
+    assert np.std(noise.starts) == pytest.approx(0.03, rel=0.3)
+    assert np.mean(noise.starts) == pytest.approx(0)
+
+
+def test_without_a_run_that_was_repeated_there_is_no_noise_to_draw_from() -> None:
+    assert noise_of([measured_run(repetitions=3)], "decode_tok_s") is None
+
+
+def test_a_simulated_session_ends_at_the_first_turn_where_its_ratio_is_known() -> None:
+    random = np.random.default_rng(1)
+    silent = Noise("silent", np.zeros(3), np.zeros(3))
+    ratio, turns = simulated(silent, "falling", 0.05, random)
+    assert (verdict(ratio, True), turns) == ("slower", 3)
+    loud = Noise("loud", np.array([-0.1, 0.1]), np.zeros(3))
+    ratio, turns = simulated(loud, "steady", 0.0, random)
+    assert turns > 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stops processes by /proc and prctl")
+def test_a_slowed_engine_is_stopped_for_its_share_and_otherwise_itself(tmp_path: Path) -> None:
+    engine = tmp_path / "engine"
+    engine.write_text('#!/bin/sh\ntrap "exit 7" TERM\necho "$1"\nwhile true; do sleep 0.01; done\n')
+    engine.chmod(0o755)
+    with subprocess.Popen(
+        [slowed(engine, 0.5, tmp_path), "--port"], stdout=subprocess.PIPE, text=True
+    ) as wrapper:
+        assert wrapper.stdout is not None
+        assert wrapper.stdout.readline() == "--port\n"
+        (running,) = psutil.Process(wrapper.pid).children()
+        states = []
+        for _ in range(400):
+            states.append(running.status())
+            time.sleep(0.0017)
+        wrapper.terminate()
+        assert wrapper.wait(timeout=20) == 7
+    assert 0.3 < states.count(psutil.STATUS_STOPPED) / len(states) < 0.7
