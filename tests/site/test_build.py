@@ -119,7 +119,8 @@ def test_every_link_and_description_leads_somewhere(site: Path):
             if link.startswith(("https://", "data:")) or not link:
                 continue
             file, _, anchor = link.partition("#")
-            target = (path.parent / file.partition("?")[0]).resolve() if file else path
+            file = file.partition("?")[0]
+            target = (path.parent / file).resolve() if file else path
             assert target.is_file(), f"{path.name}: {link}"
             assert not anchor or anchor in ids[target], f"{path.name}: {link}"
 
