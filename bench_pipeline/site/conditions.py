@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.measures.drift import DRIFT_FLOOR
@@ -156,7 +157,7 @@ def host(run: Row) -> str:
 
 def session(run: Row) -> str:
     """`in turns with b10068 and b10092: 12 blocks, until every ratio was known`."""
-    if not run.get("session_id"):
+    if not run["session_id"]:
         return ""
     others = [build for build in run["session_builds"] if build != run["build"]]
     ended = {
@@ -181,16 +182,26 @@ def bandwidths(run: Row) -> Facts:
     )
 
 
-def server_sections(servers: list[Row], points: list[Row]) -> tuple[ServerSection, ...]:
-    """`points`: the run's curve, which names the servers that answered it."""
+def server_sections(
+    servers: list[Row], points: list[Row], blocks: Sequence[int] = ()
+) -> tuple[ServerSection, ...]:
+    """`points`: the run's curve, which names the servers that answered it; `blocks`: the server of
+    each block, for a run of a session."""
     with_curve = {point["server"] for point in points}
-    return tuple(_section(server, server["server"] in with_curve) for server in servers)
+    titles = {number: f"Server of block {k}" for k, number in enumerate(blocks, start=1)}
+    return tuple(
+        _section(server, titles.get(server["server"]) or _title(server, with_curve))
+        for server in servers
+    )
 
 
-def _section(server: Row, with_curve: bool) -> ServerSection:
+def _title(server: Row, with_curve: Collection[int]) -> str:
     served = [_streams(server["concurrencies"])] if server["concurrencies"] else []
-    served += ["the curve over prompt lengths"] if with_curve else []
-    title = f"Server for {wording.listed(served)}" if served else "Server"
+    served += ["the curve over prompt lengths"] if server["server"] in with_curve else []
+    return f"Server for {wording.listed(served)}" if served else "Server"
+
+
+def _section(server: Row, title: str) -> ServerSection:
     layers = None
     if server["layers_total"] is not None:
         layers = f"{server['layers_offloaded']} of {server['layers_total']} on the GPU"

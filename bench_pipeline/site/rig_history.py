@@ -113,9 +113,9 @@ def changes_between(before: Row, after: Row) -> tuple[Change, ...]:
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     """Leaves by their path: `os.kernel`, `gpus.0.driver`; lists of words are leaves."""
     if isinstance(value, dict):
-        parts = value.items()
+        parts = list(value.items())
     elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
-        parts = ((str(number), part) for number, part in enumerate(value))
+        parts = [(str(number), part) for number, part in enumerate(value)]
     else:
         return {} if value in (None, []) else {path: value}
     found: dict[str, Any] = {}

@@ -103,8 +103,8 @@ class RunPageMaker:
         self.telemetry = _by_run(tables.telemetry)
         self.sessions: dict[str, list[Row]] = defaultdict(list)
         for run in tables.runs:
-            if run.get("session_id"):
-                self.sessions[run.get("session_id")].append(run)
+            if run["session_id"]:
+                self.sessions[run["session_id"]].append(run)
 
     def page(self, run: Row) -> RunPage:
         """`run`: of table `runs`."""
@@ -140,8 +140,8 @@ class RunPageMaker:
             findings=conditions.findings(run, servers),
             partners=self._partners(run),
             facts=_run_facts(run, hardware),
-            servers=conditions.server_sections(servers, points),
-            repeat=repeat_command(run, self.sessions.get(run.get("session_id"), [])),
+            servers=conditions.server_sections(servers, points, self._blocks(run_id)),
+            repeat=repeat_command(run, self._session(run)),
             repeat_streams=_with_streams(run),
             source_title=run["source_title"] or "",
             source_url=url if url.startswith(("https://", "http://")) else "",
@@ -162,6 +162,15 @@ class RunPageMaker:
             sha256=self.sha256[run_id],
         )
 
+    def _session(self, run: Row) -> list[Row]:
+        """The runs measured in turns with it, itself among them; none outside a session."""
+        return self.sessions[run["session_id"]] if run["session_id"] else []
+
+    def _blocks(self, run_id: str) -> list[int]:
+        """The servers of a session's blocks, in order; none outside a session."""
+        servers = {w["server"] for w in self.waves[run_id] if w["server"] is not None}
+        return sorted(servers)
+
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """Rows of cells: few streams before many, workloads in the page's order."""
         return sorted(rows, key=lambda c: (c["concurrency"], self.order.get(c["workload"], 99)))
@@ -174,10 +183,9 @@ class RunPageMaker:
         return cell_row(cell, metrics, self._title(cell), place in self.listed)
 
     def _partners(self, run: Row) -> tuple[tuple[str, str], ...]:
-        others = self.sessions.get(run.get("session_id"), [])
         return tuple(
             (other["build"], run_href(other["run_id"]))
-            for other in others
+            for other in self._session(run)
             if other["run_id"] != run["run_id"] and other["model"] == run["model"]
         )
 
@@ -199,7 +207,7 @@ def repeat_command(run: Row, session: list[Row]) -> str:
 
 
 def _with_streams(run: Row) -> str:
-    if run["provenance"] != "measured" or run["ladder_ended"] != "asked" or run.get("session_id"):
+    if run["provenance"] != "measured" or run["ladder_ended"] != "asked" or run["session_id"]:
         return ""
     argv = [".venv/bin/python", "-m", "bench_pipeline", "bench"]
     for option in ("model", "backend", "mode", "profile", "build"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench_pipeline.records.run import HostLoad, Ladder, Run
+from bench_pipeline.records.run import HostLoad, Ladder, Run, Session
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import conditions, wording
 from bench_pipeline.site.run_cells import CellRow
@@ -263,3 +263,33 @@ def test_an_undisturbed_older_run_is_shown_before_a_flagged_one(tmp_path):
     later = on_h100(cells=[hot], started_at=EARLIER + timedelta(days=1))
     (row,) = make(tmp_path, [calm, later]).view.rows
     assert (row.source_text, row.flags) == ("measured", ())
+
+
+def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(tmp_path):
+    ids = {"b10068": "0" * 12, "b10434": "1" * 12}
+    session = {
+        "session_id": "ab" * 6,
+        "builds": list(ids),
+        "blocks": ["b10068", "b10434", "b10434", "b10068"],
+        "ended": "known",
+    }
+    runs = []
+    for build, run_id in ids.items():
+        run = a_run(build=build, run_id=run_id)
+        (cell,) = run.cells
+        waves = [wave.model_copy(update={"server": wave.wave % 2}) for wave in cell.waves]
+        changed = {
+            "cells": [cell.model_copy(update={"waves": waves})],
+            "servers": [run.servers[0]] * 2,
+            "session": Session.model_validate(session),
+        }
+        runs.append(run.model_copy(update=changed))
+    shown = {run.build: run for run in make(tmp_path, runs).view.models[0].runs}
+    older = shown["b10068"]
+    assert older.partners == (("b10434", f"runs/{ids['b10434']}.html"),)
+    assert [server.title for server in older.servers] == ["Server of block 1", "Server of block 2"]
+    assert older.repeat.endswith("BUILD=b10068 BASELINE=b10434")
+    assert dict(older.findings)["Session"] == (
+        "measured in turns with b10434, 4 blocks in all, until every ratio was known: "
+        "b10068 b10434 b10434 b10068"
+    )
