@@ -60,7 +60,9 @@ from benchmarks.slowed_engine import slowed
 from benchmarks.text_table import table
 
 SLOWED_BY = 0.05
-MAX_TURNS = 120
+MAX_TURNS = 60
+"""An hour and more on a small machine: who has not decided by then is undecided."""
+
 DRIFT = 0.05
 """Of the machine's speed, over `DRIFT_TURNS`."""
 DRIFT_TURNS = 20

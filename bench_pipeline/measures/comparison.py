@@ -112,7 +112,7 @@ def ratio_of_turns(
     lo = hi = None
     if len(logs) >= MIN_TURNS:
         tail = (1 - CONFIDENCE) / 2
-        ends = np.quantile(_counts(len(logs)) @ logs / len(logs), [tail, 1 - tail])
+        ends = np.quantile(_shares(len(logs)) @ logs, [tail, 1 - tail])
         lo, hi = (float(np.exp(mean + _stretch(len(logs)) * (end - mean))) for end in ends)
     return Ratio(
         float(np.exp(mean)), lo, hi, sum(len(b) for b, _ in pairs), sum(len(a) for _, a in pairs)
@@ -153,14 +153,14 @@ def known(ratio: Ratio) -> bool:
     return width <= max(TARGET_HALF_WIDTH, _BEYOND_DOUBT * abs(float(np.log(ratio.ratio))))
 
 
-@lru_cache(maxsize=256)
-def _counts(turns: int) -> np.ndarray:
-    """(RESAMPLES, turns): how often each turn is in each resample of so many turns.
+@lru_cache(maxsize=64)
+def _shares(turns: int) -> np.ndarray:
+    """(RESAMPLES, turns): by how much each turn counts in each resample of so many turns.
 
-    Drawing them is most of a ratio's cost; in the smallest integers, as a simulation keeps many.
+    The same for every ratio of so many turns, and most of its cost: drawn once.
     """
-    counts = np.random.default_rng(SEED).multinomial(turns, np.full(turns, 1 / turns), RESAMPLES)
-    return counts.astype(np.uint16)
+    picks = np.random.default_rng(SEED).multinomial(turns, np.full(turns, 1 / turns), RESAMPLES)
+    return picks / turns
 
 
 def _stretch(turns: int) -> float:

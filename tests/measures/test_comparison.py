@@ -51,13 +51,13 @@ def measured_until_known(random: np.random.Generator, slower_by: float) -> Ratio
 
 def test_two_equal_builds_are_no_different_in_19_of_20_sessions() -> None:
     random = np.random.default_rng(3)
-    said = [verdict(measured_until_known(random, 0.0), True) for _ in range(300)]
+    said = [verdict(measured_until_known(random, 0.0), True) for _ in range(150)]
     assert said.count("no difference") >= 0.95 * len(said)
 
 
 def test_a_build_slower_by_5_percent_is_slower_in_19_of_20_sessions() -> None:
     random = np.random.default_rng(4)
-    said = [verdict(measured_until_known(random, 0.05), True) for _ in range(300)]
+    said = [verdict(measured_until_known(random, 0.05), True) for _ in range(150)]
     assert said.count("slower") >= 0.95 * len(said)
 
 
