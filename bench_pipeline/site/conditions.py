@@ -156,7 +156,7 @@ def host(run: Row) -> str:
 
 
 def session(run: Row) -> str:
-    """`in turns with b10068 and b10092: 12 blocks, until every ratio was known`."""
+    """`in turns with b10068 and b10092: 12 blocks in all, until every ratio was known`."""
     if not run["session_id"]:
         return ""
     others = [build for build in run["session_builds"] if build != run["build"]]
@@ -165,10 +165,9 @@ def session(run: Row) -> str:
         "budget": "until the time was used up",
         "failed": "until a build could not go on",
     }[run["session_ended"]]
-    blocks = " ".join(run["session_blocks"])
     return (
         f"measured in turns with {wording.listed(others)}, "
-        f"{wording.counted(len(run['session_blocks']), 'block')} in all, {ended}: {blocks}"
+        f"{wording.counted(len(run['session_blocks']), 'block')} in all, {ended}"
     )
 
 

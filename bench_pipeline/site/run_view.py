@@ -289,6 +289,7 @@ def _run_facts(run: Row, hardware: Hardware) -> Facts:
         ("Model SHA-256", run["model_sha256"], str),
         (DEFINITIONS["profile"].label, run["profile"], str),
         ("Environment", None if run["env_json"] in ("", "{}") else run["env_json"], str),
+        ("Blocks of the session", " ".join(run["session_blocks"] or ()), str),
         ("CPU busy before", run["cpu_busy_before"], lambda v: f"{v * 100:.0f} %"),
         ("Took", length, str),
         ("Harness", " ".join(filter(None, (run["harness_version"], run["harness_commit"]))), str),

@@ -290,6 +290,6 @@ def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(t
     assert [server.title for server in older.servers] == ["Server of block 1", "Server of block 2"]
     assert older.repeat.endswith("BUILD=b10068 BASELINE=b10434")
     assert dict(older.findings)["Session"] == (
-        "measured in turns with b10434, 4 blocks in all, until every ratio was known: "
-        "b10068 b10434 b10434 b10068"
+        "measured in turns with b10434, 4 blocks in all, until every ratio was known"
     )
+    assert dict(older.facts)["Blocks of the session"] == "b10068 b10434 b10434 b10068"
