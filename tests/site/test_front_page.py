@@ -19,6 +19,12 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def search(page: Page) -> str:
+    """The address's parameters as the page has them now: `page.url` may lag behind."""
+    found: str = page.evaluate("location.search")
+    return found
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -106,7 +112,7 @@ def test_the_first_screen_follows_the_machine_and_the_workload_in_the_address(
     assert shown_machine(page) == first.title
     page.get_by_role("link", name=second.title, exact=True).first.click()
     assert shown_machine(page) == second.title
-    assert page.url.endswith(f"?rig={second.rig}")
+    assert search(page) == f"?rig={second.rig}"
     assert page.locator("#filters [name=rig]").input_value() == second.rig
     page.get_by_role("link", name="Retrieval", exact=True).click()
     answers = page.locator(".machine:visible .answers:visible .speed").all_inner_texts()
@@ -193,7 +199,7 @@ def test_columns_are_chosen_by_keyboard_and_kept_in_the_address(page: Page, site
     page.locator("#columns input[value=mode]").focus()
     page.keyboard.press("Space")
     wanted = [c.name for c in OPTIONAL if (c.chosen or c.name == "energy") and c.name != "mode"]
-    assert page.url.endswith(f"?columns={','.join(wanted)}")
+    assert search(page) == f"?columns={','.join(wanted)}"
     page.reload()
     shown = page.locator(heads).evaluate_all("all => all.map(th => th.dataset.column)")
     assert shown == ["variant", "decode", *wanted]
@@ -280,7 +286,7 @@ def test_a_filter_lives_in_the_address_and_survives_reload_and_back(page: Page, 
     choose(page, "rig", "h100-vm")
     on_h100 = visible_rows(page)
     assert 0 < len(on_h100) < len(everything)
-    assert page.url.endswith("?rig=h100-vm")
+    assert search(page) == "?rig=h100-vm"
     choose(page, "concurrency", "4")
     both = visible_rows(page)
     assert 0 < len(both) < len(on_h100)
@@ -301,7 +307,7 @@ def test_an_address_with_unknown_parameters_and_values_shows_everything(page: Pa
     visit(page, site, "?rig=nobody&colour=red&workload=<b>&sort=__proto__&order=up")
     assert visible_rows(page) == everything
     choose(page, "backend", "cpu")
-    assert page.url.endswith("?backend=cpu")
+    assert search(page) == "?backend=cpu"
 
 
 def test_the_live_region_counts_what_is_shown(page: Page, made: Made, site: Path):
@@ -336,7 +342,7 @@ def test_columns_sort_by_keyboard_and_say_so(page: Page, site: Path):
     assert header.get_attribute("aria-sort") is None
     names = page.locator(".family:has(h3:text-is('LFM2')) tbody th").all_inner_texts()
     assert names == ["1.2B", "1.2B-Tool", "2.6B", "8B-A1B"]
-    assert page.url.endswith("?sort=variant")
+    assert search(page) == "?sort=variant"
 
 
 def test_rows_without_a_figure_stay_last_whichever_way_it_sorts(page: Page, site: Path):

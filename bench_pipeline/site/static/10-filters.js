@@ -106,7 +106,9 @@
       part.reps.append("n = ", n);
     }
     part.standing.textContent = words.standing;
-    for (const remark of part.remarks) remark.hidden = words.missing;   /* they are the range's */
+    for (const remark of part.remarks) {   /* some say what is missing from the range */
+      remark.hidden = words.missing || (worded !== "" && remark.classList.contains("of-range"));
+    }
     words.metrics.forEach((text, place) => { part.metrics[place].textContent = text; });
   }
   function rangeOf(row) {
