@@ -15,7 +15,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench_pipeline.site import svg
-from bench_pipeline.site.charts import CAPS, CEILING, DECODE, ENERGY, PREFILL, QUANTS, Chart, Kind
+from bench_pipeline.site.chart_kinds import (
+    CAPS,
+    CEILING,
+    DECODE,
+    ENERGY,
+    PREFILL,
+    QUANTS,
+    Kind,
+)
+from bench_pipeline.site.charts import Chart
 
 if TYPE_CHECKING:
     import altair

@@ -11,7 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from bench_pipeline.site import chart_specs
-from bench_pipeline.site.charts import DECODE, KINDS, PREFILL, SENTENCES, Chart, Kind, Mark
+from bench_pipeline.site.chart_kinds import DECODE, KINDS, PREFILL, SENTENCES, Kind
+from bench_pipeline.site.charts import Chart, Mark
 from bench_pipeline.site.source import Tables
 
 VENDOR = Path(__file__).parent / "static" / "vendor"

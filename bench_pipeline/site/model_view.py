@@ -1,7 +1,8 @@
-"""One page for each model: its rows, a line for each run of it, its newest curves."""
+"""One page for each model: its rows, a line for each run of it, its best curves and climbs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.curves import Curve
@@ -33,22 +34,33 @@ class ModelPage:
     @property
     def curves(self) -> tuple[BestCurve, ...]:
         """Of each rig and backend the best run's that has one: undisturbed first, then newest."""
-        runs = _best(run for run in self.runs if run.curve and run.curve.panels)
-        return tuple(BestCurve(run, run.curve) for run in runs if run.curve)
+        shown = _first_of_each_place(
+            [run for run in self.runs if run.curve and run.curve.panels], _by_status
+        )
+        return tuple(BestCurve(run, run.curve) for run in shown if run.curve)
 
     @property
     def climbs(self) -> tuple[RunPage, ...]:
-        """Likewise the best runs that went to several concurrencies."""
-        return _best(run for run in self.runs if run.scaling)
+        """Likewise the runs that went to several concurrencies, those to the knee first."""
+
+        def order(run: RunPage) -> tuple[bool, int]:
+            return run.scaling is None or run.scaling.knee is None, _by_status(run)
+
+        return _first_of_each_place([run for run in self.runs if run.scaling], order)
 
 
-def _best(runs: Iterable[RunPage]) -> tuple[RunPage, ...]:
-    best: dict[tuple[str, str], RunPage] = {}
-    for run in sorted(
-        (run for run in runs if run.status in _BETTER), key=lambda run: _BETTER.index(run.status)
-    ):
-        best.setdefault((run.rig, run.backend), run)
-    return tuple(best.values())
+def _by_status(run: RunPage) -> int:
+    return _BETTER.index(run.status)
+
+
+def _first_of_each_place(
+    runs: Iterable[RunPage], order: Callable[[RunPage], Any]
+) -> tuple[RunPage, ...]:
+    """One run for each rig and backend."""
+    first: dict[tuple[str, str], RunPage] = {}
+    for run in sorted((run for run in runs if run.status in _BETTER), key=order):
+        first.setdefault((run.rig, run.backend), run)
+    return tuple(first.values())
 
 
 def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:

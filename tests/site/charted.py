@@ -6,7 +6,8 @@ from typing import Any
 
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Bandwidth
-from bench_pipeline.site.charts import PREFILL, Chart
+from bench_pipeline.site.chart_kinds import PREFILL
+from bench_pipeline.site.charts import Chart
 from bench_pipeline.site.front_page import pages
 from bench_pipeline.site.press import Press
 from tests.factories import SMOLLM2, measured_run

@@ -8,9 +8,10 @@ import pytest
 
 from bench_pipeline.errors import SiteError
 from bench_pipeline.site import chart_specs, charts
+from bench_pipeline.site.chart_kinds import DECODE, KINDS, PREFILL
 from bench_pipeline.site.chart_specs import NARROW, SIZES, WIDE, draw
 from bench_pipeline.site.chart_views import RUNTIME, VENDOR, chart_view
-from bench_pipeline.site.charts import DECODE, KINDS, PREFILL, Chart
+from bench_pipeline.site.charts import Chart
 from tests.factories import measured_run
 from tests.site import charted, drawings
 from tests.site.charted import of_kind, wrong

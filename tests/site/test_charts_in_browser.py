@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
+from bench_pipeline.site.chart_kinds import DECODE
 from bench_pipeline.site.chart_specs import SIZES
-from bench_pipeline.site.charts import DECODE, Chart, tells
+from bench_pipeline.site.charts import Chart, tells
 from tests.site import charted
 from tests.site.charted import of_kind, wrong
 from tests.site.conftest import Made, make

@@ -1,8 +1,12 @@
 """The charts of more and more streams say what was measured."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench_pipeline.site.scaling import Climb, Panel, Scaling, Step, draw, scaling_of
+from tests.factories import measured_run
+from tests.site.conftest import EARLIER, make
 from tests.site.drawings import HALF_PX, read
 
 CLIMBS = (
@@ -73,3 +77,13 @@ def test_only_what_was_measured_well_at_two_concurrencies_is_shown():
         ("Chat", 4, 90, 360),
     ]
     assert scaling_of(run, cells[:1] + cells[-1:], TITLES) is None
+
+
+def test_a_models_page_shows_the_run_that_went_to_the_knee(tmp_path):
+    newer = measured_run(workloads=["chat"])
+    older = measured_run(workloads=["chat"], started_at=EARLIER)
+    (model,) = make(tmp_path, [newer, older]).view.models
+    assert [run.run_id for run in model.climbs] == [newer.run_id]
+    first, last = model.runs
+    far = replace(last, status="flagged", scaling=replace(last.scaling, knee=4))
+    assert replace(model, runs=(first, far)).climbs == (far,)
