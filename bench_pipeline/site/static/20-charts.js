@@ -132,6 +132,7 @@
   }
   async function draw(figure) {
     const id = wanted(figure);
+    const asked = chosen;
     const { charts, kinds, rows } = window.benchCharts;
     const chart = charts[id];
     const inside = chart ? chart.marks.filter((mark) => isInside(mark.row)) : [];
@@ -148,6 +149,10 @@
       { renderer: "svg", container: box, hover: false });
     view.data("rows", drawn.map((mark) => ({ ...rows[mark.row], ...mark })));
     await view.runAsync();
+    if (asked !== chosen) {   /* filtered meanwhile: this drawing is of the past */
+      view.finalize();
+      return;
+    }
     tidy(figure, box, size, words);
     figure.querySelector(".drawings").replaceChildren(box);
     if (figure.view) figure.view.finalize();
@@ -197,10 +202,10 @@
     chosen = detail;
     for (const figure of figures) {
       const id = wanted(figure);
-      if (id !== null && standsAsBuilt(figure, id)) figure.hidden = false;
-      else if (id === null) figure.hidden = true;
-      else redraw(figure);
-      if (id === null || !figure.hasAttribute("aria-busy")) waiting.delete(figure);
+      waiting.delete(figure);
+      figure.removeAttribute("aria-busy");
+      figure.hidden = id === null;
+      if (id !== null && !standsAsBuilt(figure, id)) redraw(figure);
     }
     if (waiting.size) work();
     else tell();
