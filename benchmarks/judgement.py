@@ -8,10 +8,10 @@ Target: `no difference` of equal builds in at least 19 of 20 sessions, `slower` 
 20 where a build loses 5 %, each measured until the session's own rule says that it is known.
 
 Simulated sessions go turn by turn as real ones do, A B B A, the rule asked after each. A wave is
-off by what waves of the run files were off their cell's median; a block by what two blocks of one
-build in one turn of the committed sessions differed (/ sqrt 2: it holds some of the waves' noise
-as well, so it errs to the careful side), or by 1 % where there is no session. Meanwhile the machine
-drifts.
+off by what successive waves of one stream differed in the run files of a rig (/ sqrt 2); a block
+by what two blocks of one build in one turn of its sessions differed (/ sqrt 2: some of the waves'
+noise is in it as well, which errs to the careful side), or by 1 % where there is no session.
+Meanwhile the machine drifts.
 
 --real measures two sessions with the build of this rig: beside itself under another name, and
 beside itself behind a wrapper that stops it for 5 % of the time. Nothing of them is kept.
@@ -94,18 +94,17 @@ def textbook_noise() -> Noise:
     return Noise("assumed", waves, random.normal(0, 0.01, 2000))
 
 
-def noise_of(runs: Iterable[Run], metric: str) -> Noise | None:
-    """As the runs' own values scatter; None where no cell has enough of them."""
+def noise_of(rig: str, runs: Iterable[Run], metric: str) -> Noise | None:
+    """As the values of one rig's runs scatter; None where no cell has enough of them."""
     waves, starts = list[float](), list[float]()
     for run in runs:
         for cell in run.cells:
-            if cell.status != "ok":
+            if cell.status != "ok" or cell.concurrency > 1:
                 continue
             if run.session is None:
                 values = np.log(by_wave(cell.requests, JUDGED[metric].of))
                 if len(values) >= 5:
-                    widened = np.sqrt(len(values) / (len(values) - 1))
-                    waves += ((values - np.median(values)) * widened).tolist()
+                    waves += (np.diff(values) / np.sqrt(2)).tolist()
             else:
                 for turn in turns_of(cell, JUDGED[metric].of):
                     half = len(turn) // 2
@@ -116,7 +115,7 @@ def noise_of(runs: Iterable[Run], metric: str) -> Noise | None:
         return None
     if not starts:
         starts = textbook_noise().starts.tolist()
-    return Noise(f"{metric} of the run files", np.array(waves), np.array(starts))
+    return Noise(f"{metric} on {rig}", np.array(waves), np.array(starts))
 
 
 def drifts(name: str, steps: int, random: np.random.Generator) -> np.ndarray:
@@ -265,7 +264,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", type=Path, nargs="*")
-    parser.add_argument("--tries", type=int, default=400, help="simulated sessions of each kind")
+    parser.add_argument("--tries", type=int, default=200, help="simulated sessions of each kind")
     parser.add_argument("--real", action="store_true", help="measure instead")
     parser.add_argument("--rig", help="slug, with --real")
     parser.add_argument("--backend", default="cpu")
@@ -282,7 +281,11 @@ def main() -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    found = [noise_of(runs, metric) for metric in ("decode_tok_s", "prefill_tok_s")]
+    found = [
+        noise_of(rig, [run for run in runs if run.rig == rig], metric)
+        for rig in sorted({run.rig for run in runs})
+        for metric in ("decode_tok_s", "prefill_tok_s")
+    ]
     noises = [textbook_noise(), *(noise for noise in found if noise)]
     return 0 if simulate(noises, options.tries) else 1
 

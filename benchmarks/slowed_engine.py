@@ -12,17 +12,14 @@ import time
 
 ENGINE, SHARE, CYCLE_S = {engine!r}, {share!r}, 0.02
 
-engine = os.fork()
-if engine == 0:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it never outlives the wrapper
+engine = os.getpid()
+if os.fork():
     os.execv(ENGINE, [ENGINE, *sys.argv[1:]])
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: gone when the engine is
 for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, lambda number, _: os.kill(engine, number))
+    signal.signal(number, signal.SIG_IGN)  # meant for the engine, which must not stay stopped
 begun, stopped_s = time.perf_counter(), 0.0
-while True:
-    ended, status = os.waitpid(engine, os.WNOHANG)
-    if ended:
-        sys.exit(os.waitstatus_to_exitcode(status) % 256)
+while os.getppid() == engine:
     time.sleep(CYCLE_S * (1 - SHARE))
     stop = time.perf_counter()
     owed_s = SHARE * (stop - begun) - stopped_s  # sleeping takes longer than asked
@@ -37,7 +34,8 @@ while True:
 def slowed(engine: Path, share: float, folder: Path) -> Path:
     """A `llama-server` in `folder` that runs `engine`, a millisecond in twenty stopped for 0.05.
 
-    Linux only. Signals reach the engine, its exit status comes back.
+    The process that is started becomes the engine, a child of it does the stopping: pid, ports,
+    signals and exit status are the engine's own. Linux only.
     """
     wrapper = folder / "llama-server"
     text = _WRAPPER.format(python=sys.executable, engine=str(engine.absolute()), share=share)

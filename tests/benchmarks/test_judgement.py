@@ -19,9 +19,9 @@ from tests.session_factories import session_runs
 def test_noise_is_that_of_the_runs() -> None:
     sessions = session_runs({"b1": 1.0, "b2": 0.5}, turns=40, start_noise=0.03, workloads=["rag"])
     plain = measured_run(workloads=["chat"], concurrencies=[1], repetitions=40)
-    noise = noise_of([plain, *sessions], "decode_tok_s")
+    noise = noise_of("here", [plain, *sessions], "decode_tok_s")
     assert noise is not None
-    assert len(noise.waves) == 40
+    assert len(noise.waves) == 39
     assert len(noise.starts) == 2 * 80
     assert np.std(noise.waves) == pytest.approx(0.01, rel=0.3)
     assert np.std(noise.starts) == pytest.approx(0.03, rel=0.3)
@@ -29,7 +29,7 @@ def test_noise_is_that_of_the_runs() -> None:
 
 
 def test_without_a_run_that_was_repeated_there_is_no_noise_to_draw_from() -> None:
-    assert noise_of([measured_run(repetitions=3)], "decode_tok_s") is None
+    assert noise_of("here", [measured_run(repetitions=3)], "decode_tok_s") is None
 
 
 def test_a_simulated_session_ends_at_the_first_turn_where_its_ratio_is_known() -> None:
@@ -52,8 +52,7 @@ def test_a_slowed_engine_is_stopped_for_its_share_and_otherwise_itself(tmp_path:
     ) as wrapper:
         assert wrapper.stdout is not None
         assert wrapper.stdout.readline() == "--port\n"
-        (running,) = psutil.Process(wrapper.pid).children()
-        states = []
+        running, states = psutil.Process(wrapper.pid), []
         for _ in range(400):
             states.append(running.status())
             time.sleep(0.0017)
