@@ -115,7 +115,7 @@
       const item = mark.__data__;
       if (item && item.datum && item.datum.row) mark.dataset.row = item.datum.row;
     }
-    const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+    const title = document.createElementNS(svg.namespaceURI, "title");
     title.id = figure.id + "-finding";
     title.textContent = words;
     all("title", svg).forEach((old) => old.remove());
