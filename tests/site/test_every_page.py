@@ -1,0 +1,113 @@
+"""What holds for every page, in a real browser over file:// and without any network."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.site.every_kind import (
+    KINDS,
+    WIDTHS,
+    any_two,
+    open_everything,
+    page_of,
+    set_width,
+    touch_the_charts,
+)
+
+
+@pytest.fixture
+def without_script(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": 1350, "height": 900}, offline=True, java_script_enabled=False
+    )
+    yield context.new_page()
+    context.close()
+
+
+def test_every_page_opens_without_asking_for_anything_else(page: Page, site: Path):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    pages = sorted(site.rglob("*.html"))
+    for path in pages:
+        page.goto(path.as_uri())
+        assert page.locator("h1").count() == 1
+    page.goto((site / "index.html").as_uri())
+    touch_the_charts(page)
+    page.locator("#filters [name=backend]").select_option(index=1)
+    page.goto(f"{(site / 'compare.html').as_uri()}?{any_two(site, page)}")
+    page.locator("#compare-result").wait_for()
+    assert [url for url in asked if not url.startswith((site.as_uri(), "data:"))] == []
+    assert {path.as_uri() for path in (site / "lazy").glob("*.js")} <= set(asked)
+    assert len(pages) > 20
+
+
+def numbers(page: Page) -> Counter[str]:
+    """Every number that can be read on the page, but those of the forms."""
+    words = page.locator("main").evaluate(
+        """main => {
+          main.querySelectorAll("form, select").forEach(form => form.remove());
+          return main.innerText;
+        }"""
+    )
+    return Counter(re.findall(r"(?<![\w.,])\d[\d.,]*", words))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_script_everything_is_there(
+    page: Page, without_script: Page, site: Path, kind: str
+):
+    address = page_of(site, kind).as_uri()
+    page.goto(address)
+    without_script.goto(address)
+    for what in (".drawing:visible", ".definitions dd:visible", "main a[href*='data/']:visible"):
+        assert without_script.locator(what).count() >= page.locator(what).count(), what
+    wanted = numbers(page)
+    assert wanted
+    assert wanted - numbers(without_script) == Counter()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_wider_than_the_window_and_chart_text_stays_readable(
+    page: Page, site: Path, kind: str
+):
+    page.goto(page_of(site, kind).as_uri())
+    for opened in (False, True):
+        if opened:
+            open_everything(page)
+        for width in WIDTHS:
+            set_width(page, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert faults_of_drawings(page) == []
+
+
+def faults_of_drawings(page: Page) -> list[str]:
+    """Of the drawings that can be seen: wider than their place, text that is small or cut off."""
+    found: list[str] = page.locator("main svg:visible").evaluate_all(
+        """drawings => drawings.flatMap(svg => {
+          const box = svg.getBoundingClientRect(), place = svg.parentNode.getBoundingClientRect();
+          const scale = svg.getScreenCTM().a;
+          const faults = box.right > place.right + 0.5 ? ["wider than its place"] : [];
+          svg.querySelectorAll("text").forEach(text => {
+            const own = text.getBoundingClientRect();
+            const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+            if (own.width && size < 11) faults.push(size + " px: " + text.textContent.trim());
+            if (own.left < box.left - 1 || own.right > box.right + 1)
+              faults.push("cut off: " + text.textContent.trim());
+          });
+          return faults;
+        })"""
+    )
+    return found
+
+
+def test_drawings_that_are_too_small_or_cut_off_are_found(page: Page):
+    page.set_content(
+        """<main><div style="width: 200px">
+        <svg viewBox="0 0 400 20" style="width: 300px"><text x="390" y="12" font-size="12">
+        nine</text></svg></div></main>"""
+    )
+    assert faults_of_drawings(page) == ["wider than its place", "9 px: nine", "cut off: nine"]
