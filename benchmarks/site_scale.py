@@ -1,0 +1,115 @@
+"""How long a site takes to build and how large it gets as measurements grow.
+
+    python benchmarks/site_scale.py [times, 1 by default]
+
+Writes synthetic full runs into a temporary project: 60 models, times that many, on 3 rigs with 3
+backends each, 4 workloads at 3 concurrencies, so 540 runs and 6,480 cells a time. Then refreshes
+the warehouse, builds the site in a process of its own, and prints how the pages divide.
+"""
+
+import gzip
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench_pipeline.paths import Project
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.warehouse.refresh import refresh
+from benchmarks.text_table import table
+from tests.factories import SMOLLM2, measured_run
+
+MODELS, CONCURRENCIES = 60, (1, 4, 8)
+RIGS, BACKENDS = ("rig-a", "rig-b", "rig-c"), ("cuda", "vulkan", "rocm")
+VARIANTS_OF_A_FAMILY = 6
+BUILD = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from bench_pipeline.site.build import build_site
+print(json.dumps(asdict(build_site(*map(Path, sys.argv[1:])))))
+"""
+
+console = Console(highlight=False)
+
+
+def synthetic_runs(models: int) -> Iterator[Run]:
+    for number, (model, rig, backend) in enumerate(product(range(models), RIGS, BACKENDS)):
+        name = f"{model % VARIANTS_OF_A_FAMILY}B-Instruct"
+        update = {
+            "slug": f"model-{model}",
+            "family": f"Family-{model // VARIANTS_OF_A_FAMILY}",
+            "variant": name,
+            "sha256": f"{model:064x}",
+        }
+        yield measured_run(
+            rig=rig,
+            backend=backend,
+            model=SMOLLM2.model_copy(update=update),
+            concurrencies=CONCURRENCIES,
+            decode_tok_s=20 + number * 7 % 800,
+            prefill_tok_s=500 + number * 131 % 20_000,
+            seed=number,
+        )
+
+
+def kind_of(path: Path) -> str:
+    return path.parts[0] if len(path.parts) > 1 else path.name
+
+
+def sizes(site: Path) -> str:
+    """Of each folder and of each page above them: files, bytes, and the heaviest gzipped."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(site.rglob("*")):
+        if path.is_file():
+            found.setdefault(kind_of(path.relative_to(site)), []).append(path)
+    rows = [["", "files", "MB", "heaviest, KB gzipped"]]
+    for kind, paths in found.items():
+        heaviest = max(paths, key=lambda path: path.stat().st_size)
+        megabytes = sum(path.stat().st_size for path in paths) / 1e6
+        gzipped = len(gzip.compress(heaviest.read_bytes())) / 1e3
+        rows.append([kind, str(len(paths)), f"{megabytes:.1f}", f"{gzipped:.1f}"])
+    return table(rows)
+
+
+def main(times: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Path(folder))
+        project.content.mkdir()
+        runs = synthetic_runs(MODELS * times)
+        count = MODELS * times * len(RIGS) * len(BACKENDS)
+        for run in track(runs, "Writing run files", count, console=console, transient=True):
+            write_run(run, project.runs)
+        started = time.perf_counter()
+        refresh(project)
+        console.print(f"{times}x: {count} runs, refreshed in {time.perf_counter() - started:.1f} s")
+        started = time.perf_counter()
+        command = [sys.executable, "-c", BUILD, str(project.warehouse), str(project.site)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        build_s = time.perf_counter() - started
+        if done.returncode:
+            console.print(f"the build failed after {build_s:.1f} s: {done.stderr.splitlines()[-1]}")
+            return
+        report = json.loads(done.stdout)
+        peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        console.print(
+            f"built in {build_s:.1f} s, {peak_mib:,.0f} MiB at most: {report['pages']} pages,"
+            f" {report['bytes_total'] / 1e6:.1f} MB; the first visit"
+            f" {report['bytes_index_gzip'] / 1e3:.1f} KB gzipped"
+        )
+        console.print(sizes(project.site))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
