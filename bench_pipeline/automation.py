@@ -14,7 +14,13 @@ AFTER_ITS_SOURCES = dg.AutomationCondition.eager().without(
 publish_new_runs = dg.AutomationConditionSensorDefinition(
     "publish_new_runs",
     target=dg.AssetSelection.assets(
-        "run_files", "measurements", "speed_ranges", "workload_speeds", "site_pages"
+        "run_files",
+        "measurements",
+        "speed_ranges",
+        "workload_speeds",
+        "comparisons",
+        "build_trends",
+        "site_pages",
     ),
     description="After new runs: checks the files, refreshes the tables, builds the site.",
 )

@@ -107,8 +107,8 @@ def measurements_key_unique(project: ProjectHere) -> dg.AssetCheckResult:
 )
 def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
     cell, point = "workload || ' x ' || concurrency", "'prompt of ' || depth_tokens"
-    # a cell of one token an answer has no decode rate, few streams no common time, and an
-    # engine that reuses nothing no cached prompt
+    # a cell of one token an answer has no decode rate, few streams no common time, an engine
+    # that reuses nothing no cached prompt, and a point whose two clocks disagree none of them
     wrong = [
         *(
             _wrong("measurements", name, cell, name in ("prefill_tok_s", "ttft_ms"))
@@ -127,7 +127,7 @@ def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
 
 def _wrong(table: str, name: str, place: str, always: bool) -> str:
     """A query for the rows of `table` whose figure `name` can't be right; `place` is SQL for what
-    it is of. `always`: whatever was measured has it."""
+    it is of. `always`: whatever was measured and is believed (it has an `n`) has it."""
     return (
         f"(select run_id, {place} as of_, '{name}' as figure, {name} as is_,"
         f" {name}_lo as lo, {name}_hi as hi from {table} where not coalesce("
@@ -135,7 +135,8 @@ def _wrong(table: str, name: str, place: str, always: bool) -> str:
         f" and ({name}_lo is null or (isfinite({name}_lo) and {name}_lo <= {name}))"
         f" and ({name}_hi is null or (isfinite({name}_hi) and {name}_hi >= {name})), true)"
         f" or (status = 'failed' and {name} is not null)"
-        f" or ({always} and status = 'ok' and provenance = 'measured' and {name} is null))"
+        f" or ({always} and status = 'ok' and provenance = 'measured' and n is not null"
+        f" and {name} is null))"
     )
 
 

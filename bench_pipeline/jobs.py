@@ -19,7 +19,13 @@ measure = dg.define_asset_job(
 publish = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.assets(
-        "run_files", "measurements", "speed_ranges", "workload_speeds", "site_pages"
+        "run_files",
+        "measurements",
+        "speed_ranges",
+        "workload_speeds",
+        "comparisons",
+        "build_trends",
+        "site_pages",
     ),
     description="From the run files to the site: checks, tables, pages.",
 )

@@ -23,7 +23,9 @@ FLOW = {
     "measurements": ["run_files"],
     "speed_ranges": ["measurements"],
     "workload_speeds": ["measurements"],
-    "site_pages": ["speed_ranges", "workload_speeds"],
+    "comparisons": ["measurements"],
+    "build_trends": ["comparisons"],
+    "site_pages": ["build_trends", "speed_ranges", "workload_speeds"],
 }
 CHECKS = {
     "benchmark_runs": {"runs_succeeded"},

@@ -296,12 +296,11 @@ def test_the_program_gives_the_warehouse_s_figures(committed: Case, published: P
 def test_the_page_shows_the_digits_that_the_program_prints(
     committed: Case, published: Project
 ) -> None:
-    (page,) = (published.site / "models").glob("*.html")
-    shown = page.read_text()
+    shown = (published.site / "runs" / f"{committed.run.run_id}.html").read_text()
     lines = printed_table(committed.outcome)
     assert len(lines) == len(committed.outcome.figures["cells"])
     for (workload, concurrency), words in lines.items():
-        anchor = f'<tr id="run-{committed.run.run_id}-{workload}-{concurrency}">'
+        anchor = f'<tr id="{workload}-{concurrency}">'
         row = shown.split(anchor)[1].split("</tr>")[0]
         texts = [html.unescape(text).strip() for text in re.split(r"<[^>]+>", row)]
         rest = [text for text in texts if text]

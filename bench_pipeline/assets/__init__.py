@@ -28,5 +28,7 @@ ALL_ASSETS: Sequence[dg.AssetsDefinition] = (
     warehouse.measurements,
     warehouse.speed_ranges,
     warehouse.workload_speeds,
+    warehouse.comparisons,
+    warehouse.build_trends,
     site.site_pages,
 )

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from bench_pipeline.assets.warehouse import speed_ranges, workload_speeds
+from bench_pipeline.assets.warehouse import build_trends, speed_ranges, workload_speeds
 from bench_pipeline.automation import AFTER_ITS_SOURCES
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter
@@ -11,7 +11,7 @@ from bench_pipeline.progress import Reporter
 @dg.asset(
     group_name="site",
     kinds={"altair", "html"},
-    deps=[speed_ranges, workload_speeds],
+    deps=[speed_ranges, workload_speeds, build_trends],
     automation_condition=AFTER_ITS_SOURCES,
 )
 def site_pages(

@@ -80,6 +80,48 @@ def workload_speeds(
     )
 
 
+@dg.asset(
+    group_name="warehouse",
+    kinds={"duckdb"},
+    deps=[measurements],
+    automation_condition=AFTER_ITS_SOURCES,
+)
+def comparisons(
+    project: dg.ResourceParam[Project], reporter: dg.ResourceParam[Reporter]
+) -> dg.MaterializeResult:
+    """Two builds side by side, figure by figure: judged by the ratio of their turns where one
+    session measured both, unjudged where they met on different days."""
+    return _derived(
+        project,
+        reporter,
+        "comparisons",
+        "select rig, backend, model, workload, concurrency, metric, build_before, build_after,"
+        " round(ratio, 4) as ratio, round(ratio_lo, 4) as low, round(ratio_hi, 4) as high, verdict,"
+        " compile_difference from comparisons order by all",
+    )
+
+
+@dg.asset(
+    group_name="warehouse",
+    kinds={"duckdb"},
+    deps=[comparisons],
+    automation_condition=AFTER_ITS_SOURCES,
+)
+def build_trends(
+    project: dg.ResourceParam[Project], reporter: dg.ResourceParam[Reporter]
+) -> dg.MaterializeResult:
+    """Each figure over the builds of the engine, with the verdict on each step and a flag where
+    it stands out of the series' own past."""
+    return _derived(
+        project,
+        reporter,
+        "build_trends",
+        "select rig, backend, model, workload, concurrency, metric, build,"
+        " round(value, 1) as value, n, verdict, flagged from build_trends"
+        " order by rig, backend, model, workload, concurrency, metric, build_number",
+    )
+
+
 PREVIEW_ROWS = 20
 
 

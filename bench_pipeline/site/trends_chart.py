@@ -6,6 +6,7 @@ vl_convert must not be used after a fork; see `charts`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.site import svg
@@ -129,6 +130,7 @@ def _has_room(point: Point, line: Sequence[Point], scale: Scale) -> bool:
     return all(abs(place - scale.x(other.number or 0)) >= _BUILD_PX for other in line)
 
 
+@lru_cache(maxsize=512)  # a model's page and a place's show the same series
 def draw(series: Series, size: Size) -> str:
     """The series as an `<svg>` element: each mark carries its build as `data-row`, a line the two
     builds that it joins."""

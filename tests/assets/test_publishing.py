@@ -14,6 +14,7 @@ from bench_pipeline.progress import Silent
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.assets.conftest import QUIET, failed_checks, made
 from tests.curve_factories import curve_and_bare_engine
@@ -22,7 +23,10 @@ from tests.factories import failed_cell, measured_run
 Launch = Callable[..., dg.ExecuteInProcessResult]
 Put = Callable[[Run], Path]
 ChecksAfter = Callable[[Callable[[Project], None]], set[str]]
-FLOW = ["run_files", "measurements", "speed_ranges", "workload_speeds", "site_pages"]
+FLOW = [
+    *("run_files", "measurements", "speed_ranges", "workload_speeds"),
+    *("comparisons", "build_trends", "site_pages"),
+]
 
 
 def published(project: Project, name: str) -> list[dict[str, str]]:
@@ -177,6 +181,19 @@ def test_a_measurement_that_stands_twice_is_caught(checks_after: ChecksAfter) ->
 
 def test_what_nobody_touched_passes(checks_after: ChecksAfter) -> None:
     assert checks_after(lambda project: None) == set()
+
+
+def test_a_point_whose_clocks_disagree_has_no_figure_and_holds_nothing_up(
+    checks_after: ChecksAfter,
+) -> None:
+    def add(project: Project) -> None:
+        [point, *rest] = curve_and_bare_engine()["curves"]
+        cold = [r.model_copy(update={"server_decode_ms": 2 * r.decode_ms}) for r in point.cold]
+        curves = [point.model_copy(update={"cold": cold}), *rest]
+        write_run(measured_run(seed=2, curves=curves), project.runs)
+        assert refresh(project).ingested == 1
+
+    assert "figures_finite_and_positive" not in checks_after(add)
 
 
 def test_a_run_file_that_vanished_is_caught(checks_after: ChecksAfter) -> None:

@@ -17,6 +17,7 @@ import yaml
 from bench_pipeline.engines.install import install
 from bench_pipeline.engines.upstream import RELEASES_API
 from bench_pipeline.inventory.identity import machine_id
+from bench_pipeline.measures.cells import believed
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.records.engines import WheelBuild
 from bench_pipeline.records.run import Run
@@ -203,4 +204,7 @@ def test_a_new_build_is_measured_and_published_by_itself(
     eventually(
         lambda: table.exists() and run.run_id in table.read_text(), "the new build's page", clone
     )
-    assert newer.build in trend.read_text()
+    # a machine this busy may keep the client from its clock: then the page believes no figure
+    if all(believed(cell.requests) for cell in run.cells):
+        assert newer.build in trend.read_text()
+    assert newer.build in (clone.site / "runs" / f"{run.run_id}.html").read_text()

@@ -15,6 +15,7 @@ from bench_pipeline.records.json_schema import record_json_schema, run_json_sche
 from bench_pipeline.records.migrations import upgrade
 from bench_pipeline.records.reference import FILES, reference
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
+from bench_pipeline.records.strict_yaml import parse_yaml
 from bench_pipeline.records.yaml_files import dump_record, run_files
 from tests.factories import failed_cell, measured_run
 
@@ -89,7 +90,7 @@ def test_what_this_code_writes_is_valid_by_the_schema(schema, backend: str) -> N
 
 def test_every_committed_run_is_valid_by_the_schema(schema) -> None:
     for path in run_files(checkout().runs):
-        schema.validate(upgrade(yaml.safe_load(path.read_text())))
+        schema.validate(upgrade(parse_yaml(path.read_bytes(), path)))
 
 
 @pytest.mark.parametrize(
