@@ -205,7 +205,8 @@
     applyWords();
     applyRows();
     const inside = new Set(rows.filter((row) => !row.hidden).map((row) => row.id));
-    queueMicrotask(() => document.dispatchEvent(
+    /* a task of its own: what is chosen here is painted before the charts follow */
+    setTimeout(() => document.dispatchEvent(
       new CustomEvent("rowschosen", { detail: { ...state, inside } })));
   }
   function change(part) {
