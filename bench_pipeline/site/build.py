@@ -89,7 +89,7 @@ def _index_bytes(pages: dict[str, bytes]) -> int:
     if total > MAX_INDEX_BYTES:
         raise SiteError(
             f"the front page weighs {total:,} bytes gzipped, over {MAX_INDEX_BYTES:,}",
-            mend="divide it by family before publishing more rows",
+            mend="lower ROWS_ON_ONE_PAGE in site/view.py, or publish fewer models on one site",
         )
     return total
 
