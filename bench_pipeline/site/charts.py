@@ -147,7 +147,7 @@ def charts_of(tables: Tables, rows: Sequence[TableRow]) -> tuple[Chart, ...]:
                     raise SiteError(
                         f"a chart of {work['workload']} would have {len(marks):,} marks, "
                         f"over {MAX_MARKS:,}",
-                        mend="lower ROWS_ON_ONE_PAGE in site/view.py: beyond it families get their own pages",
+                        mend="lower ROWS_ON_ONE_PAGE in site/view.py: beyond it no chart is drawn",
                     )
                 if len(marks) > 1 and tells(kind, marks):
                     made.append(_chart(kind, work, concurrency, marks))
