@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
 
+SCHEMA = ("schema", "schema_builds")
+"""The empty tables."""
+
 DERIVED = (
     "wave_speeds",
     "undeclared_rigs",
@@ -91,7 +94,8 @@ def ensure_schema(connection: DuckDBPyConnection) -> bool:
         return False
     for kind, name in existing:
         connection.execute(f'drop {kind} "{name}"')
-    connection.execute((SQL / "schema.sql").read_text())
+    for name in SCHEMA:
+        connection.execute((SQL / f"{name}.sql").read_text())
     set_state(connection, "code_version", version)
     return True
 
