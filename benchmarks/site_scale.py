@@ -11,6 +11,7 @@ prints how the pages divide. Ten times wants half an hour on two cores.
 import gzip
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.paths import Project
+from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml_files import dump_record, write_atomically
 from bench_pipeline.warehouse.refresh import refresh
@@ -107,7 +108,7 @@ def sizes(site: Path) -> str:
 def main(times: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
-        project.content.mkdir()
+        shutil.copytree(checkout().workloads, project.workloads)
         count = MODELS * times * len(PLACES)
         write = partial(write_synthetic_run, folder=project.runs)
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
