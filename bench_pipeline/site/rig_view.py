@@ -2,15 +2,24 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench_pipeline.site import hardware, wording
+from bench_pipeline.site import hardware, timeline_drawing, wording
 from bench_pipeline.site.coming import Campaign, coming
 from bench_pipeline.site.hardware import Card, rig_href
-from bench_pipeline.site.rig_history import Event, history
+from bench_pipeline.site.rig_history import Event, dated, history
+from bench_pipeline.site.rig_timeline import timeline_of
 from bench_pipeline.site.run_view import Facts, RunPage
-from bench_pipeline.site.source import Tables
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.timeline_drawing import Drawing
+
+RUNS_ON_A_PAGE = 200
+"""With more runs than these, they stand on pages of their own, as many on each, and the rig's
+page keeps the newest. 200 of them weigh about 8 KB gzipped."""
+NEWEST_RUNS, NEWEST_EVENTS = 50, 25
+"""What it keeps."""
 
 _SETUP = {
     "channel": "Builds from",
@@ -34,6 +43,35 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Period:
+    """A page of runs: from number `first`, the oldest, to number `last`; counted from the rig's
+    first run, so that a full page never changes."""
+
+    href: str
+    first: int
+    last: int
+    runs: tuple[RunPage, ...]
+    """Newest first."""
+    events: tuple[Event, ...]
+    """What had changed before these runs, newest first."""
+
+    @property
+    def numbers(self) -> str:
+        """`Runs 201 to 400`."""
+        return (
+            f"Runs {self.first:,} to {self.last:,}"
+            if self.last > self.first
+            else (f"Run {self.first:,}")
+        )
+
+    @property
+    def dates(self) -> str:
+        """`2026-11-20 to 2026-11-23`, or what their dates are instead."""
+        days = [self.runs[-1].when[:10], self.runs[0].when[:10]]
+        return " to ".join(dict.fromkeys(days)) if days[0][:1].isdigit() else self.runs[-1].when
+
+
+@dataclass(frozen=True)
 class RigPage:
     rig: str
     href: str
@@ -42,9 +80,12 @@ class RigPage:
     card: Card | None
     """None for a rig that has no run yet."""
     setups: tuple[Setup, ...]
+    timeline: Drawing | None
+    """None where all of its runs were at one moment."""
     events: tuple[Event, ...]
+    """All of them, newest first."""
     runs: tuple[RunPage, ...]
-    """Newest first, undated ones last."""
+    """All of them, newest first, undated ones last."""
     wanted: tuple[Campaign, ...]
 
     @property
@@ -52,6 +93,39 @@ class RigPage:
         """`4 runs of 2 models`."""
         models = len({run.model for run in self.runs})
         return f"{wording.counted(len(self.runs), 'run')} of {wording.counted(models, 'model')}"
+
+    @property
+    def divided(self) -> bool:
+        return len(self.runs) > RUNS_ON_A_PAGE
+
+    @property
+    def newest_runs(self) -> tuple[RunPage, ...]:
+        return self.runs[:NEWEST_RUNS] if self.divided else self.runs
+
+    @property
+    def newest_events(self) -> tuple[Event, ...]:
+        return self.events[:NEWEST_EVENTS] if self.divided else self.events
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """Newest first; none where the rig's page holds all runs."""
+        if not self.divided:
+            return ()
+        oldest_first = self.runs[::-1]
+        made = []
+        for start in range(0, len(oldest_first), RUNS_ON_A_PAGE):
+            runs = oldest_first[start : start + RUNS_ON_A_PAGE][::-1]
+            hrefs = {run.href for run in runs}
+            made.append(
+                Period(
+                    href=f"rigs/{self.rig}/runs-{start // RUNS_ON_A_PAGE + 1}.html",
+                    first=start + 1,
+                    last=start + len(runs),
+                    runs=runs,
+                    events=tuple(event for event in self.events if event.run_href in hrefs),
+                )
+            )
+        return tuple(reversed(made))
 
 
 def rig_pages(tables: Tables, runs: list[RunPage]) -> list[RigPage]:
@@ -61,22 +135,30 @@ def rig_pages(tables: Tables, runs: list[RunPage]) -> list[RigPage]:
     order = [*by_rig, *sorted(row["rig"] for row in tables.rigs if row["rig"] not in by_rig)]
     declared = {row["rig"]: row for row in tables.rigs}
     return [
-        RigPage(
-            rig=rig,
-            href=rig_href(rig),
-            title=declared[rig]["title"] or rig,
-            kind=(declared[rig]["kind"] or "not declared").replace("-", " "),
-            card=by_rig.get(rig),
-            setups=_setups(declared[rig]["backends_json"]),
-            events=history([run for run in tables.runs if run["rig"] == rig]),
-            runs=tuple(_newest_first(run for run in runs if run.rig == rig)),
-            wanted=_wanted(tables, rig),
-        )
+        _rig_page(declared[rig], by_rig.get(rig), tables, [run for run in runs if run.rig == rig])
         for rig in order
     ]
 
 
-def _newest_first(runs: Any) -> list[RunPage]:
+def _rig_page(declared: Row, card: Card | None, tables: Tables, runs: list[RunPage]) -> RigPage:
+    rig = declared["rig"]
+    told = dated(run for run in tables.runs if run["rig"] == rig)
+    timeline = timeline_of(told)
+    return RigPage(
+        rig=rig,
+        href=rig_href(rig),
+        title=declared["title"] or rig,
+        kind=(declared["kind"] or "not declared").replace("-", " "),
+        card=card,
+        setups=_setups(declared["backends_json"]),
+        timeline=timeline_drawing.draw(timeline) if timeline else None,
+        events=history(told),
+        runs=tuple(_newest_first(runs)),
+        wanted=_wanted(tables, rig),
+    )
+
+
+def _newest_first(runs: Iterable[RunPage]) -> list[RunPage]:
     return sorted(
         runs, key=lambda run: (run.when[:1].isdigit(), run.when, run.run_id), reverse=True
     )

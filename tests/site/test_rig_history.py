@@ -1,10 +1,11 @@
 """What changed on a rig between its runs, and what its page says of it."""
 
+import json
 from datetime import timedelta
 
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.run import Run
-from bench_pipeline.site.rig_history import Change, Event
+from bench_pipeline.site.rig_history import Change, Event, changes_between
 from bench_pipeline.site.rig_view import RigPage, rig_pages
 from tests.factories import H100, measured_run
 from tests.site.conftest import EARLIER, Made, make, on_h100
@@ -69,7 +70,7 @@ def test_what_is_only_of_the_moment_is_no_change(tmp_path):
 
 
 def test_a_build_is_new_once_and_another_order_of_runs_tells_the_same(tmp_path):
-    builds = ["b10068", "b10092", "b10068", "b10434"]
+    builds = ["b10068", "b10092", "b10068", "b10434", "b10200"]
     runs = [
         measured_run(
             workloads=["chat"], concurrencies=[1], build=build, started_at=EARLIER + k * DAY
@@ -77,12 +78,24 @@ def test_a_build_is_new_once_and_another_order_of_runs_tells_the_same(tmp_path):
         for k, build in enumerate(builds)
     ]
     made = make(tmp_path, runs[::-1])
-    told = [engine for event in page_of(made, "shared-vm-2core").events for engine in event.engines]
+    told = [e.engine.words for e in page_of(made, "shared-vm-2core").events if e.engine]
     assert told == [
+        "CPU: llama.cpp b10200, older than llama.cpp b10434",
         "CPU: llama.cpp b10434, after llama.cpp b10092",
         "CPU: llama.cpp b10092, after llama.cpp b10068",
         "CPU: llama.cpp b10068",
     ]
+
+
+def test_what_is_the_same_of_several_gpus_is_told_once():
+    before, after = (
+        {"inventory_key": json.dumps({"gpus": [{"driver": driver, "name": n} for n in names]})}
+        for driver, names in (("580.95", ["A", "B", "C"]), ("590.10", ["A", "B", "D"]))
+    )
+    assert changes_between(before, after) == (
+        Change("driver of GPU 0, 1 and 2", "580.95", "590.10"),
+        Change("name of GPU 2", "C", "D"),
+    )
 
 
 def test_the_page_holds_setup_notes_runs_and_what_is_wanted(made: Made):
