@@ -2,6 +2,7 @@
 
     python benchmarks/judgement.py [RUN FILE ...]      simulated, with the noise of those run files,
                                                        else of all measured ones of this checkout
+    python benchmarks/judgement.py --intervals
     python benchmarks/judgement.py --real --rig shared-vm-2core --budget-s 900
 
 Target: `no difference` of equal builds in at least 19 of 20 sessions, `slower` in at least 19 of
@@ -12,6 +13,9 @@ off by what successive waves of one stream differed in the run files of a rig (/
 by what two blocks of one build in one turn of its sessions differed (/ sqrt 2: some of the waves'
 noise is in it as well, which errs to the careful side), or by 1 % where there is no session.
 Meanwhile the machine drifts.
+
+--intervals simulates single cells of sessions instead: how often the 95 % interval of the median
+holds the truth, over the medians of the starts, as it is published, and over single waves.
 
 --real measures two sessions with the build of this rig: beside itself under another name, and
 beside itself behind a wrapper that stops it for 5 % of the time. Nothing of them is kept.
@@ -48,7 +52,7 @@ from bench_pipeline.measures.comparison import (
     turns_of,
     verdict,
 )
-from bench_pipeline.measures.statistics import Ratio
+from bench_pipeline.measures.statistics import Estimate, Ratio, median_with_interval
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import Project, artefact_cache, checkout
@@ -67,6 +71,9 @@ DRIFT = 0.05
 """Of the machine's speed, over `DRIFT_TURNS`."""
 DRIFT_TURNS = 20
 SEED = 20261122
+
+WAVES_DEVIATION = 0.01
+"""Of one start's waves from each other, where cells of sessions are simulated."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,22 @@ def noise_of(rig: str, runs: Iterable[Run], metric: str) -> Noise | None:
     if not starts:
         starts = textbook_noise().starts.tolist()
     return Noise(f"{metric} on {rig}", np.array(waves), np.array(starts))
+
+
+@dataclass(frozen=True)
+class Held:
+    """What became of the intervals of medians whose truth is 1."""
+
+    share: float
+    """That hold it."""
+    width: float
+    """Median half width."""
+
+    @classmethod
+    def of(cls, estimates: Sequence[Estimate]) -> "Held":
+        ends = np.array([(estimate.lo, estimate.hi) for estimate in estimates], dtype=float)
+        holds = (ends[:, 0] <= 1) & (ends[:, 1] >= 1)
+        return cls(float(holds.mean()), float(np.median(ends[:, 1] - ends[:, 0]) / 2))
 
 
 def drifts(name: str, steps: int, random: np.random.Generator) -> np.ndarray:
@@ -177,6 +200,36 @@ def simulate(noises: Sequence[Noise], tries: int) -> bool:
                 )
         print(table(rows))
     return met
+
+
+def held(
+    starts: int, deviation: float, tries: int, random: np.random.Generator
+) -> tuple[Held, Held]:
+    """Of a cell of so many starts: by the starts' medians, and by single waves.
+
+    `deviation`: of a start, as a share; waves differ by `WAVES_DEVIATION` from their start.
+    """
+    ends: tuple[list[Estimate], list[Estimate]] = ([], [])
+    for _ in range(tries):
+        logs = random.normal(0, deviation, (starts, 1))
+        values = np.exp(logs + random.normal(0, WAVES_DEVIATION, (starts, WAVES_PER_BLOCK)))
+        for found, repeated in zip(ends, (np.median(values, axis=1), values.ravel()), strict=True):
+            estimate = median_with_interval(repeated.tolist())
+            assert estimate is not None
+            found.append(estimate)
+    return Held.of(ends[0]), Held.of(ends[1])
+
+
+def simulate_intervals(tries: int) -> None:
+    rows = [["starts", "starts differ by", "by the starts", "", "by single waves", ""]]
+    for starts in (3, 6, 10, 20):
+        for deviation in (0.01, 0.05):
+            random = np.random.default_rng(SEED)
+            found = held(starts, deviation, tries, random)
+            words = [word for one in found for word in (f"{one.share:.1%}", f"±{one.width:.1%}")]
+            rows.append([str(starts), f"±{deviation:.0%}", *words])
+    print(f"how often the 95 % interval holds the truth, of {tries}; waves ±{WAVES_DEVIATION:.0%}")
+    print(table(rows))
 
 
 def measured(paths: Sequence[Path]) -> list[Run]:
@@ -265,6 +318,7 @@ def main() -> int:
     )
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--tries", type=int, default=200, help="simulated sessions of each kind")
+    parser.add_argument("--intervals", action="store_true", help="of the cells of sessions")
     parser.add_argument("--real", action="store_true", help="measure instead")
     parser.add_argument("--rig", help="slug, with --real")
     parser.add_argument("--backend", default="cpu")
@@ -273,6 +327,9 @@ def main() -> int:
     parser.add_argument("--workloads", nargs="+", default=["chat"])
     parser.add_argument("--budget-s", type=float, default=600, help="for each of the two sessions")
     options = parser.parse_args()
+    if options.intervals:
+        simulate_intervals(options.tries)
+        return 0
     try:
         if options.real:
             measure(options)

@@ -3,10 +3,16 @@
 The unit of repetition is the wave: all streams started together. At concurrency c, a wave's
 value is the median of its c requests, and n counts waves: the c requests of a wave share
 the machine, so counting them singly would make the interval look narrower than it is.
+
+In a session a cell's waves come from many starts of the server, and there the start is what
+repeats, for the same reason: its waves share what that start came out with (on a small virtual
+machine up to 8 % of the speed), so the value of a start is the median over its waves, and n
+counts starts. `benchmarks/judgement.py --intervals` prints how often an interval of either holds
+the truth.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +24,10 @@ from bench_pipeline.records.cell import Cell, Request
 
 @dataclass(frozen=True)
 class CellFigures:
-    """Estimates over waves; None where the cell has no such figure."""
+    """Estimates over repetitions; None where the cell has no such figure."""
 
     n: int
+    """Repetitions: waves, or starts of the server where the cell was measured over several."""
     decode_tok_s: Estimate | None
     server_decode_tok_s: Estimate | None
     prefill_tok_s: Estimate | None
@@ -33,24 +40,57 @@ class CellFigures:
     clocks_agree: bool | None
     """Client's and server's decode rates within `formulas.CLOCKS_AGREE_WITHIN`."""
     outliers: int
-    """Waves of the decode figure outside Tukey's outer fences. Only counted: they stay in every
-    figure, as nothing says that they were not the engine's own doing."""
+    """Repetitions whose decode rate lies outside Tukey's outer fences. Only counted: they stay in
+    every figure, as nothing says that they were not the engine's own doing."""
     delivered_on_time: bool | None
     """Whether at least half of the waves were, of which at least half of the streams were: one
     hiccup of the machine shows in p99 and outliers, a client that cannot follow in most waves."""
     reasoning_tokens: float | None
-    """Hidden, of one request: median over waves."""
+    """Hidden, of one request: median over repetitions."""
     draft_acceptance: float | None
     """Accepted / proposed over the whole cell: each proposed token counts once."""
 
 
-def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -> list[float]:
-    """One value a wave: the median over its streams that have one."""
+def wave_values(
+    requests: list[Request], value: Callable[[Request], float | None]
+) -> dict[int, float]:
+    """Of each wave, by its number: the median over its streams that have a value."""
     waves: dict[int, list[float]] = defaultdict(list)
     for request in requests:
         if (figure := value(request)) is not None:
             waves[request.wave].append(figure)
-    return [float(np.median(waves[wave])) for wave in sorted(waves)]
+    return {wave: float(np.median(waves[wave])) for wave in sorted(waves)}
+
+
+def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -> list[float]:
+    """One value a wave, in order: the median over its streams that have one."""
+    return list(wave_values(requests, value).values())
+
+
+def by_start(cell: Cell, waves: Mapping[int, float]) -> list[list[float]]:
+    """The waves' values, start by start of the server, in order; `waves`: value by number.
+
+    A start none of whose waves has a value is empty, so that starts keep their place. No starts
+    where the waves do not say which server answered: outside a session, it was one.
+    """
+    starts: dict[int, list[float]] = {}
+    for wave in sorted(cell.waves, key=lambda wave: wave.wave):
+        if wave.server is None:
+            return []
+        start = starts.setdefault(wave.server, [])
+        if wave.wave in waves:
+            start.append(waves[wave.wave])
+    return list(starts.values())
+
+
+def by_repetition(cell: Cell, waves: Mapping[int, float]) -> list[float]:
+    """One value for each time that the cell was repeated, in order; `waves`: value by number.
+
+    The waves' own, or in a session the median over each start's waves.
+    """
+    if starts := by_start(cell, waves):
+        return [float(np.median(start)) for start in starts if start]
+    return [waves[wave] for wave in sorted(waves)]
 
 
 def clocks_agree(requests: list[Request]) -> bool | None:
@@ -74,22 +114,26 @@ def believed(requests: list[Request]) -> bool:
 
 
 def figures_of(cell: Cell) -> CellFigures:
-    def over_waves(value: Callable[[Request], float | None]) -> Estimate | None:
-        return median_with_interval(by_wave(cell.requests, value))
+    def repeated(value: Callable[[Request], float | None]) -> list[float]:
+        return by_repetition(cell, wave_values(cell.requests, value))
 
-    totals = [t for wave in cell.waves if (t := formulas.aggregate_tok_s(wave)) is not None]
-    rates = by_wave(cell.requests, formulas.decode_tok_s)
-    hidden = by_wave(cell.requests, lambda request: request.reasoning_tokens)
+    def estimate(value: Callable[[Request], float | None]) -> Estimate | None:
+        return median_with_interval(repeated(value))
+
+    totals = {wave.wave: formulas.aggregate_tok_s(wave) for wave in cell.waves}
+    known = {wave: total for wave, total in totals.items() if total is not None}
+    rates = repeated(formulas.decode_tok_s)
+    hidden = repeated(lambda request: request.reasoning_tokens)
     return CellFigures(
-        n=len({request.wave for request in cell.requests}),
+        n=len(hidden),  # every request has a count
         decode_tok_s=median_with_interval(rates),
-        server_decode_tok_s=over_waves(formulas.server_decode_tok_s),
-        prefill_tok_s=over_waves(formulas.prefill_tok_s),
-        aggregate_tok_s=median_with_interval(totals),
-        ttft_ms=over_waves(lambda request: request.ttft_ms),
-        first_visible_ms=over_waves(lambda request: request.first_visible_ms),
-        queue_ms=over_waves(formulas.queue_ms),
-        itl_p99_ms=over_waves(lambda request: request.itl_p99_ms),
+        server_decode_tok_s=estimate(formulas.server_decode_tok_s),
+        prefill_tok_s=estimate(formulas.prefill_tok_s),
+        aggregate_tok_s=median_with_interval(by_repetition(cell, known)),
+        ttft_ms=estimate(lambda request: request.ttft_ms),
+        first_visible_ms=estimate(lambda request: request.first_visible_ms),
+        queue_ms=estimate(formulas.queue_ms),
+        itl_p99_ms=estimate(lambda request: request.itl_p99_ms),
         joules_per_token=formulas.joules_per_token(cell),
         clocks_agree=clocks_agree(cell.requests),
         outliers=far_out(rates),

@@ -17,7 +17,6 @@ truth in 79 % of simulated sessions of four turns and in 91 % of twelve; stretch
 from three turns on. `benchmarks/judgement.py` prints how often the verdicts are right.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +25,7 @@ from typing import Literal
 import numpy as np
 
 from bench_pipeline.measures import formulas
+from bench_pipeline.measures.cells import by_start, wave_values
 from bench_pipeline.measures.statistics import CONFIDENCE, RESAMPLES, SEED, Ratio
 from bench_pipeline.records.cell import Cell, Request
 
@@ -78,19 +78,8 @@ def turns_of(cell: Cell, metric: Callable[[Request], float | None]) -> list[list
     """
     if cell.status != "ok":
         return []
-    streams: dict[int, list[float]] = defaultdict(list)
-    for request in cell.requests:
-        if (value := metric(request)) is not None:
-            streams[request.wave].append(value)
-    blocks: dict[int, list[float]] = {}
-    for wave in sorted(cell.waves, key=lambda wave: wave.wave):
-        if wave.server is None:
-            return []
-        block = blocks.setdefault(wave.server, [])
-        if found := streams[wave.wave]:
-            block.append(float(np.median(found)))
-    in_order = list(blocks.values())
-    return [there + back for there, back in zip(in_order[::2], in_order[1::2], strict=False)]
+    blocks = by_start(cell, wave_values(cell.requests, metric))
+    return [there + back for there, back in zip(blocks[::2], blocks[1::2], strict=False)]
 
 
 def ratio_of_turns(
@@ -100,7 +89,7 @@ def ratio_of_turns(
 
     Turns are paired by their place; those that one side lacks, or has no value of, are left out.
     None if no pair is left; `lo`, `hi` None below `MIN_TURNS` pairs. ValueError for a value that
-    is not positive. `n_before`, `n_after` count values. The same turns always give the same.
+    is not positive. `n_before`, `n_after` count the pairs. The same turns always give the same.
     """
     pairs = [(b, a) for b, a in zip(before, after, strict=False) if len(b) and len(a)]
     if not pairs:
@@ -114,9 +103,7 @@ def ratio_of_turns(
         tail = (1 - CONFIDENCE) / 2
         ends = np.quantile(_shares(len(logs)) @ logs, [tail, 1 - tail])
         lo, hi = (float(np.exp(mean + _stretch(len(logs)) * (end - mean))) for end in ends)
-    return Ratio(
-        float(np.exp(mean)), lo, hi, sum(len(b) for b, _ in pairs), sum(len(a) for _, a in pairs)
-    )
+    return Ratio(float(np.exp(mean)), lo, hi, len(pairs), len(pairs))
 
 
 def half_width(ratio: Ratio) -> float | None:

@@ -141,7 +141,10 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "ties": Definition("Ties", "", ties.RULE),
     "n": Definition(
-        "n", "", "Repetitions, warm-up not counted. At concurrency c each has c requests."
+        "n",
+        "",
+        "Repetitions, warm-up not counted. At concurrency c each has c requests. Where builds were "
+        "measured in turns, each start of the server is one, however many requests it answered.",
     ),
     "profile": Definition(
         "Profile",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench_pipeline.measures import formulas
-from bench_pipeline.measures.cells import by_wave
+from bench_pipeline.measures.cells import by_repetition, wave_values
 from bench_pipeline.measures.statistics import Ratio, ratio_of_medians
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.run import Run
@@ -12,7 +12,7 @@ DRIFT_FLOOR = 0.02
 """The stop rule ends a cell when its median is known within this share: a change that is no
 larger than what a run claims to know of its own figures takes nothing from them."""
 
-LEAST_WAVES = 3
+LEAST_REPETITIONS = 3
 """Fewer have no interval, and without one a change may be chance."""
 
 
@@ -30,7 +30,7 @@ class Drift:
 def drift_of(run: Run) -> Drift | None:
     """The run's closing cell against the same cell at its start.
 
-    None if either is missing or failed, or has fewer than `LEAST_WAVES` waves.
+    None if either is missing or failed, or has fewer than `LEAST_REPETITIONS`.
     """
     closing = run.closing
     if closing is None or closing.status != "ok":
@@ -43,9 +43,9 @@ def drift_of(run: Run) -> Drift | None:
 
 
 def within_cell(cell: Cell) -> Drift | None:
-    """The first third of its waves against the last third, the middle left out.
+    """The first third of its repetitions against the last third, the middle left out.
 
-    None for a failed cell, or where a third has fewer than `LEAST_WAVES` waves.
+    None for a failed cell, or where a third has fewer than `LEAST_REPETITIONS`.
     """
     rates = _rates(cell) if cell.status == "ok" else []
     third = len(rates) // 3
@@ -53,11 +53,11 @@ def within_cell(cell: Cell) -> Drift | None:
 
 
 def _rates(cell: Cell) -> list[float]:
-    return by_wave(cell.requests, formulas.decode_tok_s)
+    return by_repetition(cell, wave_values(cell.requests, formulas.decode_tok_s))
 
 
 def _drift(cell: Cell, earlier: list[float], later: list[float]) -> Drift | None:
-    if min(len(earlier), len(later)) < LEAST_WAVES:
+    if min(len(earlier), len(later)) < LEAST_REPETITIONS:
         return None
     ratio = ratio_of_medians(earlier, later)
     if ratio is None:

@@ -84,7 +84,8 @@ class Request(Record):
 
 
 class Wave(Record):
-    """All streams of a cell started together; the unit of repetition."""
+    """All streams of a cell started together; the unit of repetition, but in a session, where the
+    starts of the server are."""
 
     wave: Count
     """From 0."""

@@ -1,5 +1,6 @@
 """What each row and each column of the published tables means."""
 
+from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.measures.comparison import FLOOR, TARGET_HALF_WIDTH
 from bench_pipeline.measures.definitions import DEFINITIONS, Definition
 from bench_pipeline.measures.formulas import CLOCKS_AGREE_WITHIN
@@ -57,7 +58,8 @@ _SETTINGS = {
     "server": "Which of the run's servers answered, from 0.",
     "throttle_reasons": "Why the device held its clocks back, if it did.",
     "quiet": "Whether the host had become quiet before the start; empty where nobody looked.",
-    "provisional": "Measured by profile quick, or on a host that was not quiet.",
+    "provisional": "Measured by profile quick, fewer than "
+    f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory).",
     "kind": "prefill, decode, or mixed where one test did both.",
@@ -107,8 +109,14 @@ _QUANTITIES = {
     ),
     "value_before": ("", "The older build's median, in the metric's unit."),
     "value_after": ("", "The newer build's median, in the metric's unit."),
-    "n_before": ("", "Repetitions of the older build behind the ratio."),
-    "n_after": ("", "Repetitions of the newer build behind the ratio."),
+    "n_before": (
+        "",
+        "Repetitions of the older build behind the ratio: turns, or n of unjudged builds.",
+    ),
+    "n_after": (
+        "",
+        "Repetitions of the newer build behind the ratio: turns, or n of unjudged builds.",
+    ),
     "value": ("", "The build's median, in the metric's unit."),
     "lo": ("", f"Lower end of the {_CONFIDENCE} bootstrap interval of the median."),
     "hi": ("", f"Upper end of the {_CONFIDENCE} bootstrap interval of the median."),

@@ -83,7 +83,7 @@ class TableRow:
     provenance: str
     """`measured` here, or `published` (as printed) or `imported` from elsewhere."""
     provisional: bool
-    """Measured by profile `quick`, or on a host that was not quiet."""
+    """Measured by profile `quick`, too few times, or on a host that was not quiet."""
     flags: tuple[str, ...]
     """What disturbed its measuring, in words."""
     low: float | None

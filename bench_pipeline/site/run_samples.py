@@ -61,7 +61,7 @@ class Strip:
     @property
     def finding(self) -> str:
         waves = wording.counted(len(self.tok_s), "wave")
-        return f"{self.place}: {waves} from {self.spread} of their median."
+        return f"{self.place}: {waves} from {self.spread} of the median."
 
     @property
     def listed(self) -> str:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bench_pipeline.measures.comparison import verdict
-from benchmarks.judgement import Noise, noise_of, simulated
+from benchmarks.judgement import Noise, held, noise_of, simulated
 from benchmarks.slowed_engine import slowed
 from tests.factories import measured_run
 from tests.session_factories import session_runs
@@ -40,6 +40,13 @@ def test_a_simulated_session_ends_at_the_first_turn_where_its_ratio_is_known() -
     loud = Noise("loud", random.normal(0, 0.03, 500), np.zeros(3))
     ratio, turns = simulated(loud, "steady", 0.0, random)
     assert (verdict(ratio, True), 8 < turns < 40) == ("no difference", True)
+
+
+def test_the_starts_hold_the_truth_more_often_than_their_waves_which_know_too_much() -> None:
+    by_starts, by_waves = held(10, 0.05, 150, np.random.default_rng(2))
+    assert by_starts.share == pytest.approx(0.94, abs=0.05)
+    assert by_waves.share < 0.88 < by_starts.share
+    assert by_waves.width < 0.8 * by_starts.width
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="stops processes by /proc and prctl")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench_pipeline.measures.cells import by_wave, figures_of
+from bench_pipeline.measures.cells import by_repetition, by_start, by_wave, figures_of
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.measures.statistics import median_with_interval
 from bench_pipeline.records.cell import Cell, Wave
@@ -46,6 +46,59 @@ def test_by_wave_keeps_the_order_of_waves_and_leaves_gaps_out() -> None:
     ]
     assert by_wave(requests, lambda r: r.ttft_ms) == [15.0, 450.0, 30.0]
     assert by_wave(requests, lambda r: r.first_visible_ms) == [5.0]
+
+
+def of_starts(rates: list[list[float]], **changes: Any) -> Cell:
+    """One stream; one list per start of the server, one rate per wave."""
+    waves = [[rate] for start in rates for rate in start]
+    servers = [number for number, start in enumerate(rates) for _ in start]
+    return cell(
+        waves,
+        waves=[
+            Wave(wave=n, all_busy_ms=1000.0, all_busy_tokens=round(rate), server=server)
+            for n, ([rate], server) in enumerate(zip(waves, servers, strict=True))
+        ],
+        **changes,
+    )
+
+
+def test_starts_that_differ_are_what_the_interval_is_made_of() -> None:
+    """Six starts 5 % apart, whose waves say the same twice or four times."""
+    starts = [100.0, 105.0, 95.0, 102.0, 98.0, 93.0]
+    for waves in (2, 4):
+        figures = figures_of(of_starts([[rate] * waves for rate in starts]))
+        assert figures.n == 6
+        assert figures.decode_tok_s == median_with_interval(starts)
+        assert figures.aggregate_tok_s == median_with_interval(starts)
+        assert figures.decode_tok_s is not None
+        assert figures.decode_tok_s.lo == 94.0 and figures.decode_tok_s.hi == 103.5
+    singly = median_with_interval(starts * 2)
+    assert singly is not None and singly.relative_half_width is not None
+    assert figures.decode_tok_s.relative_half_width > 1.25 * singly.relative_half_width  # type: ignore[operator]
+
+
+def test_a_start_counts_by_the_median_of_its_waves() -> None:
+    figures = figures_of(of_starts([[90.0, 110.0], [104.0, 108.0], [94.0, 96.0]]))
+    assert figures.decode_tok_s == median_with_interval([100.0, 106.0, 95.0])
+    # one start alone is one repetition, however many waves it answered
+    alone = figures_of(of_starts([[100.0, 101.0, 102.0]]))
+    assert (alone.n, alone.outliers) == (1, 0)
+    assert alone.decode_tok_s is not None and alone.decode_tok_s.lo is None
+
+
+def test_a_start_at_half_speed_is_one_outlier() -> None:
+    steady = [[rate, rate + 0.1] for rate in (100.0, 100.5, 99.5, 100.2, 99.8)]
+    assert figures_of(of_starts(steady)).outliers == 0
+    assert figures_of(of_starts([*steady, [50.0, 50.1]])).outliers == 1
+
+
+def test_starts_keep_their_place_and_have_no_value_of_their_own_making() -> None:
+    made = of_starts([[100.0, 110.0], [90.0, 95.0], [80.0]])
+    assert by_start(made, {0: 1.0, 1: 2.0, 4: 3.0}) == [[1.0, 2.0], [], [3.0]]
+    assert by_repetition(made, {0: 1.0, 1: 2.0, 4: 3.0}) == [1.5, 3.0]
+    plain = cell([[40.0], [50.0]])
+    assert by_start(plain, {0: 1.0, 1: 2.0}) == []
+    assert by_repetition(plain, {1: 2.0, 0: 1.0}) == [1.0, 2.0]
 
 
 def test_warm_ups_count_for_nothing() -> None:

@@ -9,7 +9,7 @@ from bench_pipeline.measures.drift import DRIFT_FLOOR, drift_of, within_cell
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.run import Run
 from tests.factories import failed_cell, measured_run
-from tests.measures.test_cells import cell
+from tests.measures.test_cells import cell, of_starts
 
 STEADY = [100.0, 101.0, 99.0, 100.5, 99.5]
 
@@ -79,6 +79,17 @@ def test_within_a_cell_the_first_third_stands_against_the_last() -> None:
     assert falling is not None and falling.drifted
     assert falling.ratio.ratio == pytest.approx(0.8)  # 80 / 100, the middle left out
     assert (falling.ratio.n_before, falling.ratio.n_after) == (3, 3)
+
+
+def test_within_a_session_s_cell_thirds_are_of_starts_as_waves_of_one_start_are_alike() -> None:
+    starts = [100.0, 108.0, 104.0] * 2 + [96.0, 100.0, 104.0]
+    made = of_starts([[rate, rate + 0.1, rate - 0.1] for rate in starts])
+    drift = within_cell(made)
+    assert drift is not None and not drift.drifted
+    assert (drift.ratio.n_before, drift.ratio.n_after) == (3, 3)
+    singly = within_cell(made.model_copy(update={"waves": []}))
+    assert singly is not None and (singly.ratio.n_before, singly.ratio.n_after) == (9, 9)
+    assert within_cell(of_starts([[rate] * 4 for rate in starts[:8]])) is None
 
 
 def test_the_order_of_waves_decides_not_that_of_the_file() -> None:

@@ -85,5 +85,5 @@ def test_where_the_engine_started_again_a_line_stands(tmp_path):
 def test_a_strip_says_its_spread_in_words_and_escapes_a_hostile_name():
     one = strip((98.8, 100.0, 101.04), workload='<b>"x"\x07')
     svg = draw(one, Samples((one,), 2.0, 3))
-    assert "3 waves from −1.2 to +1.0 % of their median." in svg
+    assert "3 waves from −1.2 to +1.0 % of the median." in svg
     assert "<b>" not in svg and "\x07" not in svg

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.records.run import HostLoad, Run
 from bench_pipeline.records.yaml_files import read_record
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.session_factories import session_runs
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BUSY = HostLoad(cpu_busy_fraction=0.6, waited_s=60, quiet=False)
@@ -25,6 +27,22 @@ def test_full_is_shown_before_a_newer_quick(project, put, small, rows):
     refresh(project)
     assert rows(SHOWN) == [(full.run_id,)]
     assert rows("select profile, run_ids from speed_ranges") == [("full", [full.run_id])]
+
+
+def test_full_has_as_many_repetitions_as_its_profile_makes_at_least(project, put, small, rows):
+    """A session that ended in its second turn has four starts: provisional, as no full run is."""
+    least = PROFILES["full"].min_waves
+    put(small(started_at=NOON, repetitions=least, build="b10092"))
+    for run in session_runs(
+        {"b10092": 1.0, "b10434": 1.0}, turns=2, ended="budget", started_at=NOON + timedelta(days=1)
+    ):
+        put(run)
+    refresh(project)
+    assert least == 5
+    assert rows("select build, n, provisional from workload_speeds order by build") == [
+        ("b10092", 5, False),
+        ("b10434", 4, True),
+    ]
 
 
 def test_quick_is_shown_until_there_is_a_full(project, put, small, rows):

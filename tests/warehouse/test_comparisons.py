@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from bench_pipeline.measures.statistics import Estimate, median_with_interval
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
@@ -50,6 +51,27 @@ def test_every_pair_of_a_session_is_judged_older_against_newer(project, put_all,
         assert low < 0.95 < high and low < ratio < high
 
 
+def test_a_cell_of_a_session_has_an_interval_over_its_starts(project, put_all, rows):
+    """Starts 5 % apart: an interval of single waves would say that it knew better."""
+    put_all(session_runs({"b1": 1.0, "b2": 1.0}, turns=5, start_noise=0.05, drift=0))
+    refresh(project)
+    for build, n, low, middle, high in rows(
+        "select build, n, decode_tok_s_lo, decode_tok_s, decode_tok_s_hi from measurements"
+    ):
+        assert n == 10
+        starts = [
+            rate
+            for (rate,) in rows(
+                "select median(w.decode_tok_s) from wave_speeds w join runs r using (run_id)"
+                f" where r.build = '{build}' group by w.server"
+            )
+        ]
+        assert median_with_interval(starts) == Estimate(middle, low, high, 10)
+        assert low <= 115 <= high  # what both builds really do
+    assert rows("select distinct n from build_trends") == [(10,)]
+    assert rows("select distinct n_before, n_after from comparisons") == [(5, 5)]
+
+
 def test_drift_of_the_machine_is_no_difference(project, put_all, rows):
     put_all(session_runs({"b10434": 1.0, "b10435": 1.0}, drift=0.10))
     refresh(project)
@@ -70,7 +92,7 @@ def test_builds_of_different_sessions_are_shown_and_not_judged(project, put_all,
         " n_before, n_after from comparisons where verdict = 'unjudged'"
     )
     assert (
-        found == [(None, None, None, "they were measured in different sessions", True, 48, 48)] * 3
+        found == [(None, None, None, "they were measured in different sessions", True, 24, 24)] * 3
     )
 
 

@@ -5,8 +5,9 @@
 -- first, judged by measures/comparison.py; and one, `unjudged`, for each build and the one before
 -- it in its series where no session has figures of both: its ratio may be the machine's doing, so
 -- it has no interval. `reason`: why there is no verdict; empty where there is one. `value_*` are
--- the medians of the two runs, `n_*` the waves behind the ratio. `compile_difference` is empty
--- where both were compiled alike, NULL with `compiled_differently` where nobody knows.
+-- the medians of the two runs, `n_*` the turns behind the ratio, of unjudged builds their n.
+-- `compile_difference` is empty where both were compiled alike, NULL with `compiled_differently`
+-- where nobody knows.
 create table comparisons (
     rig varchar not null,
     gpu varchar,

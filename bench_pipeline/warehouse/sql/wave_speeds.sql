@@ -1,6 +1,7 @@
 -- The decode rate of each wave, in the order in which they were measured: the median over its
 -- streams, as in measures/cells.py. These are the values behind a cell's median and interval.
--- `server` is set where a cell was answered by several starts of it, block after block.
+-- `server` is set where a cell was answered by several starts of it, block after block: there the
+-- values are the medians of each start's waves.
 create or replace view wave_speeds as
 select
     r.run_id,
