@@ -34,7 +34,8 @@ _TELL_ALL = """
 import json
 
 print(json.dumps({
-    "cells": figures, "knee": knee, "drift": drift, "curves": curves, "ceilings": ceilings
+    "cells": figures, "knee": knee, "drift": drift, "curves": curves, "ceilings": ceilings,
+    "session": session,
 }, default=float))
 """
 
@@ -49,8 +50,12 @@ class Outcome:
 
 def run_file_of(text: str) -> str:
     """Path of the run file that the document is about, from the checkout's root."""
-    (found,) = set(_RUN_FILE.findall(text))
-    return str(found)
+    return run_files_of(text)[0]
+
+
+def run_files_of(text: str) -> list[str]:
+    """That one, and those of the builds measured in turns, in the order of the text."""
+    return list(dict.fromkeys(_RUN_FILE.findall(text)))
 
 
 def prose_of(text: str) -> str:
