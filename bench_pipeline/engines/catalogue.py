@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench_pipeline.engines.github_release import latest_build
 from bench_pipeline.engines.host import Host
-from bench_pipeline.engines.upstream import redirected
+from bench_pipeline.engines.upstream import latest_build, redirected
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import (
     EngineCatalogue,

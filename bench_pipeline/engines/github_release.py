@@ -1,48 +1,32 @@
-"""Channel `github-release`: upstream's archives, by GitHub's releases API."""
+"""Channel `github-release`: an archive of one of upstream's releases."""
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from bench_pipeline.downloads import TIMEOUT, DownloadRefused, DownloadStopped, download
+from bench_pipeline.engines import upstream
 from bench_pipeline.errors import EngineError
 from bench_pipeline.progress import Reporter, Step
-from bench_pipeline.records.engines import ReleaseChannel
 from bench_pipeline.wheels import sha256_of
 
 
-def new_client() -> httpx.Client:
-    """A client that names us, as the API's terms ask."""
-    return httpx.Client(
-        timeout=TIMEOUT, follow_redirects=True, headers={"User-Agent": "bench_pipeline"}
-    )
-
-
-def latest_build(releases: ReleaseChannel, client: httpx.Client | None = None) -> str:
-    """Tag of upstream's newest release, e.g. `b10434`. EngineError if it cannot be asked."""
-    address = f"{releases.api}/repos/{releases.repository}/releases/latest"
-    return str(_ask(address, client)["tag_name"])
-
-
-def find_archive(
-    api: str, repository: str, build: str, asset: str, client: httpx.Client
-) -> tuple[str, int, str | None]:
+def find_archive(api: str, repository: str, build: str, asset: str) -> tuple[str, int, str | None]:
     """Address, size in bytes and sha256 (None on old releases) of one archive of a release."""
-    address = f"{api}/repos/{repository}/releases/tags/{build}"
-    assets = {found["name"]: found for found in _ask(address, client)["assets"]}
-    if (found := assets.get(asset)) is None:
-        raise EngineError(
-            f"release {build} has no archive `{asset}`",
-            mend=f"correct the pattern in content/engines.yaml; it has {', '.join(sorted(assets))}"
-            if assets
-            else "wait until upstream has built it, or choose another build",
-            where=repository,
-        )
-    algorithm, _, digest = (found.get("digest") or "").partition(":")
-    sha256 = digest if algorithm == "sha256" else None
-    return found["browser_download_url"], found["size"], sha256
+    assets = {found.name: found for found in upstream.ask_release(api, repository, build).assets}
+    found = assets.get(asset)
+    if found and found.ready and found.browser_download_url and found.size is not None:
+        algorithm, _, digits = (found.digest or "").partition(":")
+        return found.browser_download_url, found.size, digits if algorithm == "sha256" else None
+    named = ", ".join(sorted(name for name in assets if name != asset))
+    raise EngineError(
+        f"release {build} has no archive `{asset}`{' to download yet' if found else ''}",
+        mend=f"correct the pattern in content/engines.yaml; it has {named}"
+        if named and not found
+        else "wait until upstream has built it, or choose another build",
+        where=repository,
+    )
 
 
 class _Archive:
@@ -80,7 +64,6 @@ def download_archive(
     target: Path,
     size_bytes: int,
     sha256: str | None,
-    client: httpx.Client,
     reporter: Reporter,
 ) -> str:
     """Puts the file at `target` and returns its sha256; takes up what an earlier try left.
@@ -91,6 +74,7 @@ def download_archive(
     with (
         reporter.step(f"Downloading {target.name}", size_bytes, "bytes") as step,
         closing(_Archive(partial, size_bytes, step)) as archive,
+        httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=upstream.NAMED) as client,
     ):
         try:
             download(url, {}, archive, client, reporter)
@@ -115,41 +99,3 @@ def download_archive(
         )
     partial.replace(target)
     return actual
-
-
-def _ask(address: str, client: httpx.Client | None) -> dict[str, Any]:
-    headers = {"Accept": "application/vnd.github+json"}
-    try:
-        if client is None:
-            with new_client() as own:
-                response = own.get(address, headers=headers)
-        else:
-            response = client.get(address, headers=headers)
-    except httpx.HTTPError as error:
-        raise EngineError(
-            f"upstream's releases cannot be asked: {error or type(error).__name__}",
-            mend="check the connection, or use channel `wheel` or `path` in content/engines.yaml",
-            where=address,
-        ) from None
-    if response.status_code == 404:
-        raise EngineError(
-            "upstream has no such release", mend="choose another build", where=address
-        )
-    if response.status_code in (403, 429):
-        raise EngineError(
-            f"upstream refuses to answer ({response.status_code}): too many questions this hour",
-            mend="wait an hour, or use channel `wheel` or `path` in content/engines.yaml",
-            where=address,
-        )
-    try:
-        response.raise_for_status()
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise ValueError
-    except (httpx.HTTPStatusError, ValueError):
-        raise EngineError(
-            f"upstream answers {response.status_code} with no release",
-            mend="try again later, or correct `api` and `repository` in content/engines.yaml",
-            where=address,
-        ) from None
-    return answer

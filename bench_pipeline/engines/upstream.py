@@ -1,7 +1,7 @@
-"""Which build upstream published last, asked politely.
+"""What upstream released, by GitHub's releases API: the newest build, and the archives of one.
 
-By ETag, so that an unchanged answer costs upstream nothing; within seconds, as whoever asks
-has more to do; and not again before upstream wants to be asked again.
+The newest is asked for politely: by ETag, so that an unchanged answer costs upstream nothing, and
+not again before upstream wants to be asked again.
 """
 
 import os
@@ -12,18 +12,28 @@ from email.utils import parsedate_to_datetime
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
+from bench_pipeline.errors import EngineError
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.engines import Build, ReleaseChannel
 
 RELEASES_API = "BENCH_PIPELINE_RELEASES_API"
 """Environment variable: base address of the releases API, instead of the catalogue's."""
 
+NAMED = {"User-Agent": "bench_pipeline"}
+"""Who asks, as the API's terms want to know."""
+
 TIMEOUT_S = 10.0
-"""For the connection, for the first byte, and for all the rest."""
+"""For the connection, for the first byte, and for all the rest: who looks often asks again soon."""
+PATIENT_S = 60.0
+"""The same for who cannot go on without an answer."""
 MAX_BYTES = 4 * 2**20
 """A release with forty archives has 100 KB."""
 LONGEST_WAIT = timedelta(days=1)
 """A reset time further off is a mistake of upstream's, or of its clock."""
+
+AGAIN = "try again later, or correct `api` and `repository` in content/engines.yaml"
+OTHER_CHANNEL = "use channel `wheel` or `path` in content/engines.yaml"
+"""What to do about it."""
 
 
 class Newest(Record):
@@ -39,22 +49,37 @@ class Newest(Record):
     """Of that answer."""
 
 
-class NoAnswer(Exception):
-    """Upstream was asked and said nothing of use: why, and until when it wants to be let alone."""
+class NoAnswer(EngineError):
+    """Upstream was asked and said nothing of use; `not_before`: until then it wants to be let
+    alone."""
 
-    def __init__(self, reason: str, not_before: datetime | None = None) -> None:
-        super().__init__(reason)
+    def __init__(
+        self, problem: str, *, mend: str, where: str, not_before: datetime | None = None
+    ) -> None:
+        super().__init__(problem, mend=mend, where=where)
         self.not_before = not_before
 
 
-class _Asset(BaseModel):
+class Asset(BaseModel):
+    """One file of a release; old releases have no digest."""
+
     name: str
     state: str = "uploaded"
+    size: int | None = Field(default=None, ge=0)
+    """In bytes."""
+    digest: str | None = None
+    """`sha256:` and its digits."""
+    browser_download_url: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of it has arrived upstream."""
+        return self.state == "uploaded"
 
 
-class _Release(BaseModel):
+class Release(BaseModel):
     tag_name: str = Field(pattern=r"^b[0-9]{1,9}$")
-    assets: list[_Asset] = []
+    assets: list[Asset] = []
 
 
 def redirected(releases: ReleaseChannel) -> ReleaseChannel:
@@ -64,41 +89,79 @@ def redirected(releases: ReleaseChannel) -> ReleaseChannel:
     return releases
 
 
+def latest_build(releases: ReleaseChannel) -> str:
+    """Tag of upstream's newest release, e.g. `b10434`. NoAnswer if upstream cannot tell it."""
+    return ask_newest(releases, None, timeout_s=PATIENT_S).build
+
+
 def ask_newest(
     releases: ReleaseChannel, known: Newest | None, *, timeout_s: float = TIMEOUT_S
 ) -> Newest:
     """Upstream's newest release; `known` itself if nothing changed since. NoAnswer if upstream
     is down, slow, refuses, or answers with what is no release of a build."""
     address = f"{releases.api.rstrip('/')}/repos/{releases.repository}/releases/latest"
-    headers = {"Accept": "application/vnd.github+json", "User-Agent": "bench_pipeline"}
-    if known and known.address == address and known.etag:
-        headers["If-None-Match"] = known.etag
+    etag = known.etag if known and known.address == address else None
+    response = _ask(address, timeout_s, etag)
+    if known and response.status_code == 304:
+        return known
+    release = _release_in(response, address)
+    return Newest(
+        address=address,
+        build=release.tag_name,
+        archives=[asset.name for asset in release.assets if asset.ready],
+        etag=response.headers.get("ETag"),
+    )
+
+
+def ask_release(api: str, repository: str, build: str) -> Release:
+    """The release of that tag, e.g. `b10434`. NoAnswer if upstream cannot tell it."""
+    address = f"{api.rstrip('/')}/repos/{repository}/releases/tags/{build}"
+    return _release_in(_ask(address, PATIENT_S), address)
+
+
+def _ask(address: str, timeout_s: float, etag: str | None = None) -> httpx.Response:
+    """An answer of status 200; or of 304, only where there is an `etag`."""
+    headers = {"Accept": "application/vnd.github+json", **NAMED}
+    if etag:
+        headers["If-None-Match"] = etag
     try:
         response = _get(address, headers, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = str(error) or type(error).__name__
-        raise NoAnswer(f"upstream cannot be asked at {address}: {why}") from None
-    if response.status_code == 304 and known and "If-None-Match" in headers:
-        return known
-    if response.status_code in (403, 429):
+        raise NoAnswer(
+            f"upstream cannot be asked: {str(error) or type(error).__name__}",
+            mend=f"check the connection, or {OTHER_CHANNEL}",
+            where=address,
+        ) from None
+    status = response.status_code
+    if status == 200 or (status == 304 and etag):
+        return response
+    if status in (403, 429):
         moment = _asked_to_wait_until(response.headers, datetime.now(UTC))
         until = f" before {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
-        raise NoAnswer(f"upstream ({response.status_code}) wants no question{until}", moment)
-    if response.status_code != 200:
-        raise NoAnswer(f"upstream answers {response.status_code} at {address}")
+        raise NoAnswer(
+            f"upstream ({status}) wants no question{until}: too many questions this hour",
+            mend=f"wait {'until then' if moment else 'an hour'}, or {OTHER_CHANNEL}",
+            where=address,
+            not_before=moment,
+        )
+    if status == 404:
+        problem = "upstream has no such release: it answers 404"
+        mend = "choose another build, or correct `api` and `repository` in content/engines.yaml"
+    else:
+        problem, mend = f"upstream answers {status} with no release", AGAIN
+    raise NoAnswer(problem, mend=mend, where=address)
+
+
+def _release_in(response: httpx.Response, address: str) -> Release:
     try:
-        release = _Release.model_validate_json(response.content)
+        return Release.model_validate_json(response.content)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(map(str, fault["loc"]))
         what = f"`{key}`: {fault['msg']}" if key else fault["msg"]
-        raise NoAnswer(f"upstream's answer is no release of a build: {what}") from None
-    return Newest(
-        address=address,
-        build=release.tag_name,
-        archives=[asset.name for asset in release.assets if asset.state == "uploaded"],
-        etag=response.headers.get("ETag"),
-    )
+        raise NoAnswer(
+            f"upstream's answer is no release of a build: {what}", mend=AGAIN, where=address
+        ) from None
 
 
 def _get(address: str, headers: dict[str, str], timeout_s: float) -> httpx.Response:

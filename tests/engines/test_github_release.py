@@ -7,9 +7,9 @@ import pytest
 
 from bench_pipeline import downloads
 from bench_pipeline.engines.catalogue import choose
-from bench_pipeline.engines.github_release import latest_build
 from bench_pipeline.engines.host import this_host
 from bench_pipeline.engines.install import install
+from bench_pipeline.engines.upstream import latest_build
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import ReleaseAsset
 from bench_pipeline.records.rig import BackendSetup, Rig
@@ -105,6 +105,14 @@ def test_a_release_without_the_archive_names_those_it_has(choice, upstream, tmp_
     with pytest.raises(EngineError, match=r"no archive `llama-for-mars\.zip`") as caught:
         install(other, tmp_path)
     assert choice.asset in caught.value.mend
+
+
+def test_an_archive_still_on_its_way_up_is_worth_waiting_for(choice, upstream, tmp_path):
+    upstream.state = "starter"
+    with pytest.raises(EngineError, match=r"has no archive .* to download yet") as caught:
+        install(choice, tmp_path)
+    assert caught.value.mend.startswith("wait until upstream has built it")
+    assert upstream.downloads() == []
 
 
 def test_upstream_out_of_reach_points_to_the_other_channels(catalogue):

@@ -34,6 +34,7 @@ class Upstream:
     """Serves one release with one archive.
 
     digest       what the API says of the archive; None: an old release without
+    state        likewise; `starter`: it is still on its way up
     cut_after    bytes after which each download but the last is cut
     cuts         how many downloads are cut
     api_status   what the API answers
@@ -43,6 +44,7 @@ class Upstream:
     def __init__(self, archive: Path, build: str) -> None:
         self.archive, self.build = archive, build
         self.digest: str | None = "sha256:" + hashlib.sha256(archive.read_bytes()).hexdigest()
+        self.state = "uploaded"
         self.cut_after, self.cuts, self.api_status = 0, 0, 200
         self.requests: list[tuple[str, str | None]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -68,6 +70,7 @@ class Upstream:
     def _release(self) -> dict[str, Any]:
         asset = {
             "name": self.archive.name,
+            "state": self.state,
             "size": self.archive.stat().st_size,
             "digest": self.digest,
             "browser_download_url": f"{self.url}/download/{self.archive.name}",

@@ -118,6 +118,8 @@ def test_a_rate_limit_says_until_when(upstream: Releases) -> None:
         upstream.instead = (status, headers, b"{}")
         moment = silence(upstream).not_before
         assert moment is not None and abs(moment - until) < timedelta(seconds=5), headers
+        assert silence(upstream).mend.startswith("wait until then")
     for headers in ({}, {"Retry-After": "soon"}, {"X-RateLimit-Reset": "1e99"}):
         upstream.instead = (403, headers, b"{}")
         assert silence(upstream).not_before is None
+        assert silence(upstream).mend.startswith("wait an hour")
