@@ -1,4 +1,4 @@
-"""The sorts of chart that the front page has, and the words in which each is said."""
+"""The sorts of chart that pages of configurations have, and the words in which each is said."""
 
 from dataclasses import dataclass, replace
 
@@ -29,7 +29,7 @@ class Kind:
     last: str
     """What the first and the last mark are, in the order of the chart."""
     most: int
-    """Marks in one drawing: the first ones, so that a chart can be read."""
+    """Marks that one drawing has at most, so that it can be read."""
 
 
 DECODE = Kind(

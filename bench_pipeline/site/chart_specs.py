@@ -300,14 +300,8 @@ def _plot(
 def _chart(layers: dict[str, Any], **properties: Any) -> "altair.LayerChart":
     import altair as alt
 
-    return svg.themed(
-        alt.LayerChart(
-            data=alt.InlineData(values=[], name=ROWS),
-            layer=[layer.properties(name=name) for name, layer in layers.items()],
-            autosize="none",  # exactly as wide as designed, whatever the labels measure
-            **properties,
-        )
-    ).configure_scale(bandPaddingInner=0, bandPaddingOuter=0)
+    chart = svg.layered(layers, data=alt.InlineData(values=[], name=ROWS), **properties)
+    return chart.configure_scale(bandPaddingInner=0, bandPaddingOuter=0)
 
 
 _SPECIFICATIONS: dict[Kind, Callable[[Kind, Size], "altair.LayerChart"]] = {

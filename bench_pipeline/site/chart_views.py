@@ -1,5 +1,5 @@
-"""The front page's charts as its template needs them, and the files that a browser loads only
-when somebody touches a chart or filters the page."""
+"""A page's charts of configurations as its template needs them, and the files that a browser
+loads only when somebody touches a chart or filters the page."""
 
 import hashlib
 import json
@@ -51,8 +51,14 @@ class ChartView:
     """Both, and the licence."""
 
 
-def chart_view(charts: Sequence[Chart], tables: Tables) -> ChartView:
-    """The charts drawn for the lowest concurrency that has any, and what redraws them."""
+def chart_view(
+    charts: Sequence[Chart], tables: Tables, *, name: str = "charts", each_workload: bool = True
+) -> ChartView:
+    """The charts drawn for the lowest concurrency that has any, and what redraws them.
+
+    With `each_workload` decode has a chart for each; else one that follows the filter, as the
+    other kinds have. `name` of the script that holds their data.
+    """
     first = min((chart.concurrency for chart in charts), default=None)
     places = []
     for kind in KINDS:
@@ -60,21 +66,21 @@ def chart_view(charts: Sequence[Chart], tables: Tables) -> ChartView:
         shown = {chart.workload: chart for chart in mine if chart.concurrency == first}
         known = {chart.workload for chart in mine}
         order = [work["workload"] for work in _order(kind, tables) if work["workload"] in known]
-        if kind is DECODE:
+        if kind is DECODE and each_workload:
             places += [_place(kind, work, False, shown.get(work)) for work in order]
         elif order:
             begin = next((work for work in order if work in shown), order[0])
             places.append(_place(kind, begin, True, shown.get(begin)))
     data = _script(charts)
-    name = f"{LAZY}/charts-{hashlib.sha256(data).hexdigest()[:10]}.js"
-    files = {name: data} | {
+    path = f"{LAZY}/{name}-{hashlib.sha256(data).hexdigest()[:10]}.js"
+    files = {path: data} | {
         f"{LAZY}/{file}": (VENDOR / file).read_bytes() for file in (RUNTIME, LICENCE)
     }
     return ChartView(
         places=tuple(places),
         first_concurrency=first,
         runtime=f"{LAZY}/{RUNTIME}",
-        data=name,
+        data=path,
         files=files if charts else {},
     )
 
@@ -104,7 +110,6 @@ def _script(charts: Sequence[Chart]) -> bytes:
                 "unit": kind.unit,
                 "first": kind.first,
                 "last": kind.last,
-                "most": kind.most,
                 "specs": {
                     size.name: chart_specs.compiled(kind, size) for size in chart_specs.SIZES
                 },
@@ -118,6 +123,7 @@ def _script(charts: Sequence[Chart]) -> bytes:
                 "title": chart.title,
                 "at": chart.at,
                 "explanation": chart.explanation,
+                "most": chart.most,
                 "key": chart.key,
                 "marks": [_mark(mark, rows[mark.row.id]) for mark in chart.marks],
             }

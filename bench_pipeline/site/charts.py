@@ -1,4 +1,4 @@
-"""What the front page's charts show: which configurations, in which order, at which values.
+"""What the charts of configurations show: which ones, in which order, at which values.
 
 A chart is of one kind, workload and concurrency, as only such figures can be compared. What
 it says is decided here once: the drawing, the table under it, the sentence above it and what a
@@ -9,9 +9,9 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
-from bench_pipeline.errors import SiteError
 from bench_pipeline.site import wording
 from bench_pipeline.site.chart_kinds import (
     CAPS,
@@ -27,10 +27,8 @@ from bench_pipeline.site.rows import Figure, TableRow, cell_href
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.svg import printable
 
-MAX_MARKS = 1000
-"""More rows than this in one chart is a mistake of selection, not a chart."""
 MAX_DRAWN_BYTES = 40_000
-"""Of the values that one drawing is made from, as JSON."""
+"""Of the values that one drawing is made from, as JSON: a chart of more draws its first marks."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,8 @@ class Chart:
     explanation: str
     marks: tuple[Mark, ...]
     """Highest value first; two or more."""
+    most: int
+    """Marks in one drawing: the first ones."""
 
     @property
     def id(self) -> str:
@@ -98,7 +98,7 @@ class Chart:
 
     @property
     def drawn(self) -> tuple[Mark, ...]:
-        return self.marks[: self.kind.most]
+        return self.marks[: self.most]
 
     @property
     def finding(self) -> str:
@@ -132,32 +132,10 @@ def tells(kind: Kind, marks: Sequence[Mark]) -> bool:
     return len({mark.at for mark in marks}) > 1 if kind.at else bool(marks)
 
 
-def charts_of(tables: Tables, rows: Sequence[TableRow]) -> tuple[Chart, ...]:
-    """Every chart with two marks or more, by kind, concurrency and the page's order of workloads.
-
-    SiteError where one would have over `MAX_MARKS`.
-    """
-    selection = _Selection(tables, rows)
-    made = []
-    for kind in KINDS:
-        for concurrency in sorted({row.concurrency for row in rows if row.concurrency}):
-            for work in tables.workloads:
-                marks = selection.marks(kind, work["workload"], concurrency)
-                if len(marks) > MAX_MARKS:
-                    raise SiteError(
-                        f"a chart of {work['workload']} would have {len(marks):,} marks, "
-                        f"over {MAX_MARKS:,}",
-                        mend="lower ROWS_ON_ONE_PAGE in site/view.py: beyond it no chart is drawn",
-                    )
-                if len(marks) > 1 and tells(kind, marks):
-                    made.append(_chart(kind, work, concurrency, marks))
-    return tuple(made)
-
-
 def _chart(kind: Kind, work: Row, concurrency: int, marks: list[Mark]) -> Chart:
     marks.sort(key=lambda mark: (-mark.value, mark.row.order))
     streams = wording.counted(concurrency, "stream")
-    chart = Chart(
+    return Chart(
         kind=kind,
         workload=work["workload"],
         concurrency=concurrency,
@@ -165,14 +143,15 @@ def _chart(kind: Kind, work: Row, concurrency: int, marks: list[Mark]) -> Chart:
         at=f"{work['title']}, {streams}" if kind.title else streams,
         explanation=kind.explanation or work["explanation"],
         marks=tuple(marks),
+        most=_most(kind, marks),
     )
-    size = len(json.dumps([mark.datum for mark in chart.drawn]))
-    if size > MAX_DRAWN_BYTES:
-        raise SiteError(
-            f"{chart.id} would be drawn from {size:,} bytes, over {MAX_DRAWN_BYTES:,}",
-            mend="give its configurations shorter names, or let its kind draw fewer of them",
-        )
-    return chart
+
+
+def _most(kind: Kind, marks: Sequence[Mark]) -> int:
+    """As many as the kind draws, fewer where their names are so long that they weigh too much."""
+    sizes = accumulate(len(json.dumps(mark.datum)) for mark in marks[: kind.most])
+    heavy = sum(size > MAX_DRAWN_BYTES for size in sizes)
+    return max(len(marks[: kind.most]) - heavy, 1) if heavy else kind.most
 
 
 @dataclass(frozen=True)
@@ -186,57 +165,69 @@ class _Listed:
     mark: Mark
 
 
-class _Selection:
-    """Takes from the page's rows what belongs into a chart."""
+class ChartMaker:
+    """Takes from the rows of a page what belongs into its charts."""
 
-    def __init__(self, tables: Tables, rows: Sequence[TableRow]) -> None:
-        cells = {
+    def __init__(self, tables: Tables) -> None:
+        self._workloads = tables.workloads
+        self._cells = {
             cell_href(cell["run_id"], cell["workload"], cell["concurrency"]): cell
             for cell in tables.measurements
         }
-        runs = {run["run_id"]: run for run in tables.runs}
-        self._rigs = sorted({row.hardware.rig for row in rows})
-        self._listed: dict[tuple[str, int], list[_Listed]] = defaultdict(list)
-        capped: dict[tuple[str, str], set[float]] = defaultdict(set)
-        for cell in cells.values():
-            capped[cell["rig"], cell["backend"]].add(cell["power_cap_w"])
+        self._runs = {run["run_id"]: run for run in tables.runs}
+        self._caps: dict[tuple[str, str], set[float]] = defaultdict(set)
+        for cell in tables.measurements:
+            self._caps[cell["rig"], cell["backend"]].add(cell["power_cap_w"])
+
+    def charts(self, rows: Sequence[TableRow]) -> tuple[Chart, ...]:
+        """Every chart with two marks or more, by kind, concurrency and the order of workloads."""
+        listed: dict[tuple[str, int], list[_Listed]] = defaultdict(list)
         for row in rows:
             for figure in row.figures:
-                if row.concurrency is None or figure.tok_s is None:
-                    continue
-                cell = cells[figure.href]
-                several = len(capped[cell["rig"], cell["backend"]]) > 1
-                cap = cell["power_cap_w"] if several else None
-                mark = _mark(row, figure, cap)
-                place = figure.workload, row.concurrency
-                self._listed[place].append(_Listed(row, figure, cell, runs[cell["run_id"]], mark))
-
-    def marks(self, kind: Kind, workload: str, concurrency: int) -> list[Mark]:
-        listed = self._listed.get((workload, concurrency), [])
-        if kind is DECODE:
-            return [each.mark for each in listed]
-        if kind is PREFILL:
-            return [
-                self._reading(each) for each in listed if each.cell["prefill_tok_s"] is not None
-            ]
-        if kind is CEILING:
-            return [_share(each) for each in listed if each.cell["ceiling_share"] is not None]
-        if kind is QUANTS:
-            return _series(listed, _QUANT_SERIES, _by_size)
-        return _series(listed, _CAP_SERIES, _by_cap if kind is CAPS else _energy_by_cap)
-
-    def _reading(self, each: _Listed) -> Mark:
-        cell, figure = each.cell, each.figure
-        return replace(
-            _measured(each.mark, cell, "prefill_tok_s"),
-            at=figure.tok_s,
-            at_lo=figure.lo,
-            at_hi=figure.hi,
-            at_text=figure.text,
-            label=each.row.name,
-            series=each.row.hardware.rig_title,
-            style=self._rigs.index(each.row.hardware.rig),
+                if row.concurrency is not None and figure.tok_s is not None:
+                    listed[figure.workload, row.concurrency].append(self._list(row, figure))
+        rigs = sorted({row.hardware.rig for row in rows})
+        return tuple(
+            _chart(kind, work, concurrency, marks)
+            for kind in KINDS
+            for concurrency in sorted({concurrency for _, concurrency in listed})
+            for work in self._workloads
+            if len(marks := _marks(kind, listed.get((work["workload"], concurrency), ()), rigs)) > 1
+            and tells(kind, marks)
         )
+
+    def _list(self, row: TableRow, figure: Figure) -> _Listed:
+        cell = self._cells[figure.href]
+        several = len(self._caps[cell["rig"], cell["backend"]]) > 1
+        mark = _mark(row, figure, cell["power_cap_w"] if several else None)
+        return _Listed(row, figure, cell, self._runs[cell["run_id"]], mark)
+
+
+def _marks(kind: Kind, listed: Sequence[_Listed], rigs: Sequence[str]) -> list[Mark]:
+    """Of one workload and concurrency; `rigs` of the page, by which readings are told apart."""
+    if kind is DECODE:
+        return [each.mark for each in listed]
+    if kind is PREFILL:
+        return [_reading(each, rigs) for each in listed if each.cell["prefill_tok_s"] is not None]
+    if kind is CEILING:
+        return [_share(each) for each in listed if each.cell["ceiling_share"] is not None]
+    if kind is QUANTS:
+        return _series(listed, _QUANT_SERIES, _by_size)
+    return _series(listed, _CAP_SERIES, _by_cap if kind is CAPS else _energy_by_cap)
+
+
+def _reading(each: _Listed, rigs: Sequence[str]) -> Mark:
+    figure = each.figure
+    return replace(
+        _measured(each.mark, each.cell, "prefill_tok_s"),
+        at=figure.tok_s,
+        at_lo=figure.lo,
+        at_hi=figure.hi,
+        at_text=figure.text,
+        label=each.row.name,
+        series=each.row.hardware.rig_title,
+        style=rigs.index(each.row.hardware.rig),
+    )
 
 
 def _mark(row: TableRow, figure: Figure, cap_w: float | None) -> Mark:

@@ -1,30 +1,28 @@
 """Speed and TTFT by length of the prompt: a run's curve as a table and small charts, and the tests
-of the bare engine beside it.
+of the bare engine beside it."""
 
-One width serves all pages: a panel is as wide as a phone's column, and two stand side by side
-where there is room. vl_convert must not be used after a fork; see `charts`.
-"""
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from bench_pipeline.site import svg, wording
+from bench_pipeline.site import panels, wording
+from bench_pipeline.site.panels import Frame
 from bench_pipeline.site.source import Row
 
 if TYPE_CHECKING:
     import altair
 
-WIDTH_PX, HEIGHT_PX = 288, 150
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 44, 14, 8, 38
-"""Room for the axes; the drawing is exactly as wide as designed, whatever its labels measure."""
-
-_PLOT_PX = WIDTH_PX - _LEFT_PX - _RIGHT_PX
-_INSET_PX = 8
-"""So that no point lies on an axis."""
+_FRAME = Frame(height_px=150, top_px=8, inset_px=8)
 
 _LINEAR_UP_TO = 128
 """Tokens: below it lengths are drawn to scale, above by their logarithm; an empty context has
 a place so."""
+
+
+_SPEEDS = ("prefill", "decode")
+_HEAD = ("length", "n")
+"""What stands in the table before the columns of a curve."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,8 @@ class Panel:
     rings: tuple[Point, ...]
     rings_are: str
     """`without a server`, `with the prompt cached`."""
+    cells: tuple[int, ...]
+    """Places of its figures in a row of the table, from 0."""
 
     @property
     def finding(self) -> str:
@@ -98,42 +98,58 @@ def curve_of(run_id: str, points: list[Row], tests: list[Row]) -> Curve | None:
         return None
     points = sorted(points, key=lambda point: point["depth_tokens"])
     shares = any(_has_share(point) for point in points)
-    columns = ("prefill_tok_s", *(["server_share"] if shares else []))
-    columns += ("decode_tok_s", *(["server_share"] if shares else []), "ttft_ms", "cached_ttft_ms")
-    panels = (
-        _speeds(run_id, "prefill", points, tests),
-        _speeds(run_id, "decode", points, tests),
+    share = ("server_share",) if shares else ()
+    columns = ("prefill_tok_s", *share, "decode_tok_s", *share, "ttft_ms", "cached_ttft_ms")
+    bare = {kind: _bare_points(kind, points, tests) for kind in _SPEEDS}
+    ttft = Panel(
+        id=f"curve-{run_id}-ttft",
+        title="TTFT",
+        unit="ms",
+        points=_points(points, "ttft_ms"),
+        rings=_points(points, "cached_ttft_ms"),
+        rings_are="with the prompt cached",
+        cells=_cells(columns, "ttft_ms", "cached_ttft_ms"),
+    )
+    speeds = (
         Panel(
-            id=f"curve-{run_id}-ttft",
-            title="TTFT",
-            unit="ms",
-            points=_points(points, "ttft_ms"),
-            rings=_points(points, "cached_ttft_ms"),
-            rings_are="with the prompt cached",
-        ),
+            id=f"curve-{run_id}-{kind}",
+            title=kind.capitalize(),
+            unit="tok/s",
+            points=_points(points, f"{kind}_tok_s"),
+            rings=tuple(bare[kind].values()),
+            rings_are="without a server",
+            cells=_cells(columns, f"{kind}_tok_s", *share),
+        )
+        for kind in _SPEEDS
     )
     return Curve(
         columns=columns,
-        rows=tuple(_row(point, shares) for point in points),
-        panels=tuple(panel for panel in panels if panel.points),
+        rows=tuple(_row(point, bare, shares) for point in points),
+        panels=tuple(panel for panel in (*speeds, ttft) if panel.points),
     )
+
+
+def _cells(columns: Sequence[str], first: str, *following: str) -> tuple[int, ...]:
+    """Length, the figure and what stands behind it, repetitions."""
+    place = len(_HEAD) + columns.index(first)
+    return (0, *range(place, place + 1 + len(following)), 1)
 
 
 def _has_share(point: Row) -> bool:
     return (point["server_prefill_share"] or point["server_decode_share"]) is not None
 
 
-def _row(point: Row, shares: bool) -> CurveRow:
+def _row(point: Row, bare: Mapping[str, Mapping[int, Point]], shares: bool) -> CurveRow:
     reused = None
     if point["cached_share"] is not None:
         reused = f"{wording.percent(point['cached_share'])} reused"
         if point["cached_ttft_ms"] is None:
             reused = "nothing reused"
     values = []
-    for metric in ("prefill", "decode"):
-        values.append(_figure(point, f"{metric}_tok_s"))
+    for kind in _SPEEDS:
+        values.append(_figure(point, f"{kind}_tok_s"))
         if shares:
-            values.append(_share(point, f"server_{metric}_share"))
+            values.append(_share(point, kind, bare[kind].get(point["depth_tokens"])))
     values.append(_figure(point, "ttft_ms"))
     cached = _figure(point, "cached_ttft_ms")
     values.append(Value(cached.text, reused or cached.under))
@@ -147,31 +163,25 @@ def _figure(row: Row, name: str) -> Value:
     return Value(wording.decimal(row[name]), wording.span(row[f"{name}_lo"], row[f"{name}_hi"]))
 
 
-def _share(row: Row, name: str) -> Value:
-    ends = row[f"{name}_lo"], row[f"{name}_hi"]
-    return Value(wording.percent(row[name]), wording.percent_span(*ends))
+def _share(row: Row, kind: str, whole: Point | None) -> Value:
+    name = f"server_{kind}_share"
+    parts = [wording.percent_span(row[f"{name}_lo"], row[f"{name}_hi"])]
+    parts += [f"of {wording.decimal(whole.value)}"] if whole else []
+    return Value(wording.percent(row[name]), " ".join(part for part in parts if part))
 
 
-def _speeds(
-    run_id: str, kind: Literal["prefill", "decode"], points: list[Row], tests: list[Row]
-) -> Panel:
+def _bare_points(kind: str, points: list[Row], tests: list[Row]) -> dict[int, Point]:
+    """The bare engine's speed by those lengths that are on the curve, short before long."""
     lengths = {point["depth_tokens"] for point in points}
-    bare = [
-        Point(length, test["tok_s"], test["tok_s_lo"], test["tok_s_hi"])
+    found = {
+        length: Point(length, test["tok_s"], test["tok_s_lo"], test["tok_s_hi"])
         for test in tests
         if (length := _length_of(test)) is not None
         and length in lengths
         and test["kind"] == kind
         and test["tok_s"] is not None
-    ]
-    return Panel(
-        id=f"curve-{run_id}-{kind}",
-        title=kind.capitalize(),
-        unit="tok/s",
-        points=_points(points, f"{kind}_tok_s"),
-        rings=tuple(sorted(bare, key=lambda point: point.depth_tokens)),
-        rings_are="without a server",
-    )
+    }
+    return dict(sorted(found.items()))
 
 
 def _points(rows: list[Row], name: str) -> tuple[Point, ...]:
@@ -219,17 +229,13 @@ def _what(test: Row) -> str:
 
 def draw(panel: Panel) -> str:
     """The panel as an `<svg>` element; each mark carries its prompt length as `data-row`."""
-    import vl_convert
-
-    lengths = [str(point.depth_tokens) for point in panel.points]
     known = [str(point.depth_tokens) for point in panel.points if point.lo is not None]
-    return svg.tidy(
-        vl_convert.vegalite_to_svg(specification(panel).to_dict()),
+    return panels.draw(
+        specification(panel),
         label=panel.id,
         title=panel.finding,
-        kind="panel",
         marks={
-            "points": lengths,
+            "points": [str(point.depth_tokens) for point in panel.points],
             "intervals": known,
             "rings": [str(point.depth_tokens) for point in panel.rings],
         },
@@ -246,32 +252,10 @@ def specification(panel: Panel) -> "altair.LayerChart":
     shown = [*panel.points, *panel.rings]
     highest = max(max(point.value, point.hi or 0) for point in shown)
     lengths = sorted({point.depth_tokens for point in shown})
-    scale = alt.Scale(
-        type="symlog",
-        constant=_LINEAR_UP_TO,
-        domain=[lengths[0], lengths[-1]] if len(lengths) > 1 else [0, 2 * lengths[0] or 1],
-        range=[_INSET_PX, _PLOT_PX - _INSET_PX],
-        nice=False,
-        zero=False,
-    )
-    x = alt.X(
-        "at:Q",
-        scale=scale,
-        axis=alt.Axis(
-            title="prompt, tokens",
-            values=lengths,
-            format=",d",
-            labelOverlap=True,
-            labelFlush=False,
-            grid=False,
-        ),
-    )
-    heights = alt.Scale(domain=[0, highest * 1.04], nice=False)
-    axis = alt.Axis(title=None, tickCount=4, labelExpr=svg.THOUSANDS)
-
-    def y(field: str) -> alt.Y:
-        return alt.Y(field, type="quantitative", scale=heights, axis=axis)
-
+    domain = [lengths[0], lengths[-1]] if len(lengths) > 1 else [0, 2 * lengths[0] or 1]
+    scale = {"type": "symlog", "constant": _LINEAR_UP_TO}
+    x = _FRAME.x("prompt, tokens", lengths, domain, ",d", **scale)
+    y = partial(_FRAME.y, highest=highest)
     server = alt.Chart(alt.InlineData(values=values(panel.points)))
     compared = alt.Chart(alt.InlineData(values=values(panel.rings)))
     line = server.mark_line(stroke="var(--bar)", strokeWidth=1.5).encode(x=x, y=y("y"))
@@ -287,14 +271,4 @@ def specification(panel: Panel) -> "altair.LayerChart":
         filled=False, size=44, stroke="var(--ink-2)", strokeWidth=1.5, opacity=1
     ).encode(x=x, y=y("y"))
     layers = {"lines": line, "intervals": rules, "points": points}
-    layers |= {"rings": rings} if panel.rings else {}
-    padding = {"left": _LEFT_PX, "right": _RIGHT_PX, "top": _TOP_PX, "bottom": _BOTTOM_PX}
-    return svg.themed(
-        alt.LayerChart(
-            layer=[layer.properties(name=name) for name, layer in layers.items()],
-            width=_PLOT_PX,
-            height=HEIGHT_PX,
-            autosize="none",
-            padding=padding,
-        )
-    )
+    return _FRAME.chart(layers | ({"rings": rings} if panel.rings else {}))

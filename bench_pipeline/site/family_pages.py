@@ -1,5 +1,7 @@
 """A page for each family, once there are too many rows for the front page."""
 
+from bench_pipeline.site.chart_views import chart_view
+from bench_pipeline.site.charts import ChartMaker
 from bench_pipeline.site.choices import filters
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.row_data import row_data
@@ -9,15 +11,24 @@ from bench_pipeline.site.view import Site
 
 def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
     """None while the front page holds all rows."""
+    made: dict[str, bytes] = {}
     if not site.divided:
-        return {}
-    return {
-        family.href: press.page(
+        return made
+    maker = ChartMaker(tables)
+    for family in site.families:
+        charts = chart_view(
+            maker.charts(family.rows),
+            tables,
+            name=f"charts-{family.slug}",
+            each_workload=False,
+        )
+        made[family.href] = press.page(
             "family.html",
             root="../",
             family=family,
             filters=filters(family.rows, tables),
             row_data=row_data(family.rows),
+            charts=charts,
         )
-        for family in site.families
-    }
+        made |= charts.files
+    return made

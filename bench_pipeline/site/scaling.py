@@ -1,28 +1,22 @@
 """Speed by concurrency: what more streams at once cost each of them and bring together, and the
-knee beyond which they bring nothing.
-
-As wide as a panel of `curves`; vl_convert must not be used after a fork, see `chart_specs`.
-"""
+knee beyond which they bring nothing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench_pipeline.site import svg, wording
+from bench_pipeline.site import panels, wording
 from bench_pipeline.site.chart_specs import COLOURS, SHAPES
+from bench_pipeline.site.panels import Frame
 from bench_pipeline.site.source import Row
 
 if TYPE_CHECKING:
     import altair
 
-WIDTH_PX, HEIGHT_PX = 288, 180
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 44, 14, 20, 38
-"""Room for the axes, and over the plot for the knee's name."""
-
-_PLOT_PX = WIDTH_PX - _LEFT_PX - _RIGHT_PX
-_INSET_PX = 10
-"""So that no point lies on an axis."""
+_FRAME = Frame(height_px=180, top_px=20, inset_px=10)
+"""Over the plot there is room for the knee's name."""
 
 
 @dataclass(frozen=True)
@@ -126,17 +120,19 @@ def _climbs(cells: Sequence[Row], metric: str, titles: dict[str, str]) -> tuple[
 
 def draw(panel: Panel) -> str:
     """The panel as an `<svg>` element: each mark carries workload and concurrency as `data-row`."""
-    import vl_convert
-
-    drawn = [(climb, step) for climb in panel.climbs for step in climb.steps]
-    names = [f"{climb.workload} {step.concurrency}" for climb, step in drawn]
-    ranged = [name for name, (_, step) in zip(names, drawn, strict=True) if step.lo is not None]
-    return svg.tidy(
-        vl_convert.vegalite_to_svg(specification(panel).to_dict()),
+    drawn = [
+        (f"{climb.workload} {step.concurrency}", step)
+        for climb in panel.climbs
+        for step in climb.steps
+    ]
+    return panels.draw(
+        specification(panel),
         label=panel.id,
         title=panel.finding,
-        kind="panel",
-        marks={"points": names, "intervals": ranged},
+        marks={
+            "points": [name for name, _ in drawn],
+            "intervals": [name for name, step in drawn if step.lo is not None],
+        },
     )
 
 
@@ -159,42 +155,19 @@ def specification(panel: Panel) -> "altair.LayerChart":
     ]
     tried = sorted({value["at"] for value in values})
     highest = max(max(value["y"], value["hi"] or 0) for value in values)
-    axis = alt.Axis(
-        title="streams at once",
-        values=tried,
-        format="d",
-        labelFlush=False,
-        labelOverlap=True,
-        grid=False,
-    )
-    across = alt.Scale(
-        type="log",
-        base=2,
-        domain=[tried[0], tried[-1]],
-        range=[_INSET_PX, _PLOT_PX - _INSET_PX],
-        nice=False,
-        zero=False,
-    )
-    heights = alt.Scale(domain=[0, highest * 1.04], nice=False)
-    up_axis = alt.Axis(title=None, tickCount=4, labelExpr=svg.THOUSANDS)
-
-    def x(field: str) -> alt.X:
-        return alt.X(field, type="quantitative", scale=across, axis=axis)
-
-    def y(field: str) -> alt.Y:
-        return alt.Y(field, type="quantitative", scale=heights, axis=up_axis)
-
+    x = _FRAME.x("streams at once", tried, [tried[0], tried[-1]], "d", type="log", base=2)
+    y = partial(_FRAME.y, highest=highest)
     base = alt.Chart(alt.InlineData(values=values))
     stroke = alt.Stroke("colour:N", scale=None)
     layers = {
         "lines": base.mark_line(strokeWidth=1.5).encode(
-            x=x("at"), y=y("y"), stroke=stroke, detail="style:N"
+            x=x, y=y("y"), stroke=stroke, detail="style:N"
         ),
         "intervals": base.transform_filter("isValid(datum.lo)")
         .mark_rule(strokeWidth=2)
-        .encode(x=x("at"), y=y("lo"), y2="hi:Q", stroke=stroke),
+        .encode(x=x, y=y("lo"), y2="hi:Q", stroke=stroke),
         "points": base.mark_point(filled=True, size=40, opacity=1).encode(
-            x=x("at"),
+            x=x,
             y=y("y"),
             fill=alt.Fill("colour:N", scale=None),
             stroke=stroke,
@@ -202,17 +175,8 @@ def specification(panel: Panel) -> "altair.LayerChart":
         ),
     }
     if panel.knee is not None:
-        knee = alt.Chart(alt.InlineData(values=[{"at": panel.knee}])).encode(x=x("at"))
+        knee = alt.Chart(alt.InlineData(values=[{"at": panel.knee}])).encode(x=x)
         rule = knee.mark_rule(stroke="var(--line-2)", strokeDash=[4, 3])
         name = knee.mark_text(text="knee", dy=-8, fill="var(--ink-2)").encode(y=alt.value(0))
         layers = {"knee": rule, "knee-name": name} | layers
-    padding = {"left": _LEFT_PX, "right": _RIGHT_PX, "top": _TOP_PX, "bottom": _BOTTOM_PX}
-    return svg.themed(
-        alt.LayerChart(
-            layer=[layer.properties(name=name) for name, layer in layers.items()],
-            width=_PLOT_PX,
-            height=HEIGHT_PX,
-            autosize="none",
-            padding=padding,
-        )
-    )
+    return _FRAME.chart(layers)

@@ -6,10 +6,10 @@ Colours are CSS variables, so that one drawing serves light, dark and print.
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from altair import LayerChart
+    from altair import Chart, LayerChart, Step
 
 FONT = "Liberation Sans, Arial, Helvetica"
 """vl_convert measures text with its own fonts: only names with the same metrics are safe."""
@@ -20,7 +20,29 @@ THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~f')
 _SVG = "http://www.w3.org/2000/svg"
 
 
-def themed(chart: "LayerChart") -> "LayerChart":
+def layered(
+    layers: "Mapping[str, Chart]",
+    *,
+    width: float,
+    height: "float | Step",
+    padding: Mapping[str, float],
+    **others: Any,
+) -> "LayerChart":
+    """The layers by name, the first one lowest, in the page's colours.
+
+    `width` and `height` of the plot and the `padding` around it are in px: the drawing is exactly
+    as wide as designed, whatever its labels measure. `others` are Altair's own.
+    """
+    import altair as alt
+
+    chart = alt.LayerChart(
+        layer=[layer.properties(name=name) for name, layer in layers.items()],
+        width=width,
+        height=height,
+        padding=padding,
+        autosize="none",
+        **others,
+    )
     return (
         chart.configure(font=FONT, background="transparent")
         .configure_view(stroke=None)

@@ -1,7 +1,7 @@
 """A series over the builds as a small chart: points with intervals, joined where judged.
 
 Builds stand at their numbers, so that a hundred builds between two points look like a hundred.
-vl_convert must not be used after a fork; see `charts`.
+vl_convert must not be used after a fork; see `chart_specs`.
 """
 
 from collections.abc import Sequence
@@ -281,17 +281,14 @@ def specification(series: Series, size: Size) -> "altair.LayerChart":
                 text="text:N",
             )
         )
-    return svg.themed(
-        alt.LayerChart(
-            layer=[layer.properties(name=name) for name, layer in layers.items()],
-            width=size.plot,
-            height=height,
-            autosize="none",
-            padding={
-                "left": _LEFT_PX,
-                "right": _RIGHT_PX,
-                "top": _TOP_PX,
-                "bottom": LANE_PX * len(named) + _BOTTOM_PX,
-            },
-        )
+    return svg.layered(
+        layers,
+        width=size.plot,
+        height=height,
+        padding={
+            "left": _LEFT_PX,
+            "right": _RIGHT_PX,
+            "top": _TOP_PX,
+            "bottom": LANE_PX * len(named) + _BOTTOM_PX,
+        },
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench_pipeline.site import hardware
 from bench_pipeline.site.answers import Machine, machines
-from bench_pipeline.site.charts import Chart, charts_of
+from bench_pipeline.site.charts import Chart, ChartMaker
 from bench_pipeline.site.choices import Filter, filters
 from bench_pipeline.site.columns import COLUMNS, Column
 from bench_pipeline.site.coming import Campaign, coming
@@ -20,8 +20,8 @@ from bench_pipeline.site.wording import counted
 
 ROWS_ON_ONE_PAGE = 200
 """With more, each family has a page of its own, and the front page keeps the best of each model
-for the first workload, without charts: 200 rows weigh about 70 KB gzipped, charts aside, and the
-page must stay within 100."""
+for the first workload: 200 rows weigh about 70 KB gzipped, charts aside, and the page must stay
+within 100."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Site:
     unmeasured: tuple[str, ...]
     """Titles of declared rigs that have no run yet."""
     charts: tuple[Chart, ...]
+    """Of all rows, on the front page; none where families have their own."""
     filters: tuple[Filter, ...]
     columns: tuple[Column, ...]
     """Of every table of configurations."""
@@ -47,7 +48,6 @@ class Site:
 
 
 def view(tables: Tables) -> Site:
-    """SiteError where a chart would have too many bars."""
     inventories = hardware.newest_inventories(tables)
     rows = table_rows(tables)
     divided = len(rows) > ROWS_ON_ONE_PAGE
@@ -62,7 +62,7 @@ def view(tables: Tables) -> Site:
         unmeasured=tuple(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories
         ),
-        charts=() if divided else charts_of(tables, rows),
+        charts=() if divided else ChartMaker(tables).charts(rows),
         filters=filters(rows, tables),
         columns=COLUMNS,
         coming=tuple(coming(tables)),

@@ -1,14 +1,15 @@
 """A site with something for every chart: quants, power caps, two machines that read the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Bandwidth
+from bench_pipeline.site import family_pages, front_page
 from bench_pipeline.site.chart_kinds import PREFILL
 from bench_pipeline.site.charts import Chart
-from bench_pipeline.site.front_page import pages
 from bench_pipeline.site.press import Press
 from tests.factories import SMOLLM2, measured_run
 from tests.site import drawings
@@ -47,10 +48,15 @@ def runs() -> list[Run]:
     ]
 
 
-def write_front_page(made: Made, folder: Path) -> Path:
-    """The front page with its static and lazy files alone."""
-    press = Press(made.view)
-    for path, content in {**press.files, **pages(press, made.view, made.tables)}.items():
+def write_pages(made: Made, folder: Path) -> Path:
+    """The front page with every chart, and the families' pages that it would be divided into, with
+    their static and lazy files alone."""
+    site, tables = made.view, made.tables
+    divided = replace(site, divided=True)
+    press = Press(site)
+    written = press.files | front_page.pages(press, site, tables)
+    written |= family_pages.pages(Press(divided), divided, tables)
+    for path, content in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder

@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench_pipeline.errors import SiteError
 from bench_pipeline.site import chart_specs, charts
-from bench_pipeline.site.chart_kinds import DECODE, KINDS, PREFILL
+from bench_pipeline.site.chart_kinds import KINDS, PREFILL
 from bench_pipeline.site.chart_specs import NARROW, SIZES, WIDE, draw
 from bench_pipeline.site.chart_views import RUNTIME, VENDOR, chart_view
 from bench_pipeline.site.charts import Chart
@@ -139,20 +139,22 @@ def test_a_chart_that_stacks_bars_of_one_label_would_be_caught(all_charts, monke
 
 def test_a_drawing_shows_the_first_marks_and_says_how_many_there_are(all_charts):
     chart = of_kind(all_charts, "decode")[0]
-    few = dataclasses.replace(chart, kind=dataclasses.replace(DECODE, most=3))
+    few = dataclasses.replace(chart, most=3)
     assert [mark.row.id for mark in few.drawn] == [mark.row.id for mark in chart.marks[:3]]
     assert f"the first 3 of {len(chart.marks)} configurations" in few.finding
     assert few.drawn[-1].text in few.finding
 
 
-def test_too_much_for_one_chart_is_refused_before_it_is_drawn(everything: Made, monkeypatch):
-    rows = everything.view.rows
-    monkeypatch.setattr(charts, "MAX_DRAWN_BYTES", 500)
-    with pytest.raises(SiteError, match="over 500"):
-        charts.charts_of(everything.tables, rows)
-    monkeypatch.setattr(charts, "MAX_MARKS", 2)
-    with pytest.raises(SiteError, match="over 2"):
-        charts.charts_of(everything.tables, rows)
+def test_a_chart_too_heavy_for_its_names_draws_fewer_marks_and_says_so(
+    all_charts, everything: Made, monkeypatch
+):
+    heavy = of_kind(all_charts, "decode")[0]
+    sizes = [len(json.dumps(mark.datum)) for mark in heavy.marks]
+    monkeypatch.setattr(charts, "MAX_DRAWN_BYTES", sum(sizes[:3]) + 1)
+    light = of_kind(charts.ChartMaker(everything.tables).charts(everything.view.rows), "decode")[0]
+    assert light.marks == heavy.marks and light.drawn == heavy.drawn[:3]
+    assert f"the first 3 of {len(sizes)} configurations" in light.finding
+    assert wrong(draw(light, WIDE), light) == []
 
 
 def test_names_with_control_characters_and_markup_are_drawn_as_text(all_charts):

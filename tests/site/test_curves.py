@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bench_pipeline.records.server import BareEngine
-from bench_pipeline.site.curves import WIDTH_PX, Panel, Point, draw
+from bench_pipeline.site.curves import Panel, Point, draw
+from bench_pipeline.site.panels import WIDTH_PX
+from bench_pipeline.site.wording import decimal
 from tests.curve_factories import bare_test, curve_and_bare_engine, curve_point, failed_point
 from tests.factories import measured_run
 from tests.site.conftest import make
@@ -22,6 +24,7 @@ PANEL = Panel(
     points=(Point(0, 900.0), Point(128, 30500, 30000, 30900), Point(8192, 12000, 11000, 13000)),
     rings=(Point(128, 33000),),
     rings_are="without a server",
+    cells=(0, 2, 1),
 )
 
 
@@ -180,3 +183,15 @@ def test_a_curve_beside_the_bare_engine_shows_its_share_and_its_rings(tmp_path):
     for row in shown.curve.rows:
         assert 75 <= int(row.values[1].text.removesuffix(" %")) <= 85
     assert [len(panel.rings) for panel in shown.curve.panels] == [3, 3, 3]
+
+
+def test_the_table_has_every_figure_that_is_drawn(tmp_path):
+    """Those of the rings too: the table is all that the keyboard and a screen reader get."""
+    run = measured_run(workloads=["chat"], **curve_and_bare_engine())
+    (shown,) = make(tmp_path, [run]).view.models[0].runs
+    for panel in shown.curve.panels:
+        for row, point, ring in zip(shown.curve.rows, panel.points, panel.rings, strict=True):
+            told = [row.values[place - 2] for place in panel.cells if place > 1]
+            assert told[0].text == decimal(point.value)
+            beside = told[1].text if panel.unit == "ms" else told[1].under.rpartition("of ")[2]
+            assert beside == decimal(ring.value)

@@ -1,12 +1,14 @@
 """The front page divided by family, once it would hold too many rows."""
 
 import gzip
+import json
 import re
 from dataclasses import replace
 
 import pytest
 
 from bench_pipeline.site import view as view_module
+from bench_pipeline.site.chart_views import RUNTIME
 from bench_pipeline.site.family_pages import pages as family_pages
 from bench_pipeline.site.front_page import pages as front_page
 from bench_pipeline.site.press import Press
@@ -16,12 +18,14 @@ from tests.site.conftest import Made
 from tests.site.many_rows import many_rows
 
 
-@pytest.fixture
-def divided(made: Made, monkeypatch) -> dict[str, str]:
-    """The pages of the very data that otherwise stand on one, by path."""
-    monkeypatch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows) - 1)
+@pytest.fixture(scope="module")
+def divided(made: Made) -> dict[str, str]:
+    """The pages of the very data that otherwise stand on one, by path, with what their charts
+    load."""
     tables = made.tables
-    site = view(tables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows) - 1)
+        site = view(tables)
     press = Press(site)
     found = front_page(press, site, tables) | family_pages(press, site, tables)
     return {path: content.decode() for path, content in found.items()}
@@ -35,8 +39,9 @@ def test_one_row_too_many_gives_each_family_its_page_and_the_front_page_its_link
     made: Made, divided: dict[str, str]
 ):
     site = made.view
-    index = divided.pop("index.html")
-    assert set(divided) == {family.href for family in site.families}
+    index = divided["index.html"]
+    pages = {path for path in divided if path.endswith(".html")}
+    assert pages == {"index.html"} | {family.href for family in site.families}
     assert row_ids(index) == []
     for family in site.families:
         assert f'href="{family.href}"' in index
@@ -51,6 +56,21 @@ def test_the_divided_front_page_keeps_the_best_of_each_model(made: Made, divided
             assert answer.row.name in divided["index.html"]
             if answer.figure.tok_s is not None:
                 assert f">{answer.figure.text}</a>" in divided["index.html"]
+
+
+def test_each_familys_charts_load_one_library_and_rows_of_their_own(
+    made: Made, divided: dict[str, str]
+):
+    assert "data-runtime" not in divided["index.html"]
+    charted = [f for f in made.view.families if 'id="charts"' in divided[f.href]]
+    assert len(charted) > 1
+    for family in charted:
+        page = divided[family.href]
+        assert f'data-runtime="../lazy/{RUNTIME}"' in page
+        (data,) = re.findall(r'data-rows="../(lazy/charts-[^"]+)"', page)
+        assert data.startswith(f"lazy/charts-{family.slug}-")
+        charts = json.loads(divided[data].removeprefix("window.benchCharts=").rstrip(";\n"))
+        assert set(charts["rows"]) <= {row.id for row in family.rows}
 
 
 def test_as_many_rows_as_one_page_takes_stay_on_it(made: Made, monkeypatch):

@@ -140,7 +140,7 @@
     figure.hidden = places < (hasAt(figure) ? 2 : 1);   /* points need two places, a bar none */
     if (figure.hidden) return;
     const kind = kinds[figure.dataset.kind];
-    const drawn = inside.slice(0, kind.most);
+    const drawn = inside.slice(0, chart.most);
     const words = finding(chart, kind, drawn, inside.length);
     const size = sizeOf(figure);
     /* A view of its own each time: one that gets other rows keeps the order of the former. */
@@ -227,32 +227,4 @@
     });
     observer.observe(home);
   }
-
-  /* ---- a mark's numbers, where the pointer is; the table under the chart has them too ---- */
-  const tip = document.createElement("div");
-  tip.id = "chart-tip";
-  tip.setAttribute("aria-hidden", "true");
-  tip.hidden = true;
-  document.body.append(tip);
-  const hide = () => { tip.hidden = true; };
-  home.addEventListener("pointermove", (event) => {
-    const mark = event.target.closest && event.target.closest("svg [data-row]");
-    const figure = mark && mark.closest(".chart");
-    const row = figure && all("tr[data-row]", figure)
-      .find((candidate) => candidate.dataset.row === mark.dataset.row);
-    if (!row) { hide(); return; }
-    const heads = all("thead th", figure).map((th) => th.textContent);
-    const texts = Array.from(row.children, (cell) => cell.textContent);
-    tip.replaceChildren(...texts.map((text, place) => {
-      const element = document.createElement("span");
-      element.textContent = place < 2 ? text : heads[place] + ": " + text;
-      return element;
-    }));
-    tip.hidden = false;
-    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
-    tip.style.left = scrollX + Math.max(8, Math.min(event.clientX + 12, room)) + "px";
-    tip.style.top = scrollY + event.clientY + 16 + "px";
-  });
-  home.addEventListener("pointerleave", hide);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 })();
