@@ -26,13 +26,22 @@ def configuration_id(row: Row, streams: int | None = None) -> str:
     power_cap_w and provenance. Different configurations have different ids: what does not fit
     into an address as it is carries a digest of what it was.
     """
-    parts = [_part(row[column]) for column in ("model", "rig", "backend", "build")]
+    parts = [model_part(row["model"])]
+    parts += [_part(row[column]) for column in ("rig", "backend", "build")]
     for name, column in (("engine", "engine"), ("mode", "mode"), ("from", "provenance")):
         if row[column] != _USUAL[column]:
             parts.append(f"{name}.{_part(row[column])}")
     if row["power_cap_w"]:
         parts.append(f"cap.{wording.trimmed(row['power_cap_w'])}w")
     return "--".join(parts) if streams is None else at_streams("--".join(parts), streams)
+
+
+def model_part(model: str) -> str:
+    """What the ids of all configurations of that model begin with, before the first `--`.
+
+    Alone, in place of an id, it chooses the model and leaves the configuration open.
+    """
+    return _part(model)
 
 
 def at_streams(configuration: str, streams: int) -> str:

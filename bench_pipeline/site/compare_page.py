@@ -1,17 +1,19 @@
 """The page that sets any two configurations side by side, and the figures that its script reads.
 
-Figures are in one script for each model, so that the page stays small however many there are: a
-classic script, as nothing else can be loaded from file://.
+The page itself knows the models only. Their configurations, figures and pairs are in one script
+for each model, so that it stays small however many there are: a classic script, as nothing else
+can be loaded from file://.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from bench_pipeline.site.compare_id import PAGE
-from bench_pipeline.site.compare_pairs import natural_pairs
+from bench_pipeline.site.compare_id import PAGE, model_part
+from bench_pipeline.site.compare_pairs import Kind, natural_pairs, pairs_by_model
 from bench_pipeline.site.compare_rule import MEANINGS, Judgement, Value
-from bench_pipeline.site.compare_two import BASES, BUILD_FACTS
+from bench_pipeline.site.compare_two import BASES, BUILD_FACTS, Pair
 from bench_pipeline.site.compare_view import (
     METRICS,
     Catalogue,
@@ -25,19 +27,38 @@ from bench_pipeline.site.source import Tables
 from bench_pipeline.site.view import Site
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A model to choose."""
+
+    name: str
+    part: str
+    """What the ids of its configurations begin with."""
+    script: str
+    """Path below the site's root."""
+
+
 def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    known = catalogue(tables)
+    return pages_of(press, catalogue(tables))
+
+
+def pages_of(press: Press, known: Catalogue) -> dict[str, bytes]:
+    pairs = pairs_by_model(known)
     by_model: dict[str, list[Configuration]] = {}
     for configuration in known.configurations:
         by_model.setdefault(configuration.model, []).append(configuration)
-    scripts, paths = {}, {}
+    scripts: dict[str, bytes] = {}
+    families: dict[str, list[Choice]] = {}
     for model, configurations in by_model.items():
-        content = figures_script(known, configurations)
-        paths[model] = f"compare/{model}-{hashlib.sha256(content).hexdigest()[:10]}.js"
-        scripts[paths[model]] = content
+        part = model_part(model)
+        content = figures_script(known, part, configurations, pairs.get(model, []))
+        path = f"compare/{part}-{hashlib.sha256(content).hexdigest()[:10]}.js"
+        scripts[path] = content
+        choice = Choice(configurations[0].name, part, path)
+        families.setdefault(configurations[0].row["family"], []).append(choice)
     page = press.page(
         "compare.html",
-        models=[(own[0].name, paths[model], own) for model, own in by_model.items()],
+        families=families,
         count=len(known.configurations),
         kinds=natural_pairs(known),
         metrics=list(METRICS),
@@ -49,8 +70,16 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
     return {PAGE: page, **scripts}
 
 
-def figures_script(known: Catalogue, configurations: Iterable[Configuration]) -> bytes:
-    """One model's configurations as a call of the page's `comparisonFigures`."""
+def figures_script(
+    known: Catalogue,
+    part: str,
+    configurations: Iterable[Configuration],
+    kinds: Iterable[Kind[Pair]],
+) -> bytes:
+    """One model's configurations and pairs as a call of the page's `comparisonFigures`.
+
+    `part`: of the model, as in `Choice`.
+    """
     own = {configuration.id: configuration for configuration in configurations}
     sessions = [session for session in known.sessions.values() if session.before in own]
     runs = {configuration.run for configuration in own.values()}
@@ -60,6 +89,7 @@ def figures_script(known: Catalogue, configurations: Iterable[Configuration]) ->
         for judged in session.cells.values():
             cells |= {cell.key: cell for cell in (judged.before, judged.after)}
     figures = {
+        "model": part,
         "configurations": {
             id: {
                 "name": c.name,
@@ -75,6 +105,10 @@ def figures_script(known: Catalogue, configurations: Iterable[Configuration]) ->
         "facts": {run: known.facts[run] for run in sorted(runs)},
         "cells": {key: _cell(cell) for key, cell in sorted(cells.items())},
         "sessions": [_session(session) for session in sessions],
+        "pairs": [
+            [kind.title, kind.more, [[p.a.id, p.b.id, p.title, p.contrast] for p in kind.shown]]
+            for kind in kinds
+        ],
     }
     # ASCII and without `<`: neither a browser's old line separators nor an inlining breaks it
     text = json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c")

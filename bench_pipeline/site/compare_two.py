@@ -88,22 +88,11 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Pair:
+    """Two sides, named but not yet compared."""
+
     a: Side
     b: Side
-    run_a: str
-    run_b: str
-    basis: Basis
-    compiled: str
-    """How two builds of one session were compiled differently; else empty."""
-    finding: str
-    """Decode in one sentence."""
-    differ: tuple[Difference, ...]
-    same: tuple[str, ...]
-    sections: tuple[Section, ...]
-    """Concurrencies at which both have a cell."""
-    alone: str
-    """Those at which only one has; empty where there are none."""
 
     @property
     def href(self) -> str:
@@ -126,6 +115,23 @@ class Comparison:
         both = " · ".join(part for part in self.a.parts if part in self.b.parts)
         against = f"{' · '.join(own)} against {' · '.join(other)}" if own or other else ""
         return ", ".join(filter(None, (against, both)))
+
+
+@dataclass(frozen=True)
+class Comparison(Pair):
+    run_a: str
+    run_b: str
+    basis: Basis
+    compiled: str
+    """How two builds of one session were compiled differently; else empty."""
+    finding: str
+    """Decode in one sentence."""
+    differ: tuple[Difference, ...]
+    same: tuple[str, ...]
+    sections: tuple[Section, ...]
+    """Concurrencies at which both have a cell."""
+    alone: str
+    """Those at which only one has; empty where there are none."""
 
     @property
     def lines(self) -> int:

@@ -1,5 +1,6 @@
 /* Two configurations of the visitor's choice side by side, kept in the address as ?a=ID&b=ID.
-   Every figure, interval and verdict comes written from the figures' scripts, one for each model;
+   An id begins with its model's part; that part alone is a model whose configuration is not chosen
+   yet. Every figure, interval and verdict comes written from the figures' scripts, one for each model;
    what is computed here is the ratio of two medians and whether two intervals overlap, by the rule
    of compare_rule.py, and laid out as in compare_parts.html: a test holds the two against each
    other for every pair. */
@@ -16,10 +17,12 @@
   const plural = (count, word) => count.toLocaleString("en") + " " + word + (count === 1 ? "" : "s");
 
   /* ---- figures: loaded once for each model ---- */
-  const known = { configurations: {}, facts: {}, cells: {}, sessions: [] };
+  const bare = () => Object.create(null);
+  const known = { models: bare(), configurations: bare(), facts: bare(), cells: bare(), sessions: [] };
   window.comparisonFigures = (figures) => {
     for (const part of ["configurations", "facts", "cells"]) Object.assign(known[part], figures[part]);
     known.sessions.push(...figures.sessions);
+    known.models[figures.model] = { ids: Object.keys(figures.configurations), pairs: figures.pairs };
   };
   const loading = new Map();
   function load(path) {
@@ -34,39 +37,43 @@
     }
     return loading.get(path);
   }
+  function concurrenciesOf(id) {
+    const all = known.configurations[id].cells.map((key) => key.slice(key.lastIndexOf("/") + 1));
+    return Array.from(new Set(all)).sort((x, y) => x - y);
+  }
+  const labelOf = (id) => [known.configurations[id].name, ...known.configurations[id].parts].join(" · ");
 
-  /* ---- the choice: selects, and the address ---- */
+  /* ---- the choice: two texts as the address has them, and what they mean ---- */
+  const model = (letter) => form.elements["model-" + letter];
   const pick = (letter) => form.elements[letter];
   const streams = (letter) => form.elements["streams-" + letter];
-  pick("b").append(...Array.from(pick("a").querySelectorAll("optgroup"), (group) => group.cloneNode(true)));
-  const options = new Map(Array.from(pick("a").options).filter((o) => o.value).map((o) => [o.value, o]));
+  model("b").append(...Array.from(model("a").querySelectorAll("optgroup"), (group) => group.cloneNode(true)));
+  const models = new Map(Array.from(model("a").options).filter((o) => o.value).map((o) => [o.value, o]));
 
-  function parse(text) {
-    if (options.has(text)) return { id: text, streams: null };
+  const partOf = (text) => text.split("--")[0];
+  const modelOf = (text) => (models.has(partOf(text)) ? partOf(text) : "");
+  /* of a text whose model's figures are there; null unless it names one configuration */
+  function sideIn(text) {
+    if (text in known.configurations) return { id: text, streams: null };
     const [, id, at] = /^(.*)--at\.(\d+)$/.exec(text) || [];
-    if (!options.has(id) || !options.get(id).dataset.streams.split(" ").includes(at)) return null;
-    return { id, streams: Number(at) };
+    return id in known.configurations && concurrenciesOf(id).includes(at) ? { id, streams: Number(at) } : null;
   }
-  const written = (side) => side.id + (side.streams === null ? "" : "--at." + side.streams);
-
-  let state = { a: null, b: null };
-  function readAddress() {
-    const asked = new URLSearchParams(location.search);
-    const read = {}, unknown = [];
-    for (const letter of letters) {
-      const text = asked.get(letter) || "";
-      read[letter] = parse(text);
-      if (text && !read[letter]) unknown.push(text.length > 80 ? text.slice(0, 80) + "…" : text);
-    }
-    return { read, unknown };
+  let chosen = { a: "", b: "" };
+  const query = () => {
+    const asked = new URLSearchParams(Object.entries(chosen).filter(([, text]) => text)).toString();
+    return asked ? "?" + asked : location.pathname;
+  };
+  function change(next, complete) {
+    chosen = next;
+    history.pushState(null, "", query());
+    apply(complete);
   }
-  function change(next) {
-    state = next;
-    const query = new URLSearchParams();
-    for (const letter of letters) if (state[letter]) query.set(letter, written(state[letter]));
-    const asked = query.toString();
-    history.pushState(null, "", asked ? "?" + asked : location.pathname);
-    apply([]);
+  /* of a model just chosen: as the side was before or the other one is, if it has that */
+  function likeliest(part, before, other) {
+    const same = [before, other].filter((text) => text.includes("--"))
+      .map((text) => part + text.slice(text.indexOf("--")));
+    const { ids } = known.models[part];
+    return same.find((text) => text !== other && sideIn(text)) || (ids.length === 1 ? ids[0] : part);
   }
 
   /* ---- the rule, as in compare_rule.py ---- */
@@ -150,7 +157,7 @@
   const listed = (items) => (items.length < 2 ? items.join("")
     : items.slice(0, -1).join(", ") + " and " + items[items.length - 1]);
   function aloneOf(a, b) {
-    const measured = [a, b].map((side) => options.get(side.id).dataset.streams.split(" "));
+    const measured = [a, b].map((side) => concurrenciesOf(side.id));
     return ["A", "B"].map((letter, place) => {
       const own = concurrencies(a, b, [cellsOf(a.id), cellsOf(b.id)])
         .filter((pair) => measured[place].includes(String(pair[place]))
@@ -271,68 +278,122 @@
     ].filter((node) => node !== null));
   }
 
+  /* ---- the pairs of the chosen models ---- */
+  const offers = document.querySelector("#model-pairs");
+  const plainOffer = offers && Array.from(offers.childNodes);
+  function pairOf([a, b, title, contrast]) {
+    const asked = new URLSearchParams({ a, b });
+    return make("li", {}, make("a", { class: "pair", href: "compare.html?" + asked }, title),
+      " ", make("span", { class: "sub" }, contrast));
+  }
+  function offerOf(part) {
+    const { pairs } = known.models[part];
+    const count = pairs.reduce((sum, [, more, shown]) => sum + more + shown.length, 0);
+    return make("details", {},
+      make("summary", {}, make("h3", {}, models.get(part).textContent + ": " + plural(count, "pair"))),
+      ...pairs.flatMap(([title, more, shown]) => [make("h4", {}, title),
+        shown.length ? make("ul", { class: "pairs" }, ...shown.map(pairOf)) : null,
+        more ? make("p", { class: "sub" }, plural(more, "more pair") + " of this kind: choose them above.") : null,
+      ]).filter((node) => node !== null));
+  }
+  function offer(parts) {
+    if (!offers || offers.dataset.models === parts.join()) return;
+    offers.dataset.models = parts.join();
+    offers.replaceChildren(...(parts.length ? parts.map(offerOf) : plainOffer));
+  }
+
   /* ---- from the choice to the page ---- */
   function fill(letter) {
-    const side = state[letter];
+    const part = modelOf(chosen[letter]), own = known.models[part], side = sideIn(chosen[letter]);
+    model(letter).value = part;
+    const first = !part ? "Choose the model first" : own ? "Choose a configuration" : form.ariaBusy ? "Loading …" : "Not loaded";
+    const offered = own ? own.ids.map((id) => new Option(known.configurations[id].parts.join(" · "), id)) : [];
+    pick(letter).replaceChildren(new Option(first, ""), ...offered);
+    pick(letter).disabled = !own;
     pick(letter).value = side ? side.id : "";
-    const offered = side ? options.get(side.id).dataset.streams.split(" ").filter(Boolean) : [];
-    streams(letter).replaceChildren(new Option("all", ""), ...offered.map((one) => new Option(one, one)));
+    const counts = (side ? concurrenciesOf(side.id) : []).map((one) => new Option(one, one));
+    streams(letter).replaceChildren(new Option("all", ""), ...counts);
     streams(letter).value = side && side.streams !== null ? String(side.streams) : "";
   }
-  function say(unknown, text) {
-    const ignored = unknown.map((id) => "Not known here and ignored: “" + id + "”.");
-    status.textContent = [...ignored, text].join(" ");
+  /* what is not known is dropped: the model stays, if that is known at least */
+  function dropUnknown() {
+    const unknown = letters.map((letter) => chosen[letter])
+      .filter((text) => text && text !== modelOf(text) && !sideIn(text));
+    for (const letter of letters) if (!sideIn(chosen[letter])) chosen[letter] = modelOf(chosen[letter]);
+    return unknown.map((text) => "Not known here and ignored: “"
+      + (text.length > 80 ? text.slice(0, 80) + "…" : text) + "”.");
   }
-  function apply(unknown) {
+  function missing(letter) {
+    const part = chosen[letter];
+    if (!part) return "Choose the " + (letter === "a" ? "first" : "second") + " configuration.";
+    return plural(known.models[part].ids.length, "configuration") + " of " + models.get(part).textContent
+      + ": choose one as " + letter.toUpperCase() + ".";
+  }
+  function compareChosen() {
+    const [a, b] = letters.map((letter) => sideIn(chosen[letter]));
+    result.hidden = !a || !b;
+    result.style.minHeight = "";
+    if (!chosen.a && !chosen.b) return "Choose two configurations, or one of the pairs below.";
+    if (!a || !b) return letters.filter((letter) => !sideIn(chosen[letter])).map(missing).join(" ");
+    show(a, b);
+    document.title = labelOf(a.id) + " / " + labelOf(b.id);
+    return "Compared: see below.";
+  }
+  /* `complete`: makes the choice whole where that can be guessed, once the figures are there */
+  async function apply(complete) {
+    const asked = chosen;
+    const parts = Array.from(new Set(letters.map((letter) => modelOf(chosen[letter])).filter(Boolean)));
+    form.ariaBusy = "true";
     letters.forEach(fill);
-    document.querySelector("#swap").disabled = !state.a && !state.b;
+    document.querySelector("#swap").disabled = !chosen.a && !chosen.b;
     document.title = plainTitle;
-    const { a, b } = state;
-    if (!a || !b) {
+    /* what stands below must not jump when the figures are there */
+    result.hidden = !letters.every((letter) => modelOf(chosen[letter]) && chosen[letter].includes("--"));
+    if (!body.childElementCount) result.style.minHeight = "100vh";
+    const loaded = await Promise.all(parts.map((part) => load(models.get(part).dataset.figures)))
+      .then(() => true, () => false);
+    if (asked !== chosen) return;
+    form.ariaBusy = null;
+    if (!loaded) {
+      letters.forEach(fill);
       result.hidden = true;
-      result.style.minHeight = "";
-      const missing = !a && !b ? "Choose two configurations, or one of the pairs below."
-        : "Choose the " + (a ? "second" : "first") + " configuration.";
-      say(unknown, missing);
+      status.textContent = "The figures of these configurations could not be loaded.";
       return;
     }
-    /* what stands below must not jump when the figures are there */
-    result.hidden = false;
-    if (!body.childElementCount) result.style.minHeight = "100vh";
-    const asked = state;
-    Promise.all([a, b].map((side) => load(options.get(side.id).parentNode.dataset.figures))).then(() => {
-      if (asked !== state) return;
-      show(a, b);
-      result.style.minHeight = "";
-      const names = [a, b].map((side) => options.get(side.id).textContent);
-      document.title = names.join(" / ");
-      say(unknown, "Compared: see below.");
-    }, () => {
-      if (asked === state) say(unknown, "The figures of these configurations could not be loaded.");
-    });
+    if (complete) complete();
+    const unknown = dropUnknown();
+    letters.forEach(fill);
+    offer(parts);
+    status.textContent = [...unknown, compareChosen()].join(" ");
   }
-  form.addEventListener("change", (event) => {
-    const letter = event.target.name.slice(-1);
-    const id = pick(letter).value;
-    const at = event.target === streams(letter) && streams(letter).value;
-    change({ ...state, [letter]: id ? { id, streams: at ? Number(at) : null } : null });
+  form.addEventListener("change", ({ target }) => {
+    const letter = target.name.slice(-1), other = letter === "a" ? "b" : "a";
+    const before = chosen, part = model(letter).value;
+    if (target === model(letter)) {
+      change({ ...chosen, [letter]: part }, part && (() => {
+        chosen[letter] = likeliest(part, before[letter], before[other]);
+        history.replaceState(null, "", query());
+      }));
+      return;
+    }
+    const id = pick(letter).value, at = target === streams(letter) && streams(letter).value;
+    change({ ...chosen, [letter]: id ? id + (at ? "--at." + at : "") : part });
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  document.querySelector("#swap").addEventListener("click", () => change({ a: state.b, b: state.a }));
-  for (const link of document.querySelectorAll("a.pair")) {
-    link.addEventListener("click", (event) => {
-      if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-      event.preventDefault();
-      const asked = new URLSearchParams(link.search);
-      change({ a: parse(asked.get("a")), b: parse(asked.get("b")) });
-      form.scrollIntoView();
-      pick("a").focus({ preventScroll: true });
-    });
-  }
+  document.querySelector("#swap").addEventListener("click", () => change({ a: chosen.b, b: chosen.a }));
+  document.querySelector("#pairs").addEventListener("click", (event) => {
+    const link = event.target.closest("a.pair");
+    if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const asked = new URLSearchParams(link.search);
+    change({ a: asked.get("a"), b: asked.get("b") });
+    form.scrollIntoView();
+    model("a").focus({ preventScroll: true });
+  });
   function fromAddress() {
-    const { read, unknown } = readAddress();
-    state = read;
-    apply(unknown);
+    const asked = new URLSearchParams(location.search);
+    chosen = { a: asked.get("a") || "", b: asked.get("b") || "" };
+    apply();
   }
   addEventListener("popstate", fromAddress);
   fromAddress();
