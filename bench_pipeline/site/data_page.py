@@ -1,10 +1,10 @@
 """The data page: everything to download, what each column means, and how to cite it."""
 
-from dataclasses import dataclass
-
-from bench_pipeline.site import citation, wording
-from bench_pipeline.site.downloads import DATABASE, OTHERS, SUMS, Download, Downloads
+from bench_pipeline.site import citation, run_file_lists, wording
+from bench_pipeline.site.download_lines import line_of
+from bench_pipeline.site.downloads import DATABASE, SUMS, Downloads
 from bench_pipeline.site.press import Press
+from bench_pipeline.site.run_file_lists import RunFileList
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.view import Site
 
@@ -24,47 +24,39 @@ COMMANDS = tuple(
 """To be typed where the files lie: a test runs them there."""
 
 
-@dataclass(frozen=True)
-class File:
-    """A line of a list of downloads; the address is relative to the page."""
-
-    name: str
-    href: str
-    kind: str
-    size: str
-    sha256: str
-    what: str
+UNLISTED_ON_THE_DATA_PAGE = 100
+"""Models without a listed speed; more of them stand on a page of their own."""
+UNLISTED_PAGE = "unlisted.html"
 
 
 def pages(press: Press, site: Site, tables: Tables, downloads: Downloads) -> dict[str, bytes]:
     edition = citation.edition(tables)
-    return {
-        "data.html": press.page(
-            "data.html",
-            unlisted=[model for model in site.models if not model.rows],
-            tables=downloads.tables,
-            file=_file,
-            others=[_file(other) for other in downloads.others],
-            files=[_file(file) for file in downloads.files],
-            run_files=[_file(file) for file in downloads.run_files],
-            total=wording.size(sum(f.size_bytes for f in (*downloads.files, *downloads.run_files))),
-            sums=SUMS,
-            commands=COMMANDS,
-            edition=edition,
-            reference=citation.reference(edition),
-            licence=citation.LICENCE,
-            licence_url=citation.LICENCE_URL,
-            sources=citation.sources(tables),
-        )
-    }
-
-
-def _file(download: Download) -> File:
-    return File(
-        name=download.name.removeprefix("runs/"),
-        href=f"data/{download.name}",
-        kind=download.name.rpartition(".")[2],
-        size=wording.size(download.size_bytes),
-        sha256=download.sha256,
-        what=OTHERS.get(download.name, ""),
+    unlisted = [model for model in site.models if not model.rows]
+    unlisted_apart = len(unlisted) > UNLISTED_ON_THE_DATA_PAGE
+    lists: list[RunFileList] = []
+    if len(downloads.run_files) > run_file_lists.RUN_FILES_ON_ONE_PAGE:
+        lists = list(run_file_lists.divided(tables, downloads.run_files))
+    page = press.page(
+        "data.html",
+        unlisted=unlisted,
+        unlisted_page=UNLISTED_PAGE if unlisted_apart else "",
+        tables=downloads.tables,
+        file=line_of,
+        others=[line_of(other) for other in downloads.others],
+        files=[line_of(file) for file in downloads.files],
+        run_file_count=len(downloads.run_files),
+        run_files=[] if lists else [line_of(file) for file in downloads.run_files],
+        lists=lists,
+        total=wording.size(sum(f.size_bytes for f in (*downloads.files, *downloads.run_files))),
+        sums=SUMS,
+        commands=COMMANDS,
+        edition=edition,
+        reference=citation.reference(edition),
+        licence=citation.LICENCE,
+        licence_url=citation.LICENCE_URL,
+        sources=citation.sources(tables),
     )
+    made = {one.href: press.page("run_files.html", "../", page=one, sums=SUMS) for one in lists}
+    if unlisted_apart:
+        made[UNLISTED_PAGE] = press.page(UNLISTED_PAGE, models=unlisted)
+    return {"data.html": page, **made}
