@@ -4,14 +4,20 @@ All of it is read from the inventory that the rig captured of itself. A rig's ha
 are shown as notes, never mixed with what was read.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.site import wording
 from bench_pipeline.site.source import Row, Tables
 
 PRINTED_DRIVER = "driver of each row"
 """Key of `Inventory.as_printed`: the driver that a published page named beside its figures."""
+
+MAX_NAMED_BUILDS = 5
+"""Of one backend on a rig's card: all builds stand in its history."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +113,12 @@ def cards(tables: Tables, inventories: dict[str, Inventory]) -> list[Card]:
 
 def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
     published = bool(inventory.as_printed)
-    engines = sorted(
-        {
-            f"{run['engine']} {run['build']} ({wording.backend_name(run['backend'])})"
-            for run in tables.runs
-            if run["rig"] == rig
-        }
-    )
+    engines = _engines(run for run in tables.runs if run["rig"] == rig)
     if published:
         facts = list(inventory.as_printed.items())
         origin = "As printed on the page that published it, contradictions included"
     else:
-        facts = [*_facts(inventory), ("Engines run", ", ".join(engines) or "none yet")]
+        facts = [*_facts(inventory), ("Engines run", engines or "none yet")]
         origin = "Read from the machine itself"
         if inventory.captured_at:
             origin += f" on {wording.moment(inventory.captured_at)}"
@@ -134,6 +134,22 @@ def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
         origin=origin,
         published=published,
     )
+
+
+def _engines(runs: Iterable[Row]) -> str:
+    """`llama.cpp b10092 (CPU), llama.cpp b10434 (CPU)`; of many builds the first and the last."""
+    builds: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for run in runs:
+        builds[run["engine"], wording.backend_name(run["backend"])].add(run["build"])
+    told = []
+    for (engine, backend), found in sorted(builds.items()):
+        ordered = sorted(found, key=lambda build: (build_number(build), build))
+        if len(ordered) > MAX_NAMED_BUILDS:
+            ends = f"{ordered[0]} to {ordered[-1]}"
+            told.append(f"{engine} {ends} ({backend}, {len(ordered):,} builds)")
+        else:
+            told += [f"{engine} {build} ({backend})" for build in ordered]
+    return ", ".join(told)
 
 
 def summary(inventory: Inventory) -> str:

@@ -329,6 +329,7 @@ def test_a_rig_of_very_many_runs_divides_them_and_loses_none(made: Made, like: R
         for run in re.findall(r'<li><p><a href="../../(runs/\w+\.html)"', text)
     ]
     assert told == changes
+    assert "llama.cpp b11000 to b11187 (CUDA, 12 builds)" in own
     first, last = periods["rigs/h100-vm/runs-1.html"], periods["rigs/h100-vm/runs-9.html"]
     assert ("Earlier:" in first, "Later:" in first) == (False, True)
     assert ("Earlier:" in last, "Later:" in last) == (True, False)
