@@ -128,7 +128,7 @@ def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
     if not listed:
         failed = [pair for pair in figures if pair[1].reason != "not measured"]
         return Answer(*failed[0], tied=()) if failed else None
-    best, figure = min(listed, key=lambda pair: (_trust(pair[0]), -(pair[1].tok_s or 0)))
+    best, figure = min(listed, key=lambda pair: (_trust(pair[1]), -(pair[1].tok_s or 0)))
     tied = [
         row
         for row, other in listed
@@ -137,8 +137,8 @@ def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
     return Answer(best, figure, tuple(tied))
 
 
-def _trust(row: TableRow) -> int:
-    return 2 if row.provenance != "measured" else int(row.provisional)
+def _trust(figure: Figure) -> int:
+    return {"measured": 0, "flagged": 0, "provisional": 1}.get(figure.source_text, 2)
 
 
 def _configuration(row: TableRow) -> str:

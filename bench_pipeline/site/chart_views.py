@@ -135,12 +135,14 @@ def _script(charts: Sequence[Chart]) -> bytes:
 
 
 def _row(mark: Mark) -> dict[str, Any]:
-    """What all marks of a row have in common."""
+    """What the marks of a row have in common, as this one has it."""
     shared = {key: mark.datum[key] for key in ("name", "detail", "elsewhere")}
-    return {**shared, "source": mark.row.source_text}
+    return {**shared, "source": mark.source}
 
 
 def _mark(mark: Mark, row: dict[str, Any]) -> dict[str, Any]:
-    own = {key: value for key, value in mark.datum.items() if key not in row}
+    """What the mark has of its own, also where it differs from the others of its row."""
+    own = {**mark.datum, "source": mark.source}
     table = {"href": mark.href, "n": mark.n, "interval": mark.interval, "at_text": mark.at_text}
-    return own | {key: value for key, value in table.items() if value not in (None, "")}
+    own |= {key: value for key, value in table.items() if value not in (None, "")}
+    return {key: value for key, value in own.items() if row.get(key) != value}

@@ -37,6 +37,8 @@ class Mark:
 
     row: TableRow
     detail: str
+    source: str
+    """The figure's, as `wording.source` has it."""
     href: str
     """The cell it comes from."""
     n: int | None
@@ -68,14 +70,19 @@ class Mark:
             "series": printable(self.series),
             "style": self.style,
             "text": self.text,
-            "value": self.value,
-            "lo": self.lo,
-            "hi": self.hi,
-            "at": self.at,
-            "at_lo": self.at_lo,
-            "at_hi": self.at_hi,
+            "value": _drawable(self.value),
+            "lo": _drawable(self.lo),
+            "hi": _drawable(self.hi),
+            "at": _drawable(self.at),
+            "at_lo": _drawable(self.at_lo),
+            "at_hi": _drawable(self.at_hi),
         }
         return {key: value for key, value in known.items() if value not in (None, "")}
+
+
+def _drawable(value: float | None) -> float | None:
+    """To six digits, a thousandth of a pixel: the others would be half of what a page loads."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,8 @@ class _Listed:
     figure: Figure
     cell: Row
     run: Row
+    where: str
+    """Hardware and setting in words."""
     mark: Mark
 
 
@@ -199,8 +208,9 @@ class ChartMaker:
     def _list(self, row: TableRow, figure: Figure) -> _Listed:
         cell = self._cells[figure.href]
         several = len(self._caps[cell["rig"], cell["backend"]]) > 1
-        mark = _mark(row, figure, cell["power_cap_w"] if several else None)
-        return _Listed(row, figure, cell, self._runs[cell["run_id"]], mark)
+        where = _where(row, cell["power_cap_w"] if several else None)
+        mark = _mark(row, figure, where)
+        return _Listed(row, figure, cell, self._runs[cell["run_id"]], where, mark)
 
 
 def _marks(kind: Kind, listed: Sequence[_Listed], rigs: Sequence[str]) -> list[Mark]:
@@ -230,14 +240,19 @@ def _reading(each: _Listed, rigs: Sequence[str]) -> Mark:
     )
 
 
-def _mark(row: TableRow, figure: Figure, cap_w: float | None) -> Mark:
+def _where(row: TableRow, cap_w: float | None) -> str:
     parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
     parts += [f"{wording.trimmed(cap_w)} W"] if cap_w is not None else []
     parts += [row.mode] if row.mode != "baseline" else []
-    parts += [row.source_text] if row.source_text in ("provisional", "flagged") else []
+    return " · ".join(parts)
+
+
+def _mark(row: TableRow, figure: Figure, where: str) -> Mark:
+    doubtful = figure.source_text in ("provisional", "flagged")
     return Mark(
         row=row,
-        detail=" · ".join(parts),
+        detail=f"{where} · {figure.source_text}" if doubtful else where,
+        source=figure.source_text,
         href=figure.href,
         n=figure.n,
         value=figure.tok_s or 0.0,
@@ -289,7 +304,7 @@ def _by_size(each: _Listed) -> Mark | None:
         at=size_bytes / 1e9,
         at_text=f"{size_bytes / 1e9:.2f}",
         label=each.row.quant,
-        series=f"{stem} on {each.mark.detail}",
+        series=f"{stem} on {each.where}",
     )
 
 

@@ -16,7 +16,8 @@ from bench_pipeline.site.rows import Figure, TableRow
 def row_data(rows: Iterable[TableRow]) -> Markup:
     """JSON for a script element, `<` escaped: by row id a list of figures in the page's order.
 
-    A figure is [link, rate, interval, n, standing, metrics...] or, without a rate, [link, reason].
+    A figure is [link, rate, interval, n, standing, source, flags, metrics...] or, without a rate,
+    [link, reason].
     """
     data = {row.id: [_figure(figure) for figure in row.figures] for row in rows}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
@@ -28,4 +29,5 @@ def _figure(figure: Figure) -> list[str]:
         return [figure.href, figure.reason]
     n = "" if figure.n is None else str(figure.n)
     metrics = [figure.metric(metric) for metric in METRICS]
-    return [figure.href, figure.text, figure.interval, n, figure.standing_text, *metrics]
+    about = [figure.standing_text, figure.source_text, ", ".join(figure.flags)]
+    return [figure.href, figure.text, figure.interval, n, *about, *metrics]

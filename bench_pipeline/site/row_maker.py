@@ -47,14 +47,14 @@ def _with_standings(rows: list[TableRow]) -> list[TableRow]:
             rivals[key].append((number, place))
     judged = [list(row.figures) for row in rows]
     for places in rivals.values():
-        known = [_judgeable(rows[number], rows[number].figures[place]) for number, place in places]
+        known = [_judgeable(rows[number].figures[place]) for number, place in places]
         for (number, place), standing in zip(places, standings(known), strict=True):
             judged[number][place] = replace(judged[number][place], standing=standing)
     return [replace(row, figures=tuple(figures)) for row, figures in zip(rows, judged, strict=True)]
 
 
-def _judgeable(row: TableRow, figure: Figure) -> Known | None:
-    if figure.tok_s is None or row.provenance != "measured" or row.provisional:
+def _judgeable(figure: Figure) -> Known | None:
+    if figure.source_text not in ("measured", "flagged") or figure.tok_s is None:
         return None
     return Known(figure.tok_s, figure.lo, figure.hi)
 
@@ -168,6 +168,7 @@ class _RowMaker:
         if speed is None:
             return Figure(name, work["title"], None, reason=why_unlisted(cell), href=href)
         measured = self.cells[_place(speed)]
+        flags = wording.flags(speed["flags"])
         return Figure(
             workload=name,
             title=work["title"],
@@ -179,4 +180,6 @@ class _RowMaker:
             metrics={metric: measured[metric] for metric in METRICS},
             memory_verdict=measured["memory_verdict"],
             context_tokens=self.contexts.get((speed["run_id"], measured["server"])),
+            source_text=wording.source(speed["provenance"], speed["provisional"], flags),
+            flags=flags,
         )

@@ -42,6 +42,10 @@ class Figure:
     """For each stream."""
     standing: Standing = "unjudged"
     """Among the configurations of its model on its rig."""
+    source_text: str = ""
+    """As `wording.source` has it; empty where there is no rate."""
+    flags: tuple[str, ...] = ()
+    """What disturbed its measuring, in words."""
 
     @property
     def text(self) -> str:
@@ -83,9 +87,10 @@ class TableRow:
     provenance: str
     """`measured` here, or `published` (as printed) or `imported` from elsewhere."""
     provisional: bool
-    """Measured by profile `quick`, too few times, or on a host that was not quiet."""
+    """One of its figures is: measured by profile `quick`, too few times, or on a host that was
+    not quiet."""
     flags: tuple[str, ...]
-    """What disturbed its measuring, in words."""
+    """Those of all its figures."""
     low: float | None
     high: float | None
     problem: str
@@ -173,11 +178,7 @@ class TableRow:
 
     @property
     def source_text(self) -> str:
-        if self.provenance != "measured":
-            return self.provenance
-        if self.provisional:
-            return "provisional"
-        return "flagged" if self.flags else "measured"
+        return wording.source(self.provenance, self.provisional, self.flags)
 
     @property
     def order(self) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 Rates are tokens per second and times milliseconds, both to one decimal; sizes in GiB.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 BACKEND_NAMES = {
@@ -82,6 +82,15 @@ def flags(codes: Iterable[str]) -> tuple[str, ...]:
     order = list(FLAGS)
     known = sorted(codes, key=lambda c: (order.index(c) if c in FLAGS else len(order), c))
     return tuple(FLAGS.get(code, code) for code in known)
+
+
+def source(provenance: str, provisional: bool, flags: Collection[str]) -> str:
+    """What a figure is to be taken for: `measured`, or why not quite as that."""
+    if provenance != "measured":
+        return provenance
+    if provisional:
+        return "provisional"
+    return "flagged" if flags else "measured"
 
 
 def trimmed(value: float) -> str:

@@ -165,7 +165,7 @@ def test_a_run_on_a_busy_host_reads_provisional_everywhere(tmp_path):
     assert row.flags == ("host not quiet",)
     made.build()
     text = (made.project.site / "index.html").read_text()
-    assert '<span class="note">host not quiet</span>' in text
+    assert '<span class="note flags">host not quiet</span>' in text
 
 
 def test_a_cell_says_what_disturbed_it(tmp_path):

@@ -88,7 +88,8 @@
     return {
       link: one(".speed", row), cell: one(".c-decode", row), interval: one(".interval", row),
       reps: one(".reps", row), standing: one(".standing", row),
-      remarks: all(".note, .badge:not(.failed)", row),
+      badge: one(".badge:not(.failed)", row), flags: one(".flags", row),
+      ofRange: one(".of-range", row),
       metrics: metrics.map((name) => one(".c-" + name, row)),
     };
   }
@@ -106,9 +107,16 @@
       part.reps.append("n = ", n);
     }
     part.standing.textContent = words.standing;
-    for (const remark of part.remarks) {   /* some say what is missing from the range */
-      remark.hidden = words.missing || (worded !== "" && remark.classList.contains("of-range"));
+    if (part.badge) {
+      part.badge.className = "badge " + words.source;
+      part.badge.textContent = words.source;
+      part.badge.hidden = words.missing || words.source === "measured";
     }
+    if (part.flags) {
+      part.flags.textContent = words.flags;
+      part.flags.hidden = words.flags === "";
+    }
+    if (part.ofRange) part.ofRange.hidden = worded !== "";
     words.metrics.forEach((text, place) => { part.metrics[place].textContent = text; });
   }
   function rangeOf(row) {
@@ -117,15 +125,18 @@
       href: part.link.getAttribute("href"), rate: part.link.textContent, missing: false,
       interval: part.interval.textContent, standing: part.standing.textContent,
       n: part.reps.textContent.replace("n = ", ""),
+      source: part.badge ? part.badge.textContent : "measured",
+      flags: part.flags ? part.flags.textContent : "",
       metrics: part.metrics.map((cell) => cell.textContent),
     };
   }
   function figureOf(row, place) {
-    const [link, rate, interval, n, standing, ...others] = data[row.id][place];
+    const [link, rate, interval, n, standing, source, flags, ...others] = data[row.id][place];
     const missing = interval === undefined;
     return {
       href: root + link, rate, missing, interval: interval || "", n: n || "",
-      standing: standing || "", metrics: missing ? metrics.map(() => "–") : others,
+      standing: standing || "", source: source || "", flags: flags || "",
+      metrics: missing ? metrics.map(() => "–") : others,
     };
   }
   function applyWords() {

@@ -49,7 +49,7 @@
   function finding(chart, kind, drawn, count) {
     const { sentences, rows } = window.benchCharts;
     const said = (mark) => fill(sentences.mark,
-      { ...rows[mark.row], text: mark.text, unit: kind.unit });
+      { ...rows[mark.row], ...mark, unit: kind.unit });
     return fill(sentences[drawn.length > 1 ? "many" : "one"], {
       title: chart.title, at: chart.at, first: kind.first, last: kind.last,
       count: fill(sentences[drawn.length === count ? "all" : "some"],
@@ -65,7 +65,7 @@
     return element;
   }
   function line(mark, withAt, root) {
-    const row = window.benchCharts.rows[mark.row];
+    const whole = { ...window.benchCharts.rows[mark.row], ...mark };
     const element = document.createElement("tr");
     element.dataset.row = mark.row;
     const value = cell("td", "", true);
@@ -73,10 +73,10 @@
     link.href = root + mark.href;
     link.textContent = mark.text;
     value.append(link);
-    element.append(cell("th", row.name), cell("td", row.detail));
+    element.append(cell("th", whole.name), cell("td", whole.detail));
     if (withAt) element.append(cell("td", mark.at_text, true));
     element.append(value, cell("td", mark.interval, true), cell("td", mark.n, true),
-      cell("td", row.source));
+      cell("td", whole.source));
     return element;
   }
   function write(figure, chart, words, drawn) {
