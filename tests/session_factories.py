@@ -39,6 +39,7 @@ def session_runs(
     concurrencies: Sequence[int] = (1,),
     decode_tok_s: float = 115.0,
     prefill_tok_s: float = 750.0,
+    prefill_speeds: Mapping[str, float] | None = None,
     drift: float = 0.05,
     start_noise: float = 0.003,
     ended: str = "known",
@@ -49,10 +50,11 @@ def session_runs(
 ) -> list[Run]:
     """A run for each build, in the order of `speeds`: oldest first.
 
-    `speeds`: build to speed, decode and prefill alike, as a share of the rates given. By the end
-    the machine is slower by `drift`; each start of a server is off by `start_noise` (standard
-    deviation), each request by 1 %. `system_infos`: by build, compiled for AVX512 and AMX where
-    not given. `fields`: what `measured_run` takes (rig, backend, model, mode, ...).
+    `speeds`: build to speed, decode and prefill alike, as a share of the rates given; prefill's
+    own are `prefill_speeds`, if given. By the end the machine is slower by `drift`; each start of
+    a server is off by `start_noise` (standard deviation), each request by 1 %. `system_infos`: by
+    build, compiled for AVX512 and AMX where not given. `fields`: what `measured_run` takes (rig,
+    backend, model, mode, ...).
     """
     there = list(speeds)
     order = [*there, *reversed(there)] * turns
@@ -65,14 +67,15 @@ def session_runs(
     for number, build in enumerate(order):
         machine = 1 - drift * number / len(order)
         for concurrency in concurrencies:
-            speed = speeds[build] * machine * float(np.exp(random.normal(0, start_noise)))
+            start = machine * float(np.exp(random.normal(0, start_noise)))
+            speed, reading = speeds[build] * start, (prefill_speeds or speeds)[build] * start
             for workload in workloads:
                 cell = measured_cell(
                     workload,
                     concurrency,
                     server=starts[build],
                     decode_tok_s=decode_tok_s * speed / (1 + 0.4 * (concurrency - 1)),
-                    prefill_tok_s=prefill_tok_s * speed,
+                    prefill_tok_s=prefill_tok_s * reading,
                     repetitions=waves_per_block,
                     seed=int(random.integers(2**31)),
                 )

@@ -20,6 +20,7 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.session_factories import session_runs
 
 EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
 GEMMA3 = SMOLLM2.model_copy(
@@ -54,7 +55,8 @@ def on_h100(**fields: object) -> Run:
 
 def a_bit_of_everything() -> list[Run]:
     """CPU and GPU, full and quick, cells that failed, a run that failed, one that spilled, a curve
-    with its bare engine, figures of somebody's llama-bench."""
+    with its bare engine, figures of somebody's llama-bench, two builds measured in turns of which
+    the newer decodes faster and nobody can say how it reads."""
     some_failed = [
         measured_cell("chat", 1, decode_tok_s=108),
         measured_cell("rag", 1, decode_tok_s=99),
@@ -78,6 +80,16 @@ def a_bit_of_everything() -> list[Run]:
             **curve_and_bare_engine(decode_tok_s=742, prefill_tok_s=31000),
         ),
         imported_run(),
+        *session_runs(
+            {"b10068": 1.0, "b10092": 1.2},
+            prefill_speeds={"b10068": 1.0, "b10092": 1.0},
+            turns=3,
+            workloads=("chat", "rag"),
+            model=GEMMA3,
+            decode_tok_s=44,
+            ended="budget",
+            started_at=EARLIER,
+        ),
         on_h100(decode_tok_s=510, model=GEMMA3, profile="quick"),
         on_h100(decode_tok_s=11, model=MISTRAL, memory_verdict="spilled"),
     ]

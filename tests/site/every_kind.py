@@ -14,18 +14,23 @@ KINDS = {
     "model": ("models/*.html", 0),
     "second model": ("models/*.html", 1),
     "run": ("runs/*.html", 0),
-    "second run": ("runs/*.html", 1),
+    "run in turns": ("runs/*.html", 0),
     "method": ("method.html", 0),
     "data": ("data.html", 0),
 }
 """Pattern below the site's root, and which of its pages by weight, heaviest first."""
+
+SAYING = {"run in turns": "measured in turns with"}
+"""Words without which a page is none of that kind."""
 
 WIDTHS = (320, 412, 768, 1350)
 
 
 def page_of(site: Path, kind: str) -> Path:
     pattern, place = KINDS[kind]
-    return sorted(site.glob(pattern), key=lambda path: -path.stat().st_size)[place]
+    words = SAYING.get(kind, "")
+    pages = [path for path in site.glob(pattern) if words in path.read_text(encoding="utf-8")]
+    return sorted(pages, key=lambda path: -path.stat().st_size)[place]
 
 
 def set_width(page: Page, width: int) -> None:
