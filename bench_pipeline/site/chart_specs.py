@@ -9,7 +9,7 @@ and print.
 vl_convert deadlocks in a forked child of a process that has used it: call this in-process only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,11 +25,10 @@ from bench_pipeline.site.chart_kinds import (
     Kind,
 )
 from bench_pipeline.site.charts import Chart
+from bench_pipeline.site.svg import Vega
 
 if TYPE_CHECKING:
     import altair
-
-Vega = dict[str, Any]
 
 ROWS = "rows"
 """Name of the dataset that whoever draws has to fill."""
@@ -92,18 +91,8 @@ SIZES = (WIDE, NARROW)
 
 @cache
 def compiled(kind: Kind, size: Size) -> Vega:
-    """The chart in Vega, its dataset `rows` empty. Not to be changed."""
-    import vl_convert
-
-    made: Vega = vl_convert.vegalite_to_vega(_SPECIFICATIONS[kind](kind, size).to_dict())
-    del made["$schema"]
-    return made
-
-
-def filled(vega: Vega, rows: Sequence[dict[str, Any]]) -> Vega:
-    """`vega` with those rows to draw."""
-    data = [{**each, "values": rows} if each["name"] == ROWS else each for each in vega["data"]]
-    return {**vega, "data": data}
+    """The chart in Vega, its dataset `rows` empty."""
+    return svg.compiled(_SPECIFICATIONS[kind](kind, size))
 
 
 def draw(chart: Chart, size: Size) -> str:
@@ -115,7 +104,9 @@ def draw(chart: Chart, size: Size) -> str:
     ranged = [mark.row.id for mark in drawn if mark.lo is not None]
     placed = [mark.row.id for mark in drawn if mark.at_lo is not None]
     return svg.tidy(
-        vl_convert.vega_to_svg(filled(compiled(chart.kind, size), [m.datum for m in drawn])),
+        vl_convert.vega_to_svg(
+            svg.filled(compiled(chart.kind, size), {ROWS: [mark.datum for mark in drawn]})
+        ),
         label=f"{chart.id}-{size.name}",
         title=chart.finding,
         kind=size.name,

@@ -3,15 +3,13 @@ of the bare engine beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from bench_pipeline.site import panels, wording
 from bench_pipeline.site.panels import Frame
 from bench_pipeline.site.source import Row
-
-if TYPE_CHECKING:
-    import altair
+from bench_pipeline.site.svg import Vega
 
 _FRAME = Frame(height_px=150, top_px=8, inset_px=8)
 
@@ -229,46 +227,44 @@ def _what(test: Row) -> str:
 
 def draw(panel: Panel) -> str:
     """The panel as an `<svg>` element; each mark carries its prompt length as `data-row`."""
-    known = [str(point.depth_tokens) for point in panel.points if point.lo is not None]
+
+    def values(points: Sequence[Point]) -> list[dict[str, Any]]:
+        return [{"at": p.depth_tokens, "y": p.value, "lo": p.lo, "hi": p.hi} for p in points]
+
+    lengths = sorted({point.depth_tokens for point in (*panel.points, *panel.rings)})
     return panels.draw(
-        specification(panel),
+        _compiled(bool(panel.rings)),
+        {"points": values(panel.points), "rings": values(panel.rings)},
+        places=lengths,
+        ends=(lengths[0], lengths[-1]) if len(lengths) > 1 else (0, 2 * lengths[0] or 1),
         label=panel.id,
         title=panel.finding,
         marks={
             "points": [str(point.depth_tokens) for point in panel.points],
-            "intervals": known,
+            "intervals": [str(p.depth_tokens) for p in panel.points if p.lo is not None],
             "rings": [str(point.depth_tokens) for point in panel.rings],
         },
     )
 
 
-def specification(panel: Panel) -> "altair.LayerChart":
+@cache
+def _compiled(rings: bool) -> Vega:
     """A line through the medians with their intervals, from 0."""
-    import altair as alt
-
-    def values(points: tuple[Point, ...]) -> list[dict[str, Any]]:
-        return [{"at": p.depth_tokens, "y": p.value, "lo": p.lo, "hi": p.hi} for p in points]
-
-    shown = [*panel.points, *panel.rings]
-    highest = max(max(point.value, point.hi or 0) for point in shown)
-    lengths = sorted({point.depth_tokens for point in shown})
-    domain = [lengths[0], lengths[-1]] if len(lengths) > 1 else [0, 2 * lengths[0] or 1]
-    scale = {"type": "symlog", "constant": _LINEAR_UP_TO}
-    x = _FRAME.x("prompt, tokens", lengths, domain, ",d", **scale)
-    y = partial(_FRAME.y, highest=highest)
-    server = alt.Chart(alt.InlineData(values=values(panel.points)))
-    compared = alt.Chart(alt.InlineData(values=values(panel.rings)))
-    line = server.mark_line(stroke="var(--bar)", strokeWidth=1.5).encode(x=x, y=y("y"))
-    rules = (
-        server.transform_filter("isValid(datum.lo)")
+    x = _FRAME.x("prompt, tokens", ",d", type="symlog", constant=_LINEAR_UP_TO)
+    y = _FRAME.y
+    server = panels.rows("points")
+    layers = {
+        "lines": server.mark_line(stroke="var(--bar)", strokeWidth=1.5).encode(x=x, y=y("y")),
+        "intervals": server.transform_filter("isValid(datum.lo)")
         .mark_rule(stroke="var(--ink)", strokeWidth=2)
-        .encode(x=x, y=y("lo"), y2="hi:Q")
-    )
-    points = server.mark_point(
-        filled=True, size=36, fill="var(--bar)", stroke="var(--bar)", opacity=1
-    ).encode(x=x, y=y("y"))
-    rings = compared.mark_point(
-        filled=False, size=44, stroke="var(--ink-2)", strokeWidth=1.5, opacity=1
-    ).encode(x=x, y=y("y"))
-    layers = {"lines": line, "intervals": rules, "points": points}
-    return _FRAME.chart(layers | ({"rings": rings} if panel.rings else {}))
+        .encode(x=x, y=y("lo"), y2="hi:Q"),
+        "points": server.mark_point(
+            filled=True, size=36, fill="var(--bar)", stroke="var(--bar)", opacity=1
+        ).encode(x=x, y=y("y")),
+    }
+    if rings:
+        compared = panels.rows("rings").mark_point(
+            filled=False, size=44, stroke="var(--ink-2)", strokeWidth=1.5, opacity=1
+        )
+        layers["rings"] = compared.encode(x=x, y=y("y"))
+    return _FRAME.compiled(layers)

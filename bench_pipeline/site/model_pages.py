@@ -1,18 +1,19 @@
-"""A page for each model."""
+"""A page for each model and for each of its runs: made together, because they share drawings."""
 
+from bench_pipeline.site import run_pages
 from bench_pipeline.site.press import Press
-from bench_pipeline.site.run_pages import drawn
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.trends_pages import model_sections
 from bench_pipeline.site.view import Site
 
 
 def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    made = {}
+    made: dict[str, bytes] = {}
     trends = model_sections(tables)
     for model in site.models:
+        made |= run_pages.pages(press, model.runs)
         shown = [best.curve for best in model.curves] + [run.scaling for run in model.climbs]
-        panels = {key: svg for each in shown for key, svg in drawn(each).items()}
+        panels = {key: svg for each in shown for key, svg in run_pages.drawn(each).items()}
         made[model.href] = press.page(
             "model.html",
             root="../",

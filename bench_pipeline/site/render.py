@@ -10,7 +10,6 @@ from bench_pipeline.site import (
     method_page,
     model_pages,
     rig_pages,
-    run_pages,
     trends_pages,
 )
 from bench_pipeline.site.downloads import Downloads
@@ -26,7 +25,6 @@ MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     compare_page.pages,
     family_pages.pages,
     model_pages.pages,
-    run_pages.pages,
     rig_pages.pages,
     trends_pages.pages,
 )

@@ -1,5 +1,6 @@
 """A page for each run."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from markupsafe import Markup
@@ -7,14 +8,13 @@ from markupsafe import Markup
 from bench_pipeline.site import conditions, curves, run_samples, scaling
 from bench_pipeline.site.curves import Curve
 from bench_pipeline.site.press import Press
+from bench_pipeline.site.run_view import RunPage
 from bench_pipeline.site.scaling import Scaling
-from bench_pipeline.site.source import Tables
-from bench_pipeline.site.view import Site
 
 
-def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
+def pages(press: Press, runs: Iterable[RunPage]) -> dict[str, bytes]:
     made = {}
-    for run in (run for model in site.models for run in model.runs):
+    for run in runs:
         strips = (
             {strip.id: Markup(run_samples.draw(strip, run.samples)) for strip in run.samples.strips}
             if run.samples

@@ -4,16 +4,14 @@ knee beyond which they bring nothing."""
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from bench_pipeline.site import panels, wording
 from bench_pipeline.site.chart_specs import COLOURS, SHAPES
 from bench_pipeline.site.panels import Frame
 from bench_pipeline.site.source import Row
-
-if TYPE_CHECKING:
-    import altair
+from bench_pipeline.site.svg import Vega
 
 _FRAME = Frame(height_px=180, top_px=20, inset_px=10)
 """Over the plot there is room for the knee's name."""
@@ -121,25 +119,10 @@ def _climbs(cells: Sequence[Row], metric: str, titles: dict[str, str]) -> tuple[
 def draw(panel: Panel) -> str:
     """The panel as an `<svg>` element: each mark carries workload and concurrency as `data-row`."""
     drawn = [
-        (f"{climb.workload} {step.concurrency}", step)
-        for climb in panel.climbs
+        (f"{climb.workload} {step.concurrency}", style, step)
+        for style, climb in enumerate(panel.climbs)
         for step in climb.steps
     ]
-    return panels.draw(
-        specification(panel),
-        label=panel.id,
-        title=panel.finding,
-        marks={
-            "points": [name for name, _ in drawn],
-            "intervals": [name for name, step in drawn if step.lo is not None],
-        },
-    )
-
-
-def specification(panel: Panel) -> "altair.LayerChart":
-    """A line for each workload from 0; concurrencies stand where their logarithm does."""
-    import altair as alt
-
     values: list[dict[str, Any]] = [
         {
             "style": style,
@@ -150,14 +133,31 @@ def specification(panel: Panel) -> "altair.LayerChart":
             "colour": f"var(--c{style % COLOURS + 1})",
             "shape": SHAPES[style % len(SHAPES)],
         }
-        for style, climb in enumerate(panel.climbs)
-        for step in climb.steps
+        for _, style, step in drawn
     ]
     tried = sorted({value["at"] for value in values})
-    highest = max(max(value["y"], value["hi"] or 0) for value in values)
-    x = _FRAME.x("streams at once", tried, [tried[0], tried[-1]], "d", type="log", base=2)
-    y = partial(_FRAME.y, highest=highest)
-    base = alt.Chart(alt.InlineData(values=values))
+    return panels.draw(
+        _compiled(panel.knee is not None),
+        {"steps": values, "knee": [{"at": panel.knee}]},
+        places=tried,
+        ends=(tried[0], tried[-1]),
+        label=panel.id,
+        title=panel.finding,
+        marks={
+            "points": [name for name, _, _ in drawn],
+            "intervals": [name for name, _, step in drawn if step.lo is not None],
+        },
+    )
+
+
+@cache
+def _compiled(knee: bool) -> Vega:
+    """A line for each workload from 0; concurrencies stand where their logarithm does."""
+    import altair as alt
+
+    x = _FRAME.x("streams at once", "d", type="log", base=2)
+    y = _FRAME.y
+    base = panels.rows("steps")
     stroke = alt.Stroke("colour:N", scale=None)
     layers = {
         "lines": base.mark_line(strokeWidth=1.5).encode(
@@ -174,9 +174,9 @@ def specification(panel: Panel) -> "altair.LayerChart":
             shape=alt.Shape("shape:N", scale=None),
         ),
     }
-    if panel.knee is not None:
-        knee = alt.Chart(alt.InlineData(values=[{"at": panel.knee}])).encode(x=x)
-        rule = knee.mark_rule(stroke="var(--line-2)", strokeDash=[4, 3])
-        name = knee.mark_text(text="knee", dy=-8, fill="var(--ink-2)").encode(y=alt.value(0))
+    if knee:
+        place = panels.rows("knee").encode(x=x)
+        rule = place.mark_rule(stroke="var(--line-2)", strokeDash=[4, 3])
+        name = place.mark_text(text="knee", dy=-8, fill="var(--ink-2)").encode(y=alt.value(0))
         layers = {"knee": rule, "knee-name": name} | layers
-    return _FRAME.chart(layers)
+    return _FRAME.compiled(layers)

@@ -17,6 +17,9 @@ FONT = "Liberation Sans, Arial, Helvetica"
 THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~f') + 'k'"
 """Labels of an axis from 0, each for itself: `500`, `1.5k`."""
 
+Vega = dict[str, Any]
+"""A specification as Vega reads it. Not to be changed: it is shared."""
+
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -59,6 +62,35 @@ def layered(
             tickRound=False,  # a tick half a pixel off its value would contradict the marks
         )
     )
+
+
+def compiled(chart: "LayerChart") -> Vega:
+    """In Vega, to be drawn as often as there are data for it: what Altair and Vega-Lite do takes
+    longer than the drawing."""
+    import vl_convert
+
+    made: Vega = vl_convert.vegalite_to_vega(chart.to_dict())
+    del made["$schema"]
+    return made
+
+
+def filled(
+    vega: Vega,
+    data: Mapping[str, Sequence[dict[str, Any]]],
+    signals: Mapping[str, Any] | None = None,
+) -> Vega:
+    """`vega` with these rows for its datasets and values for its signals, by name."""
+    rows = [
+        {**each, "values": data[each["name"]]} if each["name"] in data else each
+        for each in vega["data"]
+    ]
+    if not signals:
+        return {**vega, "data": rows}
+    values = [
+        {**each, "value": signals[each["name"]]} if each["name"] in signals else each
+        for each in vega["signals"]
+    ]
+    return {**vega, "data": rows, "signals": values}
 
 
 def printable(text: str) -> str:

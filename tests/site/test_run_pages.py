@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from bench_pipeline.records.cell import Failure
-from bench_pipeline.site import model_pages, rig_pages, run_pages
+from bench_pipeline.site import model_pages, rig_pages
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.run_view import RunPage
 from bench_pipeline.site.view import view
@@ -33,7 +33,7 @@ def pressed(made: Made, folder: Path) -> Path:
     site = view(tables)
     press = Press(site)
     written = dict(press.files)
-    for maker in (run_pages, model_pages, rig_pages):
+    for maker in (model_pages, rig_pages):
         written |= maker.pages(press, site, tables)
     for path, content in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
