@@ -5,6 +5,8 @@ The sensor is registered stopped; whoever runs the UI decides whether to switch 
 
 import dagster as dg
 
+from bench_pipeline.jobs import PUBLISHED
+
 # Without `~any_deps_missing`: a rig that never ran here leaves its partitions of
 # benchmark_runs missing for good, which is no reason to hold the others' results back.
 AFTER_ITS_SOURCES = dg.AutomationCondition.eager().without(
@@ -13,14 +15,6 @@ AFTER_ITS_SOURCES = dg.AutomationCondition.eager().without(
 
 publish_new_runs = dg.AutomationConditionSensorDefinition(
     "publish_new_runs",
-    target=dg.AssetSelection.assets(
-        "run_files",
-        "measurements",
-        "speed_ranges",
-        "workload_speeds",
-        "comparisons",
-        "build_trends",
-        "site_pages",
-    ),
+    target=PUBLISHED,
     description="After new runs: checks the files, refreshes the tables, builds the site.",
 )

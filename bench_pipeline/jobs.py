@@ -5,6 +5,17 @@ Three, because one Dagster run has one kind of partition: the rig, the rig and b
 
 import dagster as dg
 
+PUBLISHED = dg.AssetSelection.assets(
+    "run_files",
+    "measurements",
+    "speed_ranges",
+    "workload_speeds",
+    "comparisons",
+    "build_trends",
+    "site_pages",
+)
+"""What is made of the run files."""
+
 prepare_rig = dg.define_asset_job(
     "prepare_rig",
     selection=dg.AssetSelection.assets("hardware_inventory", "model_files"),
@@ -18,15 +29,7 @@ measure = dg.define_asset_job(
 )
 publish = dg.define_asset_job(
     "publish",
-    selection=dg.AssetSelection.assets(
-        "run_files",
-        "measurements",
-        "speed_ranges",
-        "workload_speeds",
-        "comparisons",
-        "build_trends",
-        "site_pages",
-    ),
+    selection=PUBLISHED,
     description="From the run files to the site: checks, tables, pages.",
 )
 
