@@ -313,9 +313,7 @@ def test_hostile_words_are_text_in_pickers_pairs_and_comparisons(page: Page, tmp
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     visit(page, made.project.site, *ids)
-    assert page.locator("img").count() == 0
-    (script,) = page.locator("main script").all_text_contents()
-    assert "alert" not in script
+    assert page.locator("img, main script").count() == 0
     assert EVIL in page.locator("#pick-b option").nth(1).inner_text()
     page.locator("#model-pairs summary").click()
     pairs = page.locator("a.pair:visible + .sub").all_inner_texts()

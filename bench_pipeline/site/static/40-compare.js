@@ -28,9 +28,7 @@
   function load(path) {
     if (!loading.has(path)) {
       loading.set(path, new Promise((resolve, reject) => {
-        const script = document.createElement("script");
-        script.src = path;
-        script.onload = resolve;
+        const script = Object.assign(document.createElement("script"), { src: path, onload: resolve });
         script.onerror = () => { loading.delete(path); reject(new Error(path)); };
         document.head.append(script);
       }));
@@ -348,6 +346,7 @@
     document.querySelector("#swap").disabled = !chosen.a && !chosen.b;
     document.title = plainTitle;
     /* what stands below must not jump when the figures are there */
+    document.documentElement.classList.remove("comparing");
     result.hidden = !letters.every((letter) => modelOf(chosen[letter]) && chosen[letter].includes("--"));
     if (!body.childElementCount) result.style.minHeight = "100vh";
     const loaded = await Promise.all(parts.map((part) => load(models.get(part).dataset.figures)))
