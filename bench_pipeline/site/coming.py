@@ -46,13 +46,19 @@ def _sentences(items: list[Row], titles: dict[str, str]) -> list[str]:
     for item in items:
         where = (
             f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
-            f"{item['build']}, {_streams(item['concurrencies'])}"
+            f"{item['build']}, {_how(item)}"
         )
         if item["mode"] != "baseline":
             where += f", mode {item['mode']}"
         name = model_name(item["family"], item["variant"], item["quant"])
         groups.setdefault(where, []).append(name)
     return [f"{where}: {wording.listed(names)}" for where, names in sorted(groups.items())]
+
+
+def _how(item: Row) -> str:
+    if item["beside"]:
+        return f"in turns with {wording.listed(item['beside'])}"
+    return _streams(item["concurrencies"])
 
 
 def _streams(concurrencies: Sequence[int]) -> str:

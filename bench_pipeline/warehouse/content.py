@@ -22,7 +22,7 @@ from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Engine, Ladder, Model, Run
+from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml_files import parse_record
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
@@ -142,6 +142,7 @@ def _campaign_rows(declared: Declared, outlines: Iterable[Run]) -> list[Row]:
                 "mode": item.mode,
                 "profile": item.profile,
                 "concurrencies": [] if item.concurrencies == "knee" else list(item.concurrencies),
+                "beside": list(item.beside),
                 "done": satisfied(item, by_place[item.rig, item.backend]),
             }
         )
@@ -161,27 +162,44 @@ def _outlines(connection: DuckDBPyConnection) -> list[Run]:
     ).fetchall():
         failure = Failure(kind=kind, message=message) if kind else None
         cells[run_id].append(_unchecked(Cell, concurrency=concurrency, failure=failure))
-    runs = connection.execute(
+    found = connection.execute(
         "select run_id, rig, backend, mode, profile, build, model_sha256, ladder, ladder_ended,"
-        " failure_kind, failure_message from runs where provenance = 'measured' order by run_id"
-    ).fetchall()
-    return [
-        _unchecked(
-            Run,
-            run_id=run_id,
-            provenance="measured",
-            rig=rig,
-            backend=backend,
-            mode=mode,
-            profile=profile,
-            engine=Engine(build=build),
-            model=_unchecked(Model, sha256=sha256),
-            ladder=Ladder(concurrencies=ladder, ended=ended) if ended else None,
-            failure=Failure(kind=kind, message=message) if kind else None,
-            cells=cells[run_id],
+        " failure_kind, failure_message, session_id, session_builds, session_blocks,"
+        " session_ended from runs where provenance = 'measured' order by run_id"
+    )
+    names = [column[0] for column in found.description or ()]
+    return [_outline(dict(zip(names, row, strict=True)), cells[row[0]]) for row in found.fetchall()]
+
+
+def _outline(run: Row, cells: list[Cell]) -> Run:
+    ladder = failure = session = None
+    if run["ladder_ended"]:
+        ladder = Ladder(concurrencies=run["ladder"], ended=run["ladder_ended"])
+    if run["failure_kind"]:
+        failure = Failure(kind=run["failure_kind"], message=run["failure_message"])
+    if run["session_id"]:
+        session = _unchecked(
+            Session,
+            session_id=run["session_id"],
+            builds=run["session_builds"],
+            blocks=run["session_blocks"],
+            ended=run["session_ended"],
         )
-        for run_id, rig, backend, mode, profile, build, sha256, ladder, ended, kind, message in runs
-    ]
+    return _unchecked(
+        Run,
+        run_id=run["run_id"],
+        provenance="measured",
+        rig=run["rig"],
+        backend=run["backend"],
+        mode=run["mode"],
+        profile=run["profile"],
+        engine=Engine(build=run["build"]),
+        model=_unchecked(Model, sha256=run["model_sha256"]),
+        ladder=ladder,
+        failure=failure,
+        session=session,
+        cells=cells,
+    )
 
 
 def _unchecked(record: type[R], **known: Any) -> R:

@@ -7,7 +7,7 @@ import pytest
 
 from bench_pipeline.harness.plan import expand, satisfied
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.run import Ladder
+from bench_pipeline.records.run import Ladder, Run
 from bench_pipeline.records.yaml_files import (
     read_campaigns,
     read_engines,
@@ -16,6 +16,12 @@ from bench_pipeline.records.yaml_files import (
 )
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.session_factories import session_runs
+
+
+def measured_in_turns(*builds: str, ended: str = "known") -> Run:
+    """Of the newest of these builds."""
+    return session_runs(dict.fromkeys(builds, 1.0), turns=3, ended=ended)[-1]
 
 
 def test_every_declared_rig_has_a_row(project, rows):
@@ -103,6 +109,9 @@ def test_campaigns_are_expanded_over_the_rigs(project, rows):
         ),
         measured_run(cells=[], status="failed", failure={"kind": "load", "message": "refused"}),
         measured_run(cells=[], status="failed", failure={"kind": "crash", "message": "died"}),
+        measured_in_turns("b10068", "b10092", "b10434"),
+        measured_in_turns("b10092", "b10434"),
+        measured_in_turns("b10068", "b10092", "b10434", ended="failed"),
     ],
     ids=[
         "full",
@@ -116,6 +125,9 @@ def test_campaigns_are_expanded_over_the_rigs(project, rows):
         "no memory",
         "refused model",
         "crashed",
+        "in turns",
+        "in turns with one of two",
+        "in turns until one failed",
     ],
 )
 def test_an_item_is_done_exactly_if_the_plan_says_so(project, put, rows, run):
@@ -128,16 +140,26 @@ def test_an_item_is_done_exactly_if_the_plan_says_so(project, put, rows, run):
         read_engines(project.engines),
     )
     assert {
-        (rig, build, model, tuple(concurrencies)): done
-        for rig, build, model, concurrencies, done in rows(
-            "select rig, build, model, concurrencies, done from campaign_items"
+        (rig, build, model, tuple(concurrencies), tuple(beside)): done
+        for rig, build, model, concurrencies, beside, done in rows(
+            "select rig, build, model, concurrencies, beside, done from campaign_items"
         )
     } == {
-        (i.rig, i.build, i.model, () if i.concurrencies == "knee" else i.concurrencies): satisfied(
-            i, [run]
-        )
+        (
+            *(i.rig, i.build, i.model),
+            () if i.concurrencies == "knee" else i.concurrencies,
+            i.beside,
+        ): satisfied(i, [run])
         for i in wanted
     }
+
+
+def test_builds_measured_in_turns_end_what_asked_for_that_and_nothing_else(project, put, rows):
+    put(measured_in_turns("b10068", "b10092", "b10434"))
+    refresh(project)
+    assert rows(
+        "select campaign, beside from campaign_items where done and rig = 'shared-vm-2core'"
+    ) == [("three-builds", ["b10068", "b10092"])]
 
 
 def test_the_newest_state_of_a_rig_is_its_hardware_card(project, put, small, rows):

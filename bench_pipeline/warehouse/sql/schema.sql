@@ -49,7 +49,7 @@ create table workloads (
 );
 
 -- Every run that a campaign wants; `done`: a run file satisfies it. No concurrencies: as many
--- as it takes to the knee.
+-- as it takes to the knee. `beside`: builds that are measured in turns with it.
 create table campaign_items (
     campaign varchar not null,
     title varchar not null,
@@ -64,6 +64,7 @@ create table campaign_items (
     mode varchar not null,
     profile varchar not null,
     concurrencies integer[] not null,
+    beside varchar[] not null,
     done boolean not null
 );
 
