@@ -1,19 +1,19 @@
 """A series over the builds as a small chart: points with intervals, joined where judged.
 
 Builds stand at their numbers, so that a hundred builds between two points look like a hundred.
-vl_convert must not be used after a fork; see `chart_specs`.
+A chart is compiled once for each width and filled for each series: what Altair and Vega-Lite do
+takes ten times as long as the drawing, and a farm has thousands of series. vl_convert must not be
+used after a fork; see `chart_specs`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from bench_pipeline.site import svg
+from bench_pipeline.site.svg import Vega
 from bench_pipeline.site.trends import Point, Series
-
-if TYPE_CHECKING:
-    import altair
 
 PLOT_HEIGHT_PX = 104
 LANE_PX = 17
@@ -31,6 +31,10 @@ _INSET_PX = 22
 _CHARACTER_PX = 6.6
 _BUILD_PX = 46
 """Between two names of builds on the axis."""
+
+_ENDS, _VALUES, _HEAD, _NAMED = "ends", "values", "head", "named"
+"""Names of the signals: builds and values at the ends of the scales, px above the plot for
+verdicts, builds with a tick."""
 
 
 @dataclass(frozen=True)
@@ -130,26 +134,78 @@ def _has_room(point: Point, line: Sequence[Point], scale: Scale) -> bool:
     return all(abs(place - scale.x(other.number or 0)) >= _BUILD_PX for other in line)
 
 
-@lru_cache(maxsize=512)  # a model's page and a place's show the same series
 def draw(series: Series, size: Size) -> str:
     """The series as an `<svg>` element: each mark carries its build as `data-row`, a line the two
     builds that it joins."""
     import vl_convert
 
     points = series.placed
-    known = [point.build for point in points if point.lo is not None]
     return svg.tidy(
-        vl_convert.vegalite_to_svg(specification(series, size).to_dict()),
+        vl_convert.vega_to_svg(vega(points, size)),
         label=f"{series.id}-{size.name}",
         title=series.finding,
         kind=size.name,
         marks={
             "points": [point.build for point in points if not point.flagged],
             "steps": [point.build for point in points if point.flagged],
-            "intervals": known,
+            "intervals": [point.build for point in points if point.lo is not None],
             "joins": [f"{before.build} {point.build}" for before, point in _joined(points)],
         },
     )
+
+
+def vega(points: Sequence[Point], size: Size) -> Vega:
+    """The chart of these builds, all of which have a number."""
+    scale = scale_of(points, size)
+    labels = labels_of(points, scale)
+    named = named_builds(points, scale)
+    head = LANE_PX * (1 + max(label.lane for label in labels)) if labels else 0
+    stretch = _stretches(points)
+    data: dict[str, list[dict[str, Any]]] = {
+        "measured": [
+            {
+                "build": point.number,
+                "y": point.value,
+                "lo": point.lo,
+                "hi": point.hi,
+                "stretch": stretch[point.build],
+                "flagged": point.flagged,
+                "better": _better(point),
+            }
+            for point in points
+        ],
+        "joined": [
+            {"build": old.number, "end": new.number, "y": old.value, "y2": new.value}
+            for old, new in _joined(points)
+        ],
+        "names": [
+            {"build": p.number, "text": svg.printable(p.build), "below_px": LANE_PX * (lane + 1)}
+            for lane, line in enumerate(named)
+            for p in line
+        ],
+        "labels": [
+            {
+                "text": label.text,
+                "x_px": label.left_px,
+                "y_px": head - LANE_PX * label.lane - 5,
+                "better": _better(label.point),
+            }
+            for label in labels
+        ],
+    }
+    signals = {
+        _ENDS: list(scale.builds),
+        _VALUES: list(scale.values),
+        _HEAD: head,
+        _NAMED: [point.number for line in named for point in line],
+    }
+    filled = svg.filled(_compiled(size, len(points) > DENSE), data, signals)
+    padding = {**filled["padding"], "bottom": LANE_PX * len(named) + _BOTTOM_PX}
+    return {**filled, "height": PLOT_HEIGHT_PX + head, "padding": padding}
+
+
+def _better(point: Point) -> bool:
+    return point.verdict is not None and point.verdict.kind == "faster"
 
 
 def _joined(points: Sequence[Point]) -> list[tuple[Point, Point]]:
@@ -166,50 +222,24 @@ def _stretches(points: Sequence[Point]) -> dict[str, int]:
     return stretch
 
 
-def specification(series: Series, size: Size) -> "altair.LayerChart":
+@cache
+def _compiled(size: Size, dense: bool) -> Vega:
     """Band and lines over judged neighbours, rules for intervals, points, verdicts above."""
     import altair as alt
 
-    points = series.placed
-    scale = scale_of(points, size)
-    labels = labels_of(points, scale)
-    named = named_builds(points, scale)
-    head = LANE_PX * (1 + max(label.lane for label in labels)) if labels else 0
-    height = PLOT_HEIGHT_PX + head
-    stretch = _stretches(points)
-    rows: list[dict[str, Any]] = [
-        {
-            "build": point.number,
-            "y": point.value,
-            "lo": point.lo,
-            "hi": point.hi,
-            "stretch": stretch[point.build],
-            "flagged": point.flagged,
-            "better": point.verdict is not None and point.verdict.kind == "faster",
-        }
-        for point in points
-    ]
-    joins = [
-        {"build": old.number, "end": new.number, "y": old.value, "y2": new.value}
-        for old, new in _joined(points)
-    ]
+    def rows(name: str) -> alt.Chart:
+        return alt.Chart(alt.InlineData(values=[], name=name))
 
-    def x() -> alt.X:
-        return alt.X(
-            "build:Q",
-            scale=alt.Scale(
-                domain=list(scale.builds),
-                range=[_INSET_PX, size.plot - _INSET_PX],
-                nice=False,
-                zero=False,
-            ),
-            axis=alt.Axis(
-                title=None,
-                values=[point.number or 0 for line in named for point in line],
-                labels=False,
-                grid=False,
-            ),
-        )
+    def ends(signal: str) -> list[alt.ExprRef]:
+        return [alt.ExprRef(f"{signal}[0]"), alt.ExprRef(f"{signal}[1]")]
+
+    x = alt.X(
+        "build:Q",
+        scale=alt.Scale(
+            domain=ends(_ENDS), range=[_INSET_PX, size.plot - _INSET_PX], nice=False, zero=False
+        ),
+        axis=alt.Axis(title=None, values=alt.ExprRef(_NAMED), labels=False, grid=False),
+    )
 
     def y(field: str = "y") -> alt.Y:
         thousands = "datum.value < 10000 ? format(datum.value, ',~f') "
@@ -218,7 +248,10 @@ def specification(series: Series, size: Size) -> "altair.LayerChart":
             field,
             type="quantitative",
             scale=alt.Scale(
-                domain=list(scale.values), range=[height, head], nice=False, zero=False
+                domain=ends(_VALUES),
+                range=[alt.ExprRef("height"), alt.ExprRef(_HEAD)],
+                nice=False,
+                zero=False,
             ),
             axis=alt.Axis(title=None, tickCount=4, labelExpr=thousands, domain=False, ticks=False),
         )
@@ -226,69 +259,54 @@ def specification(series: Series, size: Size) -> "altair.LayerChart":
     def verdicts(if_better: str, if_worse: str) -> Any:
         return alt.condition("datum.better", alt.value(if_better), alt.value(if_worse))
 
-    measured = alt.Chart(alt.InlineData(values=rows))
-    dense = len(points) > DENSE
+    measured = rows("measured")
     known = measured.transform_filter("isValid(datum.lo)")
     colours = verdicts("var(--good)", "var(--bad)")
     layers = {
         "band": known.mark_area(fill="var(--bar-elsewhere)", opacity=1).encode(
-            x=x(), y=y("lo"), y2="hi:Q", detail="stretch:N"
+            x=x, y=y("lo"), y2="hi:Q", detail="stretch:N"
         ),
-        "joins": alt.Chart(alt.InlineData(values=joins))
+        "joins": rows("joined")
         .mark_rule(stroke="var(--bar)", strokeWidth=1.5)
-        .encode(x=x(), x2="end:Q", y=y(), y2="y2:Q"),
+        .encode(x=x, x2="end:Q", y=y(), y2="y2:Q"),
         "intervals": known.mark_rule(stroke="var(--ink)", strokeWidth=1 if dense else 2).encode(
-            x=x(), y=y("lo"), y2="hi:Q"
+            x=x, y=y("lo"), y2="hi:Q"
         ),
         "points": measured.transform_filter("!datum.flagged")
         .mark_point(
             filled=True, size=16 if dense else 36, fill="var(--bar)", stroke="var(--bar)", opacity=1
         )
-        .encode(x=x(), y=y()),
+        .encode(x=x, y=y()),
         "steps": measured.transform_filter("datum.flagged")
         .mark_point(filled=True, size=110 if dense else 150, opacity=1)
         .encode(
-            x=x(),
+            x=x,
             y=y(),
             fill=colours,
             stroke=alt.value("var(--paper)"),
             shape=verdicts("triangle-up", "triangle-down"),
         ),
+        "builds": rows("names")
+        .mark_text(
+            fill="var(--ink-2)",
+            baseline="alphabetic",
+            limit=_BUILD_PX,
+            y=alt.ExprRef("height"),
+            dy=alt.ExprRef("datum.below_px"),
+        )
+        .encode(x=x, text="text:N"),
+        "verdicts": rows("labels")
+        .mark_text(align="left", baseline="alphabetic", fontWeight=600)
+        .encode(
+            x=alt.X("x_px:Q", scale=None, axis=None),
+            y=alt.Y("y_px:Q", scale=None, axis=None),
+            text="text:N",
+            fill=colours,
+        ),
     }
-    for lane, line in enumerate(named):
-        layers[f"builds-{lane}"] = (
-            alt.Chart(
-                alt.InlineData(
-                    values=[{"build": p.number, "text": svg.printable(p.build)} for p in line]
-                )
-            )
-            .mark_text(fill="var(--ink-2)", baseline="alphabetic", limit=_BUILD_PX)
-            .encode(x=x(), y=alt.value(height + LANE_PX * (lane + 1)), text="text:N")
-        )
-    for number, label in enumerate(labels):
-        better = label.point.verdict is not None and label.point.verdict.kind == "faster"
-        layers[f"verdict-{number}"] = (
-            alt.Chart(alt.InlineData(values=[{"text": label.text}]))
-            .mark_text(
-                align="left",
-                baseline="alphabetic",
-                fontWeight=600,
-                fill="var(--good)" if better else "var(--bad)",
-            )
-            .encode(
-                x=alt.value(label.left_px),
-                y=alt.value(head - LANE_PX * label.lane - 5),
-                text="text:N",
-            )
-        )
-    return svg.layered(
-        layers,
-        width=size.plot,
-        height=height,
-        padding={
-            "left": _LEFT_PX,
-            "right": _RIGHT_PX,
-            "top": _TOP_PX,
-            "bottom": LANE_PX * len(named) + _BOTTOM_PX,
-        },
+    padding = {"left": _LEFT_PX, "right": _RIGHT_PX, "top": _TOP_PX, "bottom": _BOTTOM_PX}
+    chart = svg.layered(layers, width=size.plot, height=PLOT_HEIGHT_PX, padding=padding)
+    empty = {_ENDS: [0, 1], _VALUES: [0, 1], _HEAD: 0, _NAMED: []}
+    return svg.compiled(
+        chart.add_params(*(alt.param(name=name, value=value) for name, value in empty.items()))
     )
