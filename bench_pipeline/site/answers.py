@@ -7,7 +7,7 @@ does not run there has its reason in place of a speed.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import rig_href
@@ -56,6 +56,15 @@ class Board:
     answers: tuple[Answer, ...]
 
     @property
+    def href(self) -> str:
+        """Its page, where the front page shows the first answers only."""
+        return f"best/{self.rig}/{self.workload}.html"
+
+    def first(self, count: int) -> "Board":
+        """The fastest `count` of them."""
+        return replace(self, answers=self.answers[:count])
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Of METRICS, the ones of an answer that some answer has."""
         return tuple(
@@ -79,14 +88,8 @@ class Machine:
     """One for each workload, in the page's order."""
 
 
-def machines(
-    rows: Sequence[TableRow], tables: Tables, workloads: Sequence[Row] | None = None
-) -> list[Machine]:
-    """Machines that have a row; the one with the newest measured run first.
-
-    Answers are for these workloads, by default for all.
-    """
-    workloads = tables.workloads if workloads is None else workloads
+def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
+    """Machines that have a row; the one with the newest measured run first."""
     by_rig: dict[str, list[TableRow]] = defaultdict(list)
     for row in rows:
         if row.concurrency in (STREAMS, None):
@@ -101,7 +104,7 @@ def machines(
             rig=rig,
             title=members[0].hardware.rig_title,
             href=rig_href(rig),
-            boards=tuple(_board(rig, work, members) for work in workloads),
+            boards=tuple(_board(rig, work, members) for work in tables.workloads),
         )
         for rig, members in by_rig.items()
     ]

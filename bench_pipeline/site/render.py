@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bench_pipeline.site import (
+    best_pages,
     compare_page,
     data_page,
     family_pages,
@@ -22,6 +23,7 @@ Pages = dict[str, bytes]
 
 MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
     front_page.pages,
+    best_pages.pages,
     compare_page.pages,
     family_pages.pages,
     model_pages.pages,

@@ -19,9 +19,14 @@ from bench_pipeline.site.source import Tables
 from bench_pipeline.site.wording import counted
 
 ROWS_ON_ONE_PAGE = 200
-"""With more, each family has a page of its own, and the front page keeps the best of each model
-for the first workload: 200 rows weigh about 70 KB gzipped, charts aside, and the page must stay
-within 100."""
+"""With more, each family has a page of its own, and the front page keeps the fastest models'
+answers for the first workload: 200 rows weigh about 70 KB gzipped, charts aside, and the page
+must stay within 100."""
+
+ANSWERS_ON_A_DIVIDED_PAGE = 300
+"""Of all machines together, some 25 KB gzipped; each shows `FEWEST_ANSWERS` at least. Every answer
+stands on the page of its machine and workload."""
+FEWEST_ANSWERS = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Site:
     """Whether the families stand on pages of their own."""
     machines: tuple[Machine, ...]
     """The one that is shown first stands first."""
+    answers_shown: int
+    """Of each machine, on a divided front page."""
     cards: tuple[Card, ...]
     unmeasured: tuple[str, ...]
     """Titles of declared rigs that have no run yet."""
@@ -52,12 +59,14 @@ def view(tables: Tables) -> Site:
     rows = table_rows(tables)
     divided = len(rows) > ROWS_ON_ONE_PAGE
     measured = sum(row.provenance == "measured" for row in rows)
+    every = machines(rows, tables)
     started = [run["started_at"] for run in tables.runs if run["started_at"]]
     return Site(
         families=tuple(families(rows)),
         rows=tuple(rows),
         divided=divided,
-        machines=tuple(machines(rows, tables, tables.workloads[:1] if divided else None)),
+        machines=tuple(every),
+        answers_shown=max(FEWEST_ANSWERS, ANSWERS_ON_A_DIVIDED_PAGE // max(1, len(every))),
         cards=tuple(hardware.cards(tables, inventories)),
         unmeasured=tuple(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories

@@ -76,7 +76,7 @@ def many_rows(made: Made, count: int, *, divided: bool = False) -> tuple[bytes, 
         rows=tuple(rows),
         families=tuple(families(rows)),
         divided=divided,
-        machines=tuple(machines(rows, tables, tables.workloads[:1] if divided else None)),
+        machines=tuple(machines(rows, tables)),
         charts=(),
     )
     press = Press(site)

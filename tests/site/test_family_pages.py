@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bench_pipeline.site import view as view_module
+from bench_pipeline.site.best_pages import pages as best_pages
 from bench_pipeline.site.chart_views import RUNTIME
 from bench_pipeline.site.family_pages import pages as family_pages
 from bench_pipeline.site.front_page import pages as front_page
@@ -25,9 +26,13 @@ def divided(made: Made) -> dict[str, str]:
     tables = made.tables
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows) - 1)
+        patch.setattr(view_module, "ANSWERS_ON_A_DIVIDED_PAGE", 6)
+        patch.setattr(view_module, "FEWEST_ANSWERS", 2)
         site = view(tables)
     press = Press(site)
-    found = front_page(press, site, tables) | family_pages(press, site, tables)
+    found = {}
+    for pages in (front_page, best_pages, family_pages):
+        found |= pages(press, site, tables)
     return {path: content.decode() for path, content in found.items()}
 
 
@@ -41,7 +46,8 @@ def test_one_row_too_many_gives_each_family_its_page_and_the_front_page_its_link
     site = made.view
     index = divided["index.html"]
     pages = {path for path in divided if path.endswith(".html")}
-    assert pages == {"index.html"} | {family.href for family in site.families}
+    best = {board.href for machine in site.machines for board in machine.boards}
+    assert pages == {"index.html"} | best | {family.href for family in site.families}
     assert row_ids(index) == []
     for family in site.families:
         assert f'href="{family.href}"' in index
@@ -50,12 +56,32 @@ def test_one_row_too_many_gives_each_family_its_page_and_the_front_page_its_link
     assert sorted(found) == sorted(row.id for row in site.rows)
 
 
-def test_the_divided_front_page_keeps_the_best_of_each_model(made: Made, divided: dict[str, str]):
+def answers_on(page: str) -> list[str]:
+    return re.findall(r'<a class="speed" href="[^"]*">([^<]*)</a>', page)
+
+
+def test_the_divided_front_page_keeps_the_fastest_models_of_each_machine(
+    made: Made, divided: dict[str, str]
+):
+    boards = [machine.boards[0] for machine in made.view.machines]
+    shown = [answer.figure.text for board in boards for answer in board.answers[:2]]
+    assert answers_on(divided["index.html"]) == shown
+    assert max(len(board.answers) for board in boards) > 2
+    for board in boards:
+        if len(board.answers) > 2:
+            assert f"The 2 fastest of {len(board.answers)} models." in divided["index.html"]
+
+
+def test_every_answer_stands_on_the_page_of_its_machine_and_workload(
+    made: Made, divided: dict[str, str]
+):
     for machine in made.view.machines:
-        for answer in machine.boards[0].answers:
-            assert answer.row.name in divided["index.html"]
-            if answer.figure.tok_s is not None:
-                assert f">{answer.figure.text}</a>" in divided["index.html"]
+        for board in machine.boards:
+            page = divided[board.href]
+            assert answers_on(page) == [answer.figure.text for answer in board.answers]
+            assert f'href="{board.href}"' in divided["index.html"]
+            for link in re.findall(r'href="../../(best/[^"]+)"', page):
+                assert link in divided
 
 
 def test_each_familys_charts_load_one_library_and_rows_of_their_own(
