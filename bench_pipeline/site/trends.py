@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.trends_words import Verdict
+from bench_pipeline.site.trends_words import Verdict, tally
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ class Figure:
     def judged(self) -> bool:
         return any(point.joined for series in self.series for point in series.points)
 
+    @property
+    def flagged(self) -> int:
+        """Number of its flagged steps."""
+        return sum(point.flagged for series in self.series for point in series.points)
+
 
 @dataclass(frozen=True)
 class ModelTrend:
@@ -101,10 +106,32 @@ class ModelTrend:
     model: str
     name: str
     href: str
+    """Of the model's own page."""
+    trend_href: str
+    """Of the page that has its figures: its place's, or one of its own where the place has many."""
     builds: tuple[str, ...]
     """That it was measured with, oldest first."""
     figures: tuple[Figure, ...]
     """Its cells that have two builds or more."""
+
+    @property
+    def judged(self) -> bool:
+        return any(figure.judged for figure in self.figures)
+
+    @property
+    def flagged(self) -> int:
+        """Number of its flagged steps."""
+        return sum(figure.flagged for figure in self.figures)
+
+    @property
+    def tallies(self) -> Mapping[str, str]:
+        """The newest verdicts of its cells, each metric's in a line; by metric."""
+        newest: dict[str, list[Verdict]] = {}
+        for figure in self.figures:
+            for series in figure.series:
+                if series.newest and series.newest.verdict:
+                    newest.setdefault(series.metric, []).append(series.newest.verdict)
+        return {metric: tally(metric, verdicts) for metric, verdicts in newest.items()}
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -128,6 +155,7 @@ class Step:
     """What it is, whichever run showed it."""
     rig_title: str
     backend_name: str
+    place_href: str
     name: str
     """Of the model."""
     cell: str
@@ -163,6 +191,11 @@ class Change:
     metrics: tuple[str, ...]
     """Names of those that have a step."""
     cells: tuple[ChangedCell, ...]
+    """The most that one page shows of them, then those that changed most."""
+    more: int
+    """Cells beyond them."""
+    tallies: tuple[tuple[str, str], ...]
+    """By name of the metric, all steps in a line."""
     caution: str
 
 
@@ -178,7 +211,12 @@ class OpenPair:
     kind: str
     reason: str
     count: int
+    """Of figures."""
     href: str
+    """Of the page that has them."""
+    place_href: str
+    number: int
+    """Of the newer build; the pairs of the newest one come first where not all are shown."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +231,10 @@ class Trend:
     builds: tuple[str, ...]
     """Measured with any model, oldest first."""
     models: tuple[ModelTrend, ...]
-    drawn: frozenset[str]
-    """Ids of the figures that are drawn."""
+    divided: bool
+    """Whether each model's figures stand on a page of their own."""
     steps: tuple[Step, ...]
+    """Flagged, newest first."""
     open_pairs: tuple[OpenPair, ...]
 
     @property
@@ -203,5 +242,11 @@ class Trend:
         return f"{self.rig_title}, {self.backend_name}"
 
     @property
-    def undrawn(self) -> int:
-        return sum(len(model.figures) for model in self.models) - len(self.drawn)
+    def shown(self) -> tuple[ModelTrend, ...]:
+        """Models that have a trend."""
+        return tuple(model for model in self.models if model.figures)
+
+    @property
+    def alone(self) -> tuple[ModelTrend, ...]:
+        """Models that have none: measured with one build, or no cell with two."""
+        return tuple(model for model in self.models if not model.figures)

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bench_pipeline.measures.definitions import DEFINITIONS
-from bench_pipeline.site import trends_words, wording
+from bench_pipeline.site import trends_changes, trends_words, wording
 from bench_pipeline.site.rows import cell_href, model_href, model_name
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.trends import (
-    Change,
-    ChangedCell,
     Figure,
     ModelTrend,
     OpenPair,
@@ -21,8 +19,9 @@ from bench_pipeline.site.trends import (
 )
 from bench_pipeline.site.trends_words import METRICS
 
-MAX_FIGURES = 24
-"""Drawn on one page; what is beyond stands in its tables only."""
+CELLS_ON_ONE_PAGE = 24
+"""A place with more has a page for each of its models, and its own page keeps the newest changes
+and a list of the models."""
 
 
 def trends_of(tables: Tables) -> tuple[Trend, ...]:
@@ -35,38 +34,6 @@ def trends_of(tables: Tables) -> tuple[Trend, ...]:
         makers[place].rows.append(row)
     made = [maker.make() for maker in makers.values()]
     return tuple(sorted(made, key=lambda trend: (trend.title, trend.href)))
-
-
-def newest_steps(trends: Iterable[Trend]) -> list[Step]:
-    """The flagged steps of all, newest first."""
-    return _newest([step for trend in trends for step in trend.steps])
-
-
-def changes(steps: Iterable[Step]) -> list[Change]:
-    """`steps` by rig, backend and builds, in the order in which these first come."""
-    together: dict[tuple[str, ...], list[Step]] = defaultdict(list)
-    for step in steps:
-        together[step.rig_title, step.backend_name, step.before, step.build].append(step)
-    made = []
-    for found in together.values():
-        cells: dict[str, list[Step]] = defaultdict(list)
-        for step in found:
-            cells[step.href].append(step)
-        named = {step.metric for step in found}
-        made.append(
-            Change(
-                first=found[0],
-                metrics=tuple(n for n in (_label(m)[0] for m in METRICS) if n in named),
-                cells=tuple(
-                    ChangedCell(
-                        of[0].name, of[0].cell, href, {step.metric: step.verdict for step in of}
-                    )
-                    for href, of in cells.items()
-                ),
-                caution=next((step.caution for step in found if step.caution), ""),
-            )
-        )
-    return made
 
 
 class _TrendMaker:
@@ -82,16 +49,16 @@ class _TrendMaker:
         newest = sorted(tables.comparisons, key=_by_time)
         self._reasons = {_pair(row): row["reason"] for row in newest}
         self.rows: list[Row] = []
+        self._divided = False
         self._found: list[Step] = []
 
     def make(self) -> Trend:
         models: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(self.rows, key=_by_number):
             models[row["model"]].append(row)
+        self._divided = _cells_with_a_trend(self.rows) > CELLS_ON_ONE_PAGE
         made = [self._model(rows) for rows in models.values()]
         made.sort(key=lambda model: (model.name, model.model))
-        figures = [figure for model in made for figure in model.figures]
-        drawn = sorted(figures, key=lambda figure: not figure.judged)[:MAX_FIGURES]
         return Trend(
             rig=self.rig,
             rig_title=self._rig_title,
@@ -100,8 +67,8 @@ class _TrendMaker:
             href=self._href,
             builds=_builds(sorted(self.rows, key=_by_number)),
             models=tuple(made),
-            drawn=frozenset(figure.id for figure in drawn),
-            steps=tuple(_newest(self._found)),
+            divided=self._divided,
+            steps=tuple(trends_changes.newest_first(self._found)),
             open_pairs=tuple(self._open_pairs(made)),
         )
 
@@ -121,23 +88,43 @@ class _TrendMaker:
             model=rows[0]["model"],
             name=_name(rows[0]),
             href=model_href(rows[0]["model"]),
+            trend_href=self._trend_href(rows[0]),
             builds=_builds(rows),
             figures=tuple(sorted(figures, key=lambda figure: figure.order)),
         )
 
+    def _trend_href(self, row: Row) -> str:
+        if not self._divided:
+            return self._href
+        return f"{self._href.removesuffix('.html')}/{row['model']}.html"
+
     def _open_pairs(self, models: Iterable[ModelTrend]) -> list[OpenPair]:
-        counted = Counter(
-            (model.name, point.build, point.before, point.verdict.kind, point.verdict.reason)
-            for model in models
-            for figure in model.figures
-            for series in figure.series
-            for point in series.points
-            if point.verdict and point.verdict.kind in ("unjudged", "undecided")
-        )
-        return [
-            OpenPair(self._rig_title, self._backend_name, *pair, count, self._href)
-            for pair, count in sorted(counted.items())
-        ]
+        made = []
+        for model in models:
+            counted = Counter(
+                (point.build, point.number or 0, point.before, verdict.kind, verdict.reason)
+                for figure in model.figures
+                for series in figure.series
+                for point in series.points
+                if (verdict := point.verdict) and verdict.kind in ("unjudged", "undecided")
+            )
+            made += [
+                OpenPair(
+                    rig_title=self._rig_title,
+                    backend_name=self._backend_name,
+                    name=model.name,
+                    build=build,
+                    before=before,
+                    kind=kind,
+                    reason=reason,
+                    count=count,
+                    href=model.trend_href,
+                    place_href=self._href,
+                    number=number,
+                )
+                for (build, number, before, kind, reason), count in counted.items()
+            ]
+        return sorted(made, key=lambda p: (p.name, p.build, p.before, p.kind, p.reason))
 
     def _figure(self, row: Row, series: tuple[Series, ...]) -> Figure:
         work = self._works.get(row["workload"])
@@ -197,6 +184,7 @@ class _TrendMaker:
                 key=(self.rig, self.backend, _figure_id(row), row["metric"], p.before, p.build),
                 rig_title=self._rig_title,
                 backend_name=self._backend_name,
+                place_href=self._href,
                 name=_name(row),
                 cell=self._cell_words(row),
                 metric=series.name,
@@ -205,7 +193,7 @@ class _TrendMaker:
                 before=p.before,
                 verdict=p.verdict,
                 caution=p.caution,
-                href=f"{self._href}#{_figure_id(row)}",
+                href=f"{self._trend_href(row)}#{_figure_id(row)}",
                 changes_href=p.changes_href,
                 at=row["started_at"],
             )
@@ -214,10 +202,9 @@ class _TrendMaker:
         ]
 
 
-def _newest(steps: list[Step]) -> list[Step]:
-    """By time, then by build, then in a fixed order."""
-    steps = sorted(steps, key=lambda step: step.key)
-    return sorted(steps, key=lambda step: (step.at, step.number or 0), reverse=True)
+def _cells_with_a_trend(rows: Iterable[Row]) -> int:
+    builds = Counter((_cell(row), row["metric"]) for row in rows if row["metric"] in METRICS)
+    return len({cell for (cell, _), count in builds.items() if count > 1})
 
 
 def _name(row: Row) -> str:

@@ -1,6 +1,7 @@
 """A comparison of two builds in words: the verdict, what it rests on, how they were compiled."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,8 @@ class Verdict:
     """Of the change, in percent: `1.8 – 2.9 %`; empty where there is none."""
     reason: str
     """Why there is no verdict; empty where there is one."""
+    percent: float | None = None
+    """The change that a faster or slower one stands for, always above zero."""
 
     @property
     def text(self) -> str:
@@ -53,11 +56,27 @@ def verdict(row: Row, reason: str = "") -> Verdict:
         interval = ""
         if low is not None and high is not None:
             interval = f"{wording.span(min(abs(low), abs(high)), max(abs(low), abs(high)))} %"
-        return Verdict(kind, words, interval, "")
+        return Verdict(kind, words, interval, "", abs(change))
     interval = ""
     if low is not None and high is not None:
         interval = f"{_signed(low)} to {_signed(high)} %"
     return Verdict(kind, kind, interval, reason if kind == "undecided" else "")
+
+
+def tally(metric: str, verdicts: Iterable[Verdict]) -> str:
+    """Many of one metric in a line: `9 faster by 1.2 – 12.1 %, 2 undecided`."""
+    better, worse = METRICS[metric]
+    called = {"faster": better, "slower": worse, "no difference": "no difference"}
+    called |= {"undecided": "undecided", "unjudged": "not judged"}
+    by_kind: dict[str, list[Verdict]] = {kind: [] for kind in called}
+    for each in verdicts:
+        by_kind[each.kind].append(each)
+    parts = []
+    for kind, found in by_kind.items():
+        percents = [each.percent for each in found if each.percent is not None]
+        by = f" by {wording.span(min(percents), max(percents))} %" if percents else ""
+        parts += [f"{len(found):,} {called[kind]}{by}"] if found else []
+    return ", ".join(parts)
 
 
 def _change(ratio: float | None) -> float | None:

@@ -13,8 +13,9 @@ import pytest
 from bench_pipeline.site import trends_words
 from bench_pipeline.site.press import Press
 from bench_pipeline.site.source import Row
+from bench_pipeline.site.trends_changes import changes, newest_steps
 from bench_pipeline.site.trends_feed import MAX_ENTRIES, feed
-from bench_pipeline.site.trends_maker import changes, newest_steps, trends_of
+from bench_pipeline.site.trends_maker import trends_of
 from bench_pipeline.site.trends_pages import model_sections, pages
 from tests.session_factories import AVX2, AVX512_AND_AMX, session_runs
 from tests.site.conftest import make
@@ -124,7 +125,8 @@ def test_flagged_steps_stand_newest_first_and_those_of_one_change_together():
         ("shared-vm-2core", "b2", "Decode"),
         ("shared-vm-2core", "b2", "TTFT"),
     ]
-    last = changes(steps)[-1]
+    found, _ = changes(steps)
+    last = found[-1]
     assert last.metrics == ("Decode", "TTFT")
     assert [set(cell.verdicts) for cell in last.cells] == [{"Decode", "TTFT"}]
 
