@@ -4,8 +4,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import rig_href
 from bench_pipeline.site.rows import model_name
 from bench_pipeline.site.source import Row, Tables
+
+MODELS_NAMED = 6
+"""Of one place and build; with more, the others are counted, and all are listed on the rig's
+page."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One place and build that still has runs to make."""
+
+    where: str
+    """`Shared VM, CPU b10434, 1 and 4 streams`."""
+    models: tuple[str, ...]
+    """Their names, at least one."""
+    rig_href: str
+    """Of its rig's page; empty where nothing but the campaign names the rig."""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return self.models[:MODELS_NAMED]
+
+    @property
+    def more(self) -> int:
+        """Models beyond the named ones."""
+        return len(self.models) - len(self.named)
 
 
 @dataclass(frozen=True)
@@ -14,8 +40,8 @@ class Campaign:
     why: str
     progress: str
     """`3 of 8 runs made`."""
-    items: tuple[str, ...]
-    """One sentence for each place and build that still has runs to make."""
+    wanted: tuple[Wanted, ...]
+    """In order of place and build."""
 
 
 def coming(tables: Tables) -> list[Campaign]:
@@ -34,15 +60,15 @@ def coming(tables: Tables) -> list[Campaign]:
                     title=items[0]["title"],
                     why=" ".join((items[0]["why"] or "").split()),
                     progress=made,
-                    items=tuple(_sentences(left, titles)),
+                    wanted=tuple(_wanted(left, titles)),
                 )
             )
     return found
 
 
-def _sentences(items: list[Row], titles: dict[str, str]) -> list[str]:
-    """Items that differ in nothing but the model share a sentence."""
-    groups: dict[str, list[str]] = {}
+def _wanted(items: list[Row], titles: dict[str, str]) -> list[Wanted]:
+    """Items that differ in nothing but the model stand together."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for item in items:
         where = (
             f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
@@ -51,8 +77,9 @@ def _sentences(items: list[Row], titles: dict[str, str]) -> list[str]:
         if item["mode"] != "baseline":
             where += f", mode {item['mode']}"
         name = model_name(item["family"], item["variant"], item["quant"])
-        groups.setdefault(where, []).append(name)
-    return [f"{where}: {wording.listed(names)}" for where, names in sorted(groups.items())]
+        href = rig_href(item["rig"]) if item["rig"] in titles else ""
+        groups.setdefault((where, href), []).append(name)
+    return [Wanted(where, tuple(names), href) for (where, href), names in sorted(groups.items())]
 
 
 def _how(item: Row) -> str:

@@ -38,7 +38,9 @@ class Press:
             lstrip_blocks=True,
         )
         self._environment.globals.update(site=site, assets=assets, dictionary=DEFINITIONS)
-        self._environment.filters.update(month=wording.month, counted=wording.counted)
+        self._environment.filters.update(
+            month=wording.month, counted=wording.counted, listed=wording.listed
+        )
 
     def page(self, template: str, root: str = "", **values: Any) -> bytes:
         """`root` leads from the page's folder to the site's: `../` for a page one folder down."""

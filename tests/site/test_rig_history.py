@@ -104,7 +104,7 @@ def test_the_page_holds_setup_notes_runs_and_what_is_wanted(made: Made):
     assert page.card.notes
     assert [run.rig for run in page.runs] == ["shared-vm-2core"] * len(page.runs)
     assert len(page.runs) == sum(run["rig"] == page.rig for run in made.tables.runs)
-    assert all("Shared 2-core" in item for wanted in page.wanted for item in wanted.items)
+    assert all("Shared 2-core" in w.where for campaign in page.wanted for w in campaign.wanted)
     text = (made.project.site / page.href).read_text()
     assert all(f'href="../{run.href}"' in text for run in page.runs)
 
