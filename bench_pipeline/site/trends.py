@@ -66,6 +66,14 @@ class Series:
         return next((point for point in reversed(self.points) if point.verdict), None)
 
     @property
+    def newest_verdict(self) -> Verdict | None:
+        """That the newest build was judged by, or an older one where that was not; of a series
+        that was never judged, that it was not."""
+        judged = (point for point in reversed(self.points) if point.joined)
+        point = next(judged, self.newest)
+        return point.verdict if point else None
+
+    @property
     def finding(self) -> str:
         """The chart in one sentence: what a screen reader gets instead of the drawing."""
         ends = [f"{p.value:.1f} {self.unit} with {p.build}" for p in self.points]
@@ -129,8 +137,8 @@ class ModelTrend:
         newest: dict[str, list[Verdict]] = {}
         for figure in self.figures:
             for series in figure.series:
-                if series.newest and series.newest.verdict:
-                    newest.setdefault(series.metric, []).append(series.newest.verdict)
+                if verdict := series.newest_verdict:
+                    newest.setdefault(series.metric, []).append(verdict)
         return {metric: tally(metric, verdicts) for metric, verdicts in newest.items()}
 
     @property
