@@ -298,7 +298,7 @@ def _by_size(each: _Listed) -> Mark | None:
     size_bytes = each.run["size_bytes"]
     if size_bytes is None:
         return None
-    stem = each.row.name.removesuffix(f" {each.row.quant}")
+    stem = each.row.name.partition(f" {each.row.quant}")[0]
     return replace(
         each.mark,
         at=size_bytes / 1e9,

@@ -14,11 +14,12 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.compare_facts import Facts, facts_of
 from bench_pipeline.site.compare_id import configuration_id
 from bench_pipeline.site.compare_rule import Judgement, Value
-from bench_pipeline.site.hardware import short
+from bench_pipeline.site.hardware import device_of
 from bench_pipeline.site.rows import (
     cell_href,
+    file_name,
     model_href,
-    model_name,
+    shared_names,
     why_unlisted,
 )
 from bench_pipeline.site.source import Row, Tables
@@ -148,10 +149,7 @@ class _Maker:
         self.measured = {
             (m["run_id"], m["workload"], m["concurrency"]): m for m in tables.measurements
         }
-        slugs: dict[str, set[str]] = defaultdict(set)
-        for run in tables.runs:
-            slugs[self._bare_name(run)].add(run["model"])
-        self.shared_names = {name for name, found in slugs.items() if len(found) > 1}
+        self.shared_names = shared_names(tables.runs)
 
     def configurations(self) -> list[Configuration]:
         listed = {
@@ -175,8 +173,7 @@ class _Maker:
 
     def _configuration(self, run: Row, cells: dict[Place, Row]) -> Configuration:
         backend = wording.backend_name(run["backend"])
-        device = short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or "GPU not recorded")
-        parts = [f"{backend} {run['build']}", device]
+        parts = [f"{backend} {run['build']}", device_of(run)]
         if run["engine"] != "llama.cpp":
             parts.insert(0, run["engine"])
         if run["power_cap_w"]:
@@ -189,7 +186,7 @@ class _Maker:
         return Configuration(
             id=configuration_id(run),
             model=run["model"],
-            name=self._name(run),
+            name=file_name(run, self.shared_names),
             parts=tuple(parts),
             run=run["run_id"],
             cells={place: self._cell(row) for place, row in sorted(cells.items())},
@@ -262,16 +259,6 @@ class _Maker:
             )
         compiled = newest["compile_difference"] if newest["compiled_differently"] else ""
         return Session(*ends, *runs, compiled or "", cells)
-
-    def _bare_name(self, run: Row) -> str:
-        return model_name(run["family"], run["variant"], run["quant"])
-
-    def _name(self, run: Row) -> str:
-        """With who quantized it where several files bear the name."""
-        name = self._bare_name(run)
-        if name not in self.shared_names:
-            return name
-        return f"{name} ({run['creator'] or run['model']})"
 
 
 def _value(figures: Row, metric: str) -> Value:

@@ -5,7 +5,7 @@ are shown as notes, never mixed with what was read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bench_pipeline.records.engines import build_number
@@ -27,7 +27,7 @@ class Hardware:
     rig: str
     rig_title: str
     device: str
-    """The GPU, or the CPU for backend `cpu`."""
+    """The GPU, or the CPU for backend `cpu`; with the rig's title where several rigs have one."""
     details: tuple[str, ...]
     """VRAM, power cap and driver, or cores and memory for `cpu`: what of it is known."""
 
@@ -72,26 +72,44 @@ def _when(row: Row) -> str:
     return row["captured_at"].isoformat() if row["captured_at"] else ""
 
 
-def hardware_of(run: Row, rig_title: str) -> Hardware:
-    """The line beside the rows of `run`, a row of table `runs`: the rig as it was in that run."""
+def device_of(run: Row) -> str:
+    """The GPU of a run, or the CPU for backend `cpu`, as it is called for short."""
+    return short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or "GPU not recorded")
+
+
+def shared_devices(runs: Iterable[Row]) -> frozenset[str]:
+    """Names of devices that several rigs have: alone they don't tell which one is meant."""
+    rigs: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        rigs[device_of(run)].add(run["rig"])
+    return frozenset(device for device, found in rigs.items() if len(found) > 1)
+
+
+def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
+    """The line beside the rows of `run`, a row of table `runs`: the rig as it was in that run.
+
+    `shared`: what `shared_devices` says of all runs.
+    """
     inventory = Inventory.model_validate_json(run["inventory_json"])
     details = []
     if run["backend"] == "cpu":
-        device = run["cpu"]
         if inventory.cpu.physical_cores:
             details.append(wording.counted(inventory.cpu.physical_cores, "core"))
         if inventory.memory.total_mib:
             details.append(f"{wording.gib(inventory.memory.total_mib)} RAM")
     else:
-        device = run["gpu"] or "GPU not recorded"
         if run["gpu_memory_mib"]:
             details.append(wording.gib(run["gpu_memory_mib"]))
         if run["power_cap_w"]:
             details.append(f"{wording.trimmed(run['power_cap_w'])} W")
         if driver := run["driver"] or inventory.as_printed.get(PRINTED_DRIVER):
             details.append(wording.driver(driver))
+    device = device_of(run)
     return Hardware(
-        rig=run["rig"], rig_title=rig_title, device=short(device), details=tuple(details)
+        rig=run["rig"],
+        rig_title=rig_title,
+        device=f"{device} ({rig_title})" if device in shared else device,
+        details=tuple(details),
     )
 
 

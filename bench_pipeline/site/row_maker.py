@@ -11,14 +11,16 @@ from dataclasses import replace
 from bench_pipeline.measures.ties import Known, standings
 from bench_pipeline.site import wording
 from bench_pipeline.site.columns import METRICS
-from bench_pipeline.site.hardware import hardware_of
+from bench_pipeline.site.hardware import hardware_of, shared_devices
 from bench_pipeline.site.rows import (
     Figure,
     TableRow,
     cell_href,
     digest,
+    file_name,
     model_href,
     run_href,
+    shared_names,
     why_unlisted,
 )
 from bench_pipeline.site.source import Row, Tables
@@ -78,6 +80,8 @@ class _RowMaker:
         self.tables = tables
         self.runs = {run["run_id"]: run for run in tables.runs}
         self.ages = Ages(tables.runs)
+        self.shared_devices = shared_devices(tables.runs)
+        self.shared_names = shared_names(tables.runs)
         self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.cells = {_place(cell): cell for cell in tables.measurements}
         self.contexts = {
@@ -132,12 +136,15 @@ class _RowMaker:
         return TableRow(
             id=f"row-{digest(*key)}",
             model=run["model"],
+            name=file_name(run, self.shared_names),
             family=run["family"],
             released=run["released"],
             variant=run["variant"],
             quant=run["quant"],
             creator=run["creator"] or "",
-            hardware=hardware_of(run, self.titles.get(run["rig"]) or run["rig"]),
+            hardware=hardware_of(
+                run, self.titles.get(run["rig"]) or run["rig"], self.shared_devices
+            ),
             backend=run["backend"],
             engine=run["engine"],
             build=run["build"],

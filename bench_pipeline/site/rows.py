@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from bench_pipeline.measures.ties import Standing
@@ -68,6 +68,8 @@ class Figure:
 class TableRow:
     id: str
     model: str
+    name: str
+    """The model's, as `file_name` has it."""
     family: str
     released: str
     variant: str
@@ -100,10 +102,6 @@ class TableRow:
     figures: tuple[Figure, ...]
     """One for each workload of the page, in its order."""
     href: str
-
-    @property
-    def name(self) -> str:
-        return model_name(self.family, self.variant, self.quant)
 
     @property
     def rig_href(self) -> str:
@@ -200,6 +198,20 @@ class Family:
     def href(self) -> str:
         """Its page, where the families have pages."""
         return f"families/{self.slug}.html"
+
+
+def shared_names(runs: Iterable[Row]) -> frozenset[str]:
+    """Names that several model files bear: alone they don't tell which one is meant."""
+    files: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        files[model_name(run["family"], run["variant"], run["quant"])].add(run["model"])
+    return frozenset(name for name, found in files.items() if len(found) > 1)
+
+
+def file_name(run: Row, shared: Collection[str]) -> str:
+    """The model's name; with who quantized it, or else its slug, where `shared_names` has it."""
+    name = model_name(run["family"], run["variant"], run["quant"])
+    return f"{name} ({run['creator'] or run['model']})" if name in shared else name
 
 
 def model_name(family: str, variant: str, quant: str) -> str:

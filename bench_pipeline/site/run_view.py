@@ -10,8 +10,8 @@ from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import conditions, wording
 from bench_pipeline.site.conditions import ServerSection
 from bench_pipeline.site.curves import BareRow, Curve, bare_rows, curve_of
-from bench_pipeline.site.hardware import Hardware, hardware_of, rig_href
-from bench_pipeline.site.rows import model_href, model_name, run_href
+from bench_pipeline.site.hardware import Hardware, hardware_of, rig_href, shared_devices
+from bench_pipeline.site.rows import file_name, model_href, run_href, shared_names
 from bench_pipeline.site.run_cells import (
     CellRow,
     TelemetryRow,
@@ -88,6 +88,8 @@ class RunPageMaker:
     """The lookups that every run's page needs, made once."""
 
     def __init__(self, tables: Tables) -> None:
+        self.shared_devices = shared_devices(tables.runs)
+        self.shared_names = shared_names(tables.runs)
         self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         self.order = {work["workload"]: work["ord"] for work in tables.workloads}
@@ -112,7 +114,9 @@ class RunPageMaker:
         servers, points, tests = self.servers[run_id], self.points[run_id], self.tests[run_id]
         cells = self._in_order(self.cells[run_id])
         metrics = metrics_of(cells)
-        hardware = hardware_of(run, self.rig_titles.get(run["rig"]) or run["rig"])
+        hardware = hardware_of(
+            run, self.rig_titles.get(run["rig"]) or run["rig"], self.shared_devices
+        )
         backend = wording.backend_name(run["backend"])
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
         when = wording.moment(run["started_at"]) if run["started_at"] else unknown
@@ -122,7 +126,7 @@ class RunPageMaker:
             run_id=run_id,
             href=run_href(run_id),
             title=f"{hardware.device}, {backend} {run['build']}{mode}, {when}",
-            model=model_name(run["family"], run["variant"], run["quant"]),
+            model=file_name(run, self.shared_names),
             model_href=model_href(run["model"]),
             rig=run["rig"],
             rig_href=rig_href(run["rig"]),

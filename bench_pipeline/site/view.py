@@ -78,7 +78,7 @@ def view(tables: Tables) -> Site:
         models=tuple(model_pages(tables, rows)),
         counts=(
             f"{counted(len(rows), 'row')} from {counted(len(inventories), 'rig')}: "
-            f"{measured} measured here, {len(rows) - measured} taken from elsewhere"
+            f"{measured:,} measured here, {len(rows) - measured:,} taken from elsewhere"
         ),
         newest_run=f"{max(started):%Y-%m-%d}" if started else "",
     )

@@ -11,9 +11,10 @@ from bench_pipeline.site import family_pages, front_page
 from bench_pipeline.site.chart_kinds import PREFILL
 from bench_pipeline.site.charts import Chart
 from bench_pipeline.site.press import Press
+from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, measured_run
 from tests.site import drawings
-from tests.site.conftest import GEMMA3, Made, on_h100
+from tests.site.conftest import GEMMA3, Made, make, on_h100
 
 SIZES = {"Q4_1": 98_362_432, "Q8_0": 144_811_136, "F16": 270_885_000}
 H100_BANDWIDTH = Bandwidth(
@@ -46,6 +47,16 @@ def runs() -> list[Run]:
         measured_run(rig="first-h100", seed=2, **twin),
         measured_run(rig="second-h100", seed=3, **twin),
     ]
+
+
+def make_everything(folder: Path) -> Made:
+    """All of `runs`, the twins' rigs with one title: nothing that is drawn tells them apart."""
+    made = make(folder, runs())
+    for rig in ("first-h100", "second-h100"):
+        text = "title: An H100\nkind: virtual-machine\nbackends:\n  cuda: {}\n"
+        (made.project.rigs / f"{rig}.yaml").write_text(text)
+    assert not refresh(made.project).rejected
+    return made
 
 
 def write_pages(made: Made, folder: Path) -> Path:

@@ -35,6 +35,7 @@ def synthetic_rows(like: TableRow, count: int) -> list[TableRow]:
                 model=f"model-{model}",
                 family=f"Family-{model // MODELS_OF_A_FAMILY}",
                 variant=f"{model}B-Instruct",
+                name=f"Family-{model // MODELS_OF_A_FAMILY} {model}B-Instruct {like.quant}",
                 hardware=hardware,
                 backend=("cuda", "vulkan", "rocm")[backend],
                 concurrency=streams,

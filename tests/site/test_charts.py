@@ -22,7 +22,7 @@ RUNTIME_SHA256 = "ea6a5936381d06f912466354e2b6a20eb66c4d41f1ca9dff1e0236dfee6ee3
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory) -> Made:
-    return make(tmp_path_factory.mktemp("charts") / "project", charted.runs())
+    return charted.make_everything(tmp_path_factory.mktemp("charts") / "project")
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_a_chart_too_heavy_for_its_names_draws_fewer_marks_and_says_so(
 
 def test_names_with_control_characters_and_markup_are_drawn_as_text(all_charts):
     chart = of_kind(all_charts, "decode")[0]
-    evil = dataclasses.replace(chart.marks[0].row, variant="</svg><script>x\x1b[31m\x00")
+    evil = dataclasses.replace(chart.marks[0].row, name="</svg><script>x\x1b[31m\x00")
     marks = (dataclasses.replace(chart.marks[0], row=evil), chart.marks[1])
     svg = draw(dataclasses.replace(chart, marks=marks), WIDE)
     assert "<script" not in svg and "\x1b" not in svg

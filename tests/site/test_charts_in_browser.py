@@ -16,7 +16,7 @@ from bench_pipeline.site.chart_specs import SIZES
 from bench_pipeline.site.charts import Chart, ChartMaker, tells
 from tests.site import charted
 from tests.site.charted import of_kind, wrong
-from tests.site.conftest import Made, make
+from tests.site.conftest import Made
 from tests.site.test_charts import stacked
 
 SETTLED = "!document.querySelector('.chart[aria-busy]')"
@@ -26,7 +26,7 @@ FILTERS = ("rig", "backend", "concurrency", "workload", "quant", "cap")
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory) -> Made:
-    return make(tmp_path_factory.mktemp("charts") / "project", charted.runs())
+    return charted.make_everything(tmp_path_factory.mktemp("charts") / "project")
 
 
 @pytest.fixture(scope="module")
