@@ -6,7 +6,7 @@ build.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bench_pipeline.site import wording
@@ -54,6 +54,10 @@ class Series:
     unit: str
     points: tuple[Point, ...]
     """From the oldest build to the newest."""
+
+    def newest_builds(self, most: int) -> "Series":
+        """The same of so many builds."""
+        return replace(self, points=self.points[-most:])
 
     @property
     def placed(self) -> tuple[Point, ...]:

@@ -19,9 +19,10 @@ from bench_pipeline.site.trends import (
 )
 from bench_pipeline.site.trends_words import METRICS
 
-CELLS_ON_ONE_PAGE = 24
-"""A place with more has a page for each of its models, and its own page keeps the newest changes
-and a list of the models."""
+CELLS_ON_ONE_PAGE, POINTS_ON_ONE_PAGE = 24, 500
+"""A place with more cells, or more builds of them, has a page for each of its models, and its own
+page keeps the newest changes and a list of the models. 24 cells with three metrics and builds
+weigh about 50 KB gzipped, 500 points about 90."""
 
 
 def trends_of(tables: Tables) -> tuple[Trend, ...]:
@@ -56,7 +57,7 @@ class _TrendMaker:
         models: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(self.rows, key=_by_number):
             models[row["model"]].append(row)
-        self._divided = _cells_with_a_trend(self.rows) > CELLS_ON_ONE_PAGE
+        self._divided = _too_much_for_one_page(self.rows)
         made = [self._model(rows) for rows in models.values()]
         made.sort(key=lambda model: (model.name, model.model))
         return Trend(
@@ -202,9 +203,11 @@ class _TrendMaker:
         ]
 
 
-def _cells_with_a_trend(rows: Iterable[Row]) -> int:
+def _too_much_for_one_page(rows: Iterable[Row]) -> bool:
     builds = Counter((_cell(row), row["metric"]) for row in rows if row["metric"] in METRICS)
-    return len({cell for (cell, _), count in builds.items() if count > 1})
+    shown = {series: count for series, count in builds.items() if count > 1}
+    cells = {cell for cell, _ in shown}
+    return len(cells) > CELLS_ON_ONE_PAGE or sum(shown.values()) > POINTS_ON_ONE_PAGE
 
 
 def _name(row: Row) -> str:

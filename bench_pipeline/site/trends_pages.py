@@ -24,6 +24,8 @@ CELLS_DRAWN = 4
 takes about 10 ms, and a cell has six."""
 STEPS_DRAWN = 6
 """On the page of a place that keeps no figures."""
+BUILDS_DRAWN = 20
+"""The newest, where a page shows of a series what another one has in full."""
 PLACES_IN_FULL, CELLS_IN_FULL = 6, 12
 """On a model's page; other places stand in a line each, other cells on the place's page."""
 
@@ -43,6 +45,9 @@ class Leading:
     model: ModelTrend
     figure: Figure
     series: Series
+    """With its newest builds."""
+    builds: int
+    """That it has in all."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class ModelSection:
     model: ModelTrend
     in_full: bool
     shown: Series | None
-    """The one that is drawn: decode of the first cell."""
+    """The one that is drawn: decode of the first cell, with its newest builds."""
     drawing: Drawings | None
 
     @property
@@ -129,8 +134,12 @@ def _leading(trend: Trend, newest: Sequence[Change]) -> list[Leading]:
     for ranked in zip_longest(*(change.cells for change in newest)):
         for cell in filter(None, ranked):
             model, figure = figures[cell.href]
-            series = next(s for s in figure.series if s.name in cell.verdicts and s.placed)
-            found.setdefault(series.id, Leading(model, figure, series))
+            series = next(each for each in figure.series if each.name in cell.verdicts)
+            newest_builds = series.newest_builds(BUILDS_DRAWN)
+            if newest_builds.placed:
+                found.setdefault(
+                    series.id, Leading(model, figure, newest_builds, len(series.points))
+                )
     return list(found.values())[:STEPS_DRAWN]
 
 
@@ -148,7 +157,8 @@ def _sections(places: Sequence[tuple[Trend, ModelTrend]]) -> list[ModelSection]:
     in_full = {trend.href for trend, _ in ranked[:PLACES_IN_FULL]}
     made = []
     for trend, model in places:
-        shown = model.figures[0].series[0] if model.figures else None
+        head = model.figures[0].series[0] if model.figures else None
+        shown = head.newest_builds(BUILDS_DRAWN) if head else None
         full = trend.href in in_full
         drawing = _kept(shown) if full and shown and shown.placed else None
         made.append(ModelSection(trend, model, full, shown, drawing))

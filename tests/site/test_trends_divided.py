@@ -65,6 +65,11 @@ def test_up_to_the_bound_a_place_has_one_page_and_beyond_it_one_for_each_model(
     (whole,) = trends_of(tables(*rows_of(*MODELS)))
     assert not whole.divided
     assert {model.trend_href for model in whole.models} == {PLACE}
+    points = 3 * len(MODELS) * 2
+    for room in (points, points - 1):
+        monkeypatch.setattr(trends_maker, "POINTS_ON_ONE_PAGE", room)
+        (trend,) = trends_of(tables(*rows_of(*MODELS)))
+        assert trend.divided == (room < points)
 
 
 def test_every_series_stands_on_a_page_that_the_place_leads_to(divided: dict[str, str]):
@@ -166,6 +171,22 @@ def test_a_models_page_draws_a_few_places_and_lists_the_others(monkeypatch: pyte
     ]
     assert sections[0].model.tallies == {"decode_tok_s": "1 not judged"}
     assert sections[1].model.tallies == {"decode_tok_s": "1 faster by 12.1 %"}
+
+
+def test_of_a_series_of_many_builds_other_pages_show_the_newest_and_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(trends_maker, "POINTS_ON_ONE_PAGE", 2)
+    monkeypatch.setattr(trends_pages, "BUILDS_DRAWN", 2)
+    shown = tables(*rows_of("gemma", workloads=("chat",)))
+    found = made(shown)
+    own = found["trends/shared-vm-2core-cpu/gemma.html"]
+    every = ["b10068", "b10092", "b10434"]
+    for page, builds in ((found[PLACE], every[1:]), (own, every)):
+        assert re.findall(r'<tr data-row="(.*?)"', page) == builds
+        assert ("the newest 2 of 3 builds" in page) == (len(builds) < 3)
+    ((section,),) = model_sections(shown).values()
+    assert section.shown and [point.build for point in section.shown.points] == every[1:]
 
 
 def a_farm(models: int) -> Tables:
