@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bench_pipeline.harness.profiles import PROFILES
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import conditions, wording
 from bench_pipeline.site.conditions import ServerSection
@@ -136,7 +137,7 @@ class RunPageMaker:
             profile=run["profile"] or "",
             when=when,
             hardware=hardware,
-            status=_status(run),
+            status=_status(run, cells),
             summary=_summary(cells, points, tests),
             speeds=_speeds(cells),
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
@@ -251,12 +252,16 @@ def _speeds(cells: list[Row]) -> str:
     return words if fewest == 1 else f"{words} at {fewest} streams"
 
 
-def _status(run: Row) -> str:
+def _status(run: Row, cells: list[Row]) -> str:
+    """A run is provisional where its profile, its host or the few repetitions of every cell make
+    each of its figures so; in a session that ended early they are few."""
+    counts = [cell["n"] for cell in cells if cell["n"] is not None]
     if run["status"] == "failed":
         return "failed"
     if run["provenance"] != "measured":
         return str(run["provenance"])
-    if run["profile"] == "quick" or run["quiet"] is False:
+    too_few = bool(counts) and max(counts) < PROFILES["full"].min_waves
+    if run["profile"] == "quick" or run["quiet"] is False or too_few:
         return "provisional"
     return "flagged" if run["drifted"] else "measured"
 

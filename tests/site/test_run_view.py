@@ -14,6 +14,7 @@ from bench_pipeline.site.run_view import RunPage
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
+from tests.session_factories import session_runs
 from tests.site.conftest import EARLIER, MISTRAL, make, on_h100
 
 
@@ -166,6 +167,13 @@ def test_a_run_on_a_busy_host_reads_provisional_everywhere(tmp_path):
     made.build()
     text = (made.project.site / "index.html").read_text()
     assert '<span class="note flags">host not quiet</span>' in text
+
+
+def test_a_run_of_a_session_that_ended_early_reads_provisional_everywhere(tmp_path):
+    early = session_runs({"b10092": 1.0, "b10434": 1.0}, turns=2, ended="budget")
+    site = make(tmp_path, early).view
+    assert [run.status for run in site.models[0].runs] == ["provisional", "provisional"]
+    assert {row.source_text for row in site.rows} == {"provisional"}
 
 
 def test_a_cell_says_what_disturbed_it(tmp_path):
