@@ -39,8 +39,8 @@ DECODE = Kind(
     value="Decode, tok/s",
     unit="tok/s",
     at="",
-    first="the fastest is",
-    last="the slowest",
+    first="the highest median is",
+    last="the lowest",
     most=40,
 )
 PREFILL = Kind(
@@ -51,8 +51,8 @@ PREFILL = Kind(
     value="Prefill, tok/s",
     unit="tok/s prefill",
     at="Decode, tok/s",
-    first="the fastest reader is",
-    last="the slowest",
+    first="the highest is",
+    last="the lowest",
     most=200,
 )
 CEILING = Kind(
@@ -76,8 +76,8 @@ QUANTS = Kind(
     value="Decode, tok/s",
     unit="tok/s",
     at="File, GB",
-    first="the fastest is",
-    last="the slowest",
+    first="the highest median is",
+    last="the lowest",
     most=200,
 )
 CAPS = replace(

@@ -8,6 +8,7 @@ its reason from `measurements`, or from `runs` where a run ended before its firs
 from collections import defaultdict
 from dataclasses import replace
 
+from bench_pipeline.measures.comparison import Verdict
 from bench_pipeline.measures.ties import Known, standings
 from bench_pipeline.site import wording
 from bench_pipeline.site.columns import METRICS
@@ -37,28 +38,52 @@ def table_rows(tables: Tables) -> list[TableRow]:
     maker = _RowMaker(tables)
     found = [maker.listed(row) for row in tables.speed_ranges]
     found += maker.failed()
-    return sorted(_with_standings(found), key=lambda row: row.order)
+    return sorted(_with_standings(found, tables.comparisons), key=lambda row: row.order)
 
 
-def _with_standings(rows: list[TableRow]) -> list[TableRow]:
-    """Each figure judged among those of its model, rig, workload and concurrency."""
+def _with_standings(rows: list[TableRow], comparisons: list[Row]) -> list[TableRow]:
+    """Each figure judged among those of its model, rig, workload and concurrency.
+
+    `comparisons`: the warehouse's, for the verdicts of sessions.
+    """
+    verdicts = _verdicts(comparisons)
     rivals: dict[Key, list[tuple[int, int]]] = defaultdict(list)
     for number, row in enumerate(rows):
         for place, figure in enumerate(row.figures):
             key = (row.model, row.hardware.rig, row.concurrency, figure.workload)
             rivals[key].append((number, place))
     judged = [list(row.figures) for row in rows]
-    for places in rivals.values():
+    for (_, _, concurrency, workload), places in rivals.items():
         known = [_judgeable(rows[number].figures[place]) for number, place in places]
-        for (number, place), standing in zip(places, standings(known), strict=True):
+        found = standings(known, verdicts[workload, concurrency])
+        for (number, place), standing in zip(places, found, strict=True):
             judged[number][place] = replace(judged[number][place], standing=standing)
     return [replace(row, figures=tuple(figures)) for row, figures in zip(rows, judged, strict=True)]
+
+
+_INVERSE: dict[str, Verdict] = {
+    "faster": "slower",
+    "slower": "faster",
+    "no difference": "no difference",
+    "undecided": "undecided",
+}
+
+
+def _verdicts(comparisons: list[Row]) -> dict[Key, dict[tuple[str, str], Verdict]]:
+    """Of sessions on decode, by workload and concurrency, then by two runs in either order."""
+    found: dict[Key, dict[tuple[str, str], Verdict]] = defaultdict(dict)
+    for row in comparisons:
+        if row["metric"] == "decode_tok_s" and row["verdict"] != "unjudged":
+            of_cell = found[row["workload"], row["concurrency"]]
+            of_cell[row["run_before"], row["run_after"]] = row["verdict"]
+            of_cell[row["run_after"], row["run_before"]] = _INVERSE[row["verdict"]]
+    return found
 
 
 def _judgeable(figure: Figure) -> Known | None:
     if figure.source_text not in ("measured", "flagged") or figure.tok_s is None:
         return None
-    return Known(figure.tok_s, figure.lo, figure.hi)
+    return Known(figure.tok_s, figure.lo, figure.hi, figure.run_id)
 
 
 def _setting(row: Row) -> Key:
@@ -189,4 +214,5 @@ class _RowMaker:
             context_tokens=self.contexts.get((speed["run_id"], measured["server"])),
             source_text=wording.source(speed["provenance"], speed["provisional"], flags),
             flags=flags,
+            run_id=speed["run_id"],
         )

@@ -46,6 +46,8 @@ class Figure:
     """As `wording.source` has it; empty where there is no rate."""
     flags: tuple[str, ...] = ()
     """What disturbed its measuring, in words."""
+    run_id: str = ""
+    """Empty where there is no rate."""
 
     @property
     def text(self) -> str:

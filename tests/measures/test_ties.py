@@ -20,9 +20,28 @@ from bench_pipeline.measures.ties import Known, standings
     ids=["apart", "overlap", "touching is overlap", "alone", "no figure", "no interval", "none"],
 )
 def test_a_tie_is_an_overlap_with_the_interval_of_the_highest_median(figures, expected):
-    assert standings(figures) == expected
+    assert standings(figures, {}) == expected
 
 
 def test_a_tie_is_with_the_best_not_with_a_neighbour():
     chain = [Known(100, 98, 102), Known(97, 95, 99), Known(94, 92, 96)]
-    assert standings(chain) == ["tied", "tied", "slower"]
+    assert standings(chain, {}) == ["tied", "tied", "slower"]
+
+
+CLOSE = [Known(100, 97, 103, "a"), Known(98, 95, 101, "b"), Known(90, 88, 92, "c")]
+APART = [Known(100, 99, 101, "a"), Known(97, 96, 98, "b")]
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdicts", "expected"),
+    [
+        (CLOSE, {("a", "b"): "slower"}, ["fastest", "slower", "slower"]),
+        (CLOSE, {("a", "b"): "no difference"}, ["tied", "tied", "slower"]),
+        (APART, {("a", "b"): "undecided"}, ["tied", "tied"]),
+        (APART, {("a", "x"): "undecided"}, ["fastest", "slower"]),
+        (CLOSE, {("a", "b"): "faster", ("b", "a"): "slower"}, ["slower", "fastest", "slower"]),
+    ],
+    ids=["judged slower", "no difference", "undecided", "of others", "against the medians"],
+)
+def test_what_was_measured_in_turns_ties_or_not_by_its_verdict(figures, verdicts, expected):
+    assert standings(figures, verdicts) == expected

@@ -5,6 +5,7 @@ import pytest
 from bench_pipeline.site.answers import Answer, Machine
 from bench_pipeline.site.view import Site
 from tests.factories import SMOLLM2, measured_run
+from tests.session_factories import session_runs
 from tests.site.conftest import EARLIER, GEMMA3, MISTRAL, Made, make
 
 
@@ -94,6 +95,17 @@ def test_builds_that_cannot_be_told_apart_are_declared_tied(tmp_path):
     answer = answers(site, "shared-vm-2core")[SMOLLM2.slug]
     other = {"b10434": "b10092", "b10092": "b10434"}[answer.row.build]
     assert answer.tie == f"not separable from CPU, llama.cpp {other}"
+
+
+def test_builds_measured_in_turns_are_told_apart_by_their_verdict(tmp_path):
+    """The machine drifts by a fifth, so both medians are known badly and their ratio well."""
+    runs = session_runs({"b10092": 1.0, "b10434": 0.96}, turns=6, drift=0.2)
+    site = make(tmp_path, runs).view
+    faster, slower = (row.figures[0] for row in sorted(site.rows, key=lambda row: row.build))
+    assert (faster.lo or 0) < (slower.hi or 0)
+    assert (faster.standing, slower.standing) == ("fastest", "slower")
+    (answer,) = answers(site, "shared-vm-2core").values()
+    assert (answer.row.build, answer.tie) == ("b10092", "")
 
 
 def test_a_build_that_leads_beyond_its_interval_is_called_the_fastest(shown: Site):
