@@ -7,7 +7,7 @@ a page of each kind in Chromium. A phone is 412 x 823 px with a CPU four times s
 and 150 ms of latency. Printed are
 
 1. first and largest contentful paint, total blocking time and layout shift on the phone, and the
-   shift after a filter of the front page: medians of fresh visits;
+   shift after a filter of the big table: medians of fresh visits;
 2. from choosing a filter to the next frame, on a desktop: median and worst of all filters;
 3. Lighthouse's four scores on both form factors, if its program is named.
 
@@ -37,7 +37,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench_pipeline.paths import checkout
 from benchmarks.text_table import table
 
-KINDS = ("index", "models/*", "compare", "trends/*", "runs/*", "rigs/*", "method", "data")
+KINDS = (
+    *("index", "families/*", "best/*/*", "models/*", "compare", "trends", "trends/*", "trends/*/*"),
+    *("runs/*", "rigs/*", "rigs/*/*", "method", "data", "run-files/*"),
+)
+"""Some are pages of a large site only."""
+FILTERED = ("families/*", "index")
+"""Which page has the filters: the first of these that there is."""
 SCORED = ("index", "models/*", "compare")
 SCORES = ("performance", "accessibility", "best-practices", "seo")
 WATCH = """
@@ -96,10 +102,14 @@ def served(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def page_of(site: Path, kind: str) -> str:
-    """The heaviest page of a kind, below the site."""
-    heaviest = max(site.glob(f"{kind}.html"), key=lambda path: path.stat().st_size)
-    return str(heaviest.relative_to(site))
+def pages_of(site: Path) -> dict[str, str]:
+    """The heaviest page of each kind that there is, below the site."""
+    found = {kind: list(site.glob(f"{kind}.html")) for kind in KINDS}
+    return {
+        kind: str(max(paths, key=lambda path: path.stat().st_size).relative_to(site))
+        for kind, paths in found.items()
+        if paths
+    }
 
 
 @contextmanager
@@ -127,7 +137,7 @@ def on_a_phone(browser: Browser) -> Iterator[Page]:
 
 
 def filters(page: Page) -> list[tuple[str, str]]:
-    """Every value of every filter of the front page, by the filter's name."""
+    """Every value of every filter of the page, by the filter's name."""
     found: list[list[str]] = page.locator("#filters select").evaluate_all(
         """all => all.flatMap(select =>
           Array.from(select.options).slice(1).map(option => [select.name, option.value]))"""
@@ -140,8 +150,9 @@ def blocking_ms(tasks: list[tuple[float, float]], painted_ms: float) -> float:
     return sum(max(0.0, end - max(start, painted_ms) - 50) for start, end in tasks)
 
 
-def visits(browser: Browser, address: str, repeats: int) -> dict[str, float]:
-    """Medians over fresh visits on a phone: times in ms, and the layout shift."""
+def visits(browser: Browser, address: str, repeats: int, filtered: bool) -> dict[str, float]:
+    """Medians over fresh visits on a phone: times in ms, and the layout shift, also after the
+    first filter if the page is to be `filtered`."""
     seen: list[dict[str, Any]] = []
     for _ in range(repeats):
         with on_a_phone(browser) as page:
@@ -149,7 +160,7 @@ def visits(browser: Browser, address: str, repeats: int) -> dict[str, float]:
             page.wait_for_timeout(1500)
             seen.append(page.evaluate("seen"))
             seen[-1]["tbt"] = blocking_ms(seen[-1].pop("tasks"), seen[-1]["fcp"])
-            if address.endswith("index.html"):
+            if filtered:
                 page.evaluate("seen.cls = 0")
                 page.evaluate(FILTER_TO_PAINT, list(filters(page)[0]))
                 page.wait_for_timeout(1500)
@@ -190,21 +201,23 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium or not (asked.site / "index.html").is_file():
         parser.error("needs chromium and a built site: `make bench`, or --site DIR")
-    pages = {kind: page_of(asked.site, kind) for kind in KINDS}
+    pages = pages_of(asked.site)
+    filtered = next(pages[kind] for kind in FILTERED if kind in pages)
     with served(asked.site) as root, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         rows = [["on a phone", "FCP ms", "LCP ms", "TBT ms", "CLS"]]
         for path in pages.values():
-            seen = visits(browser, f"{root}/{path}", asked.repeats)
+            seen = visits(browser, f"{root}/{path}", asked.repeats, path == filtered)
             times = [f"{seen[name]:.0f}" for name in ("fcp", "lcp", "tbt")]
             rows.append([path, *times, f"{seen['cls']:.3f}"])
             if "filtered_cls" in seen:
                 rows.append(["  then filtered", "", "", "", f"{seen['filtered_cls']:.3f}"])
         print(table(rows))
-        times_ms = filter_to_paint_ms(browser, f"{root}/index.html")
+        times_ms = filter_to_paint_ms(browser, f"{root}/{filtered}")
         print(
-            f"filter to paint on a desktop: median {statistics.median(times_ms):.0f} ms,"
-            f" worst {max(times_ms):.0f} ms of {len(times_ms)}"
+            f"{filtered}, filter to paint on a desktop:"
+            f" median {statistics.median(times_ms):.0f} ms, worst {max(times_ms):.0f} ms"
+            f" of {len(times_ms)}"
         )
         browser.close()
         if asked.lighthouse:

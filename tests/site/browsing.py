@@ -7,6 +7,14 @@ from playwright.sync_api import Page
 
 def visit(page: Page, site: Path, query: str = "") -> None:
     page.goto(f"{(site / 'index.html').as_uri()}{query}")
+    render_all(page)
+
+
+def render_all(page: Page) -> None:
+    """Also what is out of sight, which otherwise has no `innerText` to read."""
+    page.locator(".family").evaluate_all(
+        "families => families.forEach(one => { one.style.contentVisibility = 'visible'; })"
+    )
 
 
 def visible_rows(page: Page) -> list[str]:

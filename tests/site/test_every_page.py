@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.site.browsing import render_all
 from tests.site.every_kind import (
     KINDS,
     WIDTHS,
@@ -61,8 +62,9 @@ def test_without_a_script_everything_is_there(
     page: Page, without_script: Page, site: Path, kind: str
 ):
     address = page_of(site, kind).as_uri()
-    page.goto(address)
-    without_script.goto(address)
+    for opened in (page, without_script):
+        opened.goto(address)
+        render_all(opened)
     for what in (".drawing:visible", ".definitions dd:visible", "main a[href*='data/']:visible"):
         assert without_script.locator(what).count() >= page.locator(what).count(), what
     wanted = numbers(page)
