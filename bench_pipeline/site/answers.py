@@ -141,7 +141,9 @@ def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
 
 
 def _trust(figure: Figure) -> int:
-    return {"measured": 0, "flagged": 0, "provisional": 1}.get(figure.source_text, 2)
+    if figure.in_full:
+        return 0
+    return 1 if figure.source_text == "provisional" else 2
 
 
 def _configuration(row: TableRow) -> str:

@@ -98,7 +98,7 @@ def _example(site: Site) -> Example | None:
     """The first of the big table that was measured here and has an interval."""
     for row in site.rows:
         for figure in row.figures:
-            if figure.source_text in ("measured", "flagged") and figure.interval:
+            if figure.in_full and figure.interval:
                 return Example(
                     what=f"{row.name}, {figure.title}, on {row.hardware.rig_title}",
                     tok_s=figure.text,

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.curves import Curve
-from bench_pipeline.site.rows import TableRow, file_name, model_href, shared_names
+from bench_pipeline.site.rows import TableRow, file_name, model_href
 from bench_pipeline.site.run_view import Facts, RunPage, RunPageMaker, known
 from bench_pipeline.site.source import Row, Tables
 
@@ -69,7 +69,6 @@ def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
     for run in tables.runs:
         by_model.setdefault(run["model"], []).append(run)
     maker = RunPageMaker(tables)
-    shared = shared_names(tables.runs)
     pages = []
     for slug, runs in sorted(by_model.items()):
         runs.sort(key=lambda run: run["run_id"])
@@ -80,7 +79,7 @@ def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
             ModelPage(
                 slug=slug,
                 href=model_href(slug),
-                name=file_name(newest, shared),
+                name=file_name(newest, maker.shared_names),
                 family=newest["family"],
                 facts=_model_facts(newest),
                 rows=tuple(row for row in rows if row.model == slug),

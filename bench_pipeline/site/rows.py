@@ -50,6 +50,11 @@ class Figure:
     """Empty where there is no rate."""
 
     @property
+    def in_full(self) -> bool:
+        """Measured here and not provisional: what may be ranked and judged."""
+        return self.source_text in ("measured", "flagged")
+
+    @property
     def text(self) -> str:
         return self.reason if self.tok_s is None else wording.decimal(self.tok_s)
 

@@ -258,12 +258,10 @@ def _status(run: Row, cells: list[Row]) -> str:
     counts = [cell["n"] for cell in cells if cell["n"] is not None]
     if run["status"] == "failed":
         return "failed"
-    if run["provenance"] != "measured":
-        return str(run["provenance"])
     too_few = bool(counts) and max(counts) < PROFILES["full"].min_waves
-    if run["profile"] == "quick" or run["quiet"] is False or too_few:
-        return "provisional"
-    return "flagged" if run["drifted"] else "measured"
+    provisional = run["profile"] == "quick" or run["quiet"] is False or too_few
+    flags = ["drifted"] if run["drifted"] else []
+    return wording.source(run["provenance"], provisional, flags)
 
 
 def _failure_words(kind: str | None, message: str | None) -> str:
