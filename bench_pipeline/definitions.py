@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from bench_pipeline.assets import ALL_ASSETS
-from bench_pipeline.automation import publish_new_runs
-from bench_pipeline.checks import ALL_CHECKS
-from bench_pipeline.jobs import ALL_JOBS
+from bench_pipeline.defs.assets import ALL_ASSETS
+from bench_pipeline.defs.automation import publish_new_runs
+from bench_pipeline.defs.checks import ALL_CHECKS
+from bench_pipeline.defs.jobs import ALL_JOBS
+from bench_pipeline.defs.new_builds import new_llama_cpp_build, weekly_sentinel
+from bench_pipeline.defs.resources import RunLog
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.progress import Reporter
-from bench_pipeline.resources import RunLog
-from bench_pipeline.sentinel import new_llama_cpp_build, weekly_sentinel
 
 
 def build_defs(

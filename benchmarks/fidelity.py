@@ -31,13 +31,13 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.engines.installed import InstalledEngine
-from bench_pipeline.engines.llama_bench import run_llama_bench
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
+from bench_pipeline.engines.llama_cpp.llama_bench import run_llama_bench
 from bench_pipeline.errors import BenchError
-from bench_pipeline.harness.prompts import FittedPrompt, PromptFitter, nonces
+from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, nonces
+from bench_pipeline.harness.client.streaming import StreamFailed
+from bench_pipeline.harness.client.waves import as_requests, run_wave
 from bench_pipeline.harness.rig_lock import rig_lock
-from bench_pipeline.harness.streaming import StreamFailed
-from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.inventory.cpu import engine_threads, read_cpu
 from bench_pipeline.measures.formulas import decode_tok_s, prefill_tok_s, server_decode_tok_s
 from bench_pipeline.measures.statistics import median_with_interval, ratio_of_medians
@@ -47,7 +47,7 @@ from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.progress import Silent, Terminal
 from bench_pipeline.records.cell import Request
 from bench_pipeline.records.rig import BackendSetup
-from bench_pipeline.records.yaml_files import read_workloads
+from bench_pipeline.records.yaml.files import read_workloads
 from benchmarks.cpu_time import run_and_measure
 from benchmarks.engines_at_hand import engine_in, installed_wheels, serving
 from benchmarks.rival_tools import installed, run_tool

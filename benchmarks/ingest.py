@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.records.yaml.files import write_run
 from tests.factories import measured_run
 
 REFRESH = """

@@ -35,11 +35,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.engines.catalogue import choose
-from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import InstalledEngine, install
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import InstalledEngine, install
 from bench_pipeline.errors import BenchError
-from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.run import measure_session
 from bench_pipeline.harness.session import WAVES_PER_BLOCK
 from bench_pipeline.measures.cells import by_wave
@@ -59,7 +59,7 @@ from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import read_engines, read_rigs, read_run, run_files
+from bench_pipeline.records.yaml.files import read_engines, read_rigs, read_run, run_files
 from benchmarks.slowed_engine import slowed
 from benchmarks.text_table import table
 

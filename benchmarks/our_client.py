@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.harness.waves import as_requests, run_wave
+from bench_pipeline.harness.client.waves import as_requests, run_wave
 
 SYSTEM = "{number:08}"
 

@@ -20,18 +20,18 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_pipeline.engines.catalogue import choose
-from bench_pipeline.engines.host import this_host
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import BenchError
-from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.cell import Request
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import read_engines, read_rigs, read_run, run_files
+from bench_pipeline.records.yaml.files import read_engines, read_rigs, read_run, run_files
 from benchmarks.text_table import table
 
 TARGET = 0.20

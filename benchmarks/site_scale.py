@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import dump_record, write_atomically
+from bench_pipeline.records.yaml.files import dump_record, write_atomically
 from bench_pipeline.warehouse.refresh import refresh
 from benchmarks.text_table import table
 from tests.factories import SMOLLM2, measured_run

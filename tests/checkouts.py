@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
-from bench_pipeline.records.yaml_files import read_rigs
+from bench_pipeline.records.yaml.files import read_rigs
 
 BIN = Path(sys.executable).parent
 

@@ -12,7 +12,7 @@ import pytest
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml_files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines, read_models
 
 SMALL_MODEL = "smollm2-135m-instruct-q4_1"
 
@@ -36,9 +36,9 @@ def test_rig() -> Rig:
 @pytest.fixture(scope="session")
 def engine(test_rig: Rig):
     """The newest build that this machine's CPU can run."""
-    from bench_pipeline.engines.catalogue import choose
-    from bench_pipeline.engines.host import this_host
-    from bench_pipeline.engines.install import install
+    from bench_pipeline.engines.builds.catalogue import choose
+    from bench_pipeline.engines.builds.host import this_host
+    from bench_pipeline.engines.builds.install import install
 
     choice = choose(read_engines(checkout().engines), test_rig, "cpu", None, this_host())
     return install(choice, artefact_cache())

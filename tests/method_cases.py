@@ -18,7 +18,7 @@ from bench_pipeline.paths import checkout
 from bench_pipeline.records.cell import Cell, CurvePoint, Request
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Bandwidth, BareEngine, BareTest
-from bench_pipeline.records.yaml_files import read_run, write_run
+from bench_pipeline.records.yaml.files import read_run, write_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.method_document import DOCUMENT, Outcome, blocks_of, perform, run_files_of
 from tests.session_factories import session_runs

@@ -7,10 +7,10 @@ import sys
 import dagster as dg
 import pytest
 
-from bench_pipeline.assets import GROUPS
 from bench_pipeline.definitions import build_defs, defs
+from bench_pipeline.defs.assets import GROUPS
 from bench_pipeline.paths import checkout
-from bench_pipeline.records.yaml_files import read_rigs
+from bench_pipeline.records.yaml.files import read_rigs
 
 GRAPH = defs.resolve_asset_graph()
 FLOW = {

@@ -1,6 +1,6 @@
-"""Arrows point one way, and a rig that only measures needs little.
+"""Arrows point one way, no room is a crowd, and a rig that only measures needs little.
 
-The lower layers are read from the import statements; that the rig's side really runs without
+The floors are read from the import statements; that the rig's side really runs without
 the control plane's dependencies is proven in an environment that has only the rig's.
 """
 
@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +23,111 @@ from bench_pipeline.paths import checkout
 ROOT = checkout().root
 PACKAGE = ROOT / "bench_pipeline"
 
-LAYERS = [
-    {"errors", "paths", "progress", "__version__"},
-    {"records"},
-    {"downloads", "measures", "wheels"},
-    {"inventory", "engines", "models"},
-    {"harness"},
-    {"warehouse"},
-    {"site"},
-]
-"""Lowest first. A module may import lower layers and its own package, never its neighbours.
-What is named nowhere is the control plane, on top of them all."""
+FLOORS: dict[str, list[set[str]]] = {
+    "": [
+        {"errors", "paths", "progress", "__version__"},
+        {"records"},
+        {"fetching", "measures"},
+        {"inventory", "engines", "models"},
+        {"harness"},
+        {"importers", "warehouse"},
+        {"site"},
+        {"deploy"},
+        {"defs"},
+        {"definitions"},
+        {"cli"},
+        {"__main__"},
+    ],
+    "records": [
+        {"base"},
+        {"campaign", "cell", "inventory", "model", "rig", "workload"},
+        {"engines", "server"},
+        {"run"},
+        {"yaml", "json_schema"},
+        {"reference"},
+        {"__main__"},
+    ],
+    "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
+    "harness": [
+        {"rig_lock", "blocks", "planning", "telemetry"},
+        {"client", "quiet", "run_record"},
+        {"repetition", "serving"},
+        {"cell", "curves"},
+        {"measurement"},
+        {"session"},
+        {"run"},
+        {"__main__"},
+    ],
+    "warehouse": [
+        {"frames", "schema", "files", "store"},
+        {"builds", "export", "content", "rows"},
+        {"ingest"},
+        {"refresh"},
+    ],
+    "site": [
+        {"wording", "source"},
+        {"hardware"},
+        {"tables"},
+        {"charts", "compare"},
+        {"data", "runs", "trends"},
+        {"models", "rigs"},
+        {"view"},
+        {"pages"},
+        {"build"},
+    ],
+    "defs": [
+        {"jobs", "partitions", "resources"},
+        {"automation", "new_builds"},
+        {"assets"},
+        {"checks"},
+    ],
+}
+"""The rooms of each folder that has folders in it, lowest floor first: a room is a folder, or a
+module that lies loose beside folders. A room may use what lies on lower floors, and itself."""
 
-RIG_SIDE = set().union(*LAYERS[:5])
+RIG_SIDE = {room for floor in FLOORS[""][:5] for room in floor} | {"importers"}
 RIG_PACKAGES = {
     *("filelock", "httpx", "numpy", "psutil", "pydantic", "pydantic_core"),
     *("pynvml", "uvloop", "yaml"),
     "rich",  # for a bar, where it is installed: requirements/rig.in has it not
 }
+CONTROL_PLANE = {"deploy", "defs", "definitions", "cli", "__main__"}
+
+CROWD = 16
+"""Modules in one folder, `__init__` apart, that a reader still takes in."""
+LONGEST_LINES = 400
+TESTED_BY_THEIR_USERS = {"fetching"}
+"""Downloads are cut, damaged and refused where models and engines come from."""
 
 
-def rank(part: str) -> int:
-    return next((n for n, layer in enumerate(LAYERS) if part in layer), len(LAYERS))
+@dataclass(frozen=True)
+class Import:
+    place: str
+    """File and line."""
+    by: tuple[str, ...]
+    """The module that imports, as parts of its path below the package."""
+    name: str
+    """What it imports, in full."""
+
+    def of_ours(self) -> tuple[str, ...] | None:
+        """The module or folder of ours that is imported, as parts; None: somebody else's."""
+        top, *parts = self.name.split(".")
+        if top != "bench_pipeline":
+            return None
+        while parts and not (
+            PACKAGE.joinpath(*parts).is_dir()
+            or PACKAGE.joinpath(*parts).with_suffix(".py").exists()
+        ):
+            parts.pop()  # a name inside a module
+        return tuple(parts) or None  # None: the package's own face
 
 
-def imports() -> Iterator[tuple[str, str, str]]:
-    """(place, part of the package it is in, full name of what it imports)."""
+@cache
+def imports() -> tuple[Import, ...]:
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = path.relative_to(PACKAGE)
-        part = inside.parts[0].removesuffix(".py")
+        by = inside.with_suffix("").parts
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.Import):
@@ -57,37 +135,94 @@ def imports() -> Iterator[tuple[str, str, str]]:
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{inside}: relative import"
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
-            for name in names:
-                yield f"{inside}:{node.lineno}", part, name
+            found += [Import(f"{inside}:{node.lineno}", by, name) for name in names]
+    return tuple(found)
+
+
+def floor(folder: str, room: str) -> int:
+    return next(n for n, rooms in enumerate(FLOORS[folder]) if room in rooms)
+
+
+def test_every_room_has_its_floor() -> None:
+    for folder, floors in FLOORS.items():
+        home = PACKAGE / folder
+        rooms = {path.stem for path in home.glob("*.py") if path.stem != "__init__"}
+        rooms |= {path.parent.name for path in home.glob("*/__init__.py")}
+        named = [room for rooms in floors for room in rooms if room != "__version__"]
+        assert sorted(named) == sorted(rooms), folder
+    divided = {
+        str(path.parent.parent.relative_to(PACKAGE)) for path in PACKAGE.glob("*/*/__init__.py")
+    }
+    assert divided <= {*FLOORS, "."}
 
 
 def test_imports_point_downwards() -> None:
     wrong = []
-    for place, part, name in imports():
-        top, _, rest = name.partition(".")
-        other = rest.split(".")[0]
-        if top != "bench_pipeline" or other == part or rank(part) == len(LAYERS):
+    for each in imports():
+        other = each.of_ours()
+        if other is None:
             continue
-        if rank(other) >= rank(part):
-            wrong.append(f"{place} imports {name}")
+        shared = 0
+        while shared < min(len(each.by), len(other)) and each.by[shared] == other[shared]:
+            shared += 1
+        folder = "/".join(each.by[:shared])
+        if folder not in FLOORS or shared in (len(each.by), len(other)):
+            continue  # within one room
+        if each.by[shared] == "__init__":
+            continue  # a folder's face hands on what lies in it
+        if floor(folder, other[shared]) >= floor(folder, each.by[shared]):
+            wrong.append(f"{each.place} imports {each.name}")
     assert wrong == []
+
+
+def test_no_files_import_each_other_not_even_in_a_wide_circle() -> None:
+    arrows: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for each in imports():
+        if other := each.of_ours():
+            file = other if not PACKAGE.joinpath(*other).is_dir() else (*other, "__init__")
+            arrows.setdefault(each.by, set()).add(file)
+    TopologicalSorter(arrows).prepare()  # CycleError names the files of a circle
+
+
+def test_no_folder_is_a_crowd_and_no_file_a_scroll() -> None:
+    for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
+        modules = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+        assert len(modules) <= CROWD, folder
+    for part in ("bench_pipeline", "benchmarks", "tests"):
+        for kind in ("py", "js", "sql", "css", "html"):
+            for path in (ROOT / part).rglob(f"*.{kind}"):
+                if "vendor" not in path.parts:
+                    assert len(path.read_text().splitlines()) <= LONGEST_LINES, path
+
+
+def test_each_folder_says_what_belongs_in_it() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_the_tests_mirror_the_folders() -> None:
+    """Who looks for the tests of a folder finds them under the same path."""
+    for path in PACKAGE.rglob("__init__.py"):
+        folder = path.parent.relative_to(PACKAGE)
+        if folder.parts and folder.name not in TESTED_BY_THEIR_USERS:
+            assert (ROOT / "tests" / folder).is_dir(), folder
 
 
 def test_the_rig_s_side_imports_only_the_rig_s_packages() -> None:
     allowed = RIG_PACKAGES | sys.stdlib_module_names | {"bench_pipeline"}
     wrong = [
-        f"{place} imports {name}"
-        for place, part, name in imports()
-        if part in RIG_SIDE and name.split(".")[0] not in allowed
+        f"{each.place} imports {each.name}"
+        for each in imports()
+        if each.by[0] in RIG_SIDE and each.name.split(".")[0] not in allowed
     ]
     assert wrong == []
 
 
 def test_only_the_control_plane_knows_dagster() -> None:
     wrong = [
-        place
-        for place, part, name in imports()
-        if name.split(".")[0].startswith("dagster") and rank(part) < len(LAYERS)
+        each.place
+        for each in imports()
+        if each.name.split(".")[0].startswith("dagster") and each.by[0] not in CONTROL_PLANE
     ]
     assert wrong == []
 
@@ -152,7 +287,7 @@ def test_the_rig_s_side_runs_without_the_control_plane_s_packages(
 ) -> None:
     found = ask(rig_python, IMPORT_ALL.format(parts=sorted(RIG_SIDE)), tmp_path)
     assert found["heavy"] == []
-    for part in ("records", "measures", "inventory", "engines", "models", "harness"):
+    for part in ("records", "measures", "inventory", "engines", "models", "harness", "importers"):
         paths = [path for path in (PACKAGE / part).rglob("*.py") if path.stem[0] != "_"]
         assert paths
         for path in paths:

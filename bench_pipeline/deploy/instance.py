@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml_files import write_atomically
+from bench_pipeline.records.yaml.files import write_atomically
 
 SINGLE_MACHINE = Path(__file__).with_name("dagster.single.yaml")
 COMMAND_TAG = "bench/command"

@@ -10,16 +10,16 @@ control plane, `python -m bench_pipeline bench` does the same through Dagster.
 import argparse
 import sys
 
-from bench_pipeline.engines.catalogue import choose
-from bench_pipeline.engines.host import this_host
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import BenchError, RecordError
-from bench_pipeline.harness.modes import known_mode
-from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.planning.modes import known_mode
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.progress import Terminal
-from bench_pipeline.records.yaml_files import read_engines, read_models, read_rigs
+from bench_pipeline.records.yaml.files import read_engines, read_models, read_rigs
 
 
 def main() -> int:

@@ -8,14 +8,14 @@ conversation that goes on.
 import asyncio
 from collections.abc import Iterator
 
-from bench_pipeline.engines.server import LlamaServer
-from bench_pipeline.harness.counts import count_failure, miscount
-from bench_pipeline.harness.profiles import ProfileRules
-from bench_pipeline.harness.prompts import FittedPrompt
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.harness.client.counts import count_failure, miscount
+from bench_pipeline.harness.client.prompts import FittedPrompt
+from bench_pipeline.harness.client.streaming import Stream
+from bench_pipeline.harness.client.waves import as_requests, run_wave
+from bench_pipeline.harness.planning.profiles import ProfileRules
 from bench_pipeline.harness.repetition import cached_failure, repeat
-from bench_pipeline.harness.streaming import Stream
 from bench_pipeline.harness.telemetry import Watch
-from bench_pipeline.harness.waves import as_requests, run_wave
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_wave
 from bench_pipeline.measures.statistics import Estimate, median_with_interval

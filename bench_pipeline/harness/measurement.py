@@ -10,16 +10,16 @@ engine's own benchmark, without a server.
 from contextlib import closing
 from pathlib import Path
 
-from bench_pipeline.engines.install import InstalledEngine
-from bench_pipeline.engines.llama_bench import run_llama_bench
+from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.llama_bench import run_llama_bench
 from bench_pipeline.errors import EngineError
-from bench_pipeline.harness import modes
 from bench_pipeline.harness.cell import CellMeasurement
+from bench_pipeline.harness.client.prompts import PromptFitter, nonces
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
-from bench_pipeline.harness.ladder import next_step
-from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.profiles import PROFILES, ProfileRules, output_tokens
-from bench_pipeline.harness.prompts import PromptFitter, nonces
+from bench_pipeline.harness.planning import modes
+from bench_pipeline.harness.planning.ladder import next_step
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules, output_tokens
 from bench_pipeline.harness.quiet import wait_until_quiet
 from bench_pipeline.harness.run_record import RunRecord
 from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_failure

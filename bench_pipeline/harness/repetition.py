@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench_pipeline.engines.server import LlamaServer
-from bench_pipeline.harness.profiles import ProfileRules
-from bench_pipeline.harness.streaming import StreamFailed
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.harness.client.streaming import StreamFailed
+from bench_pipeline.harness.planning.profiles import ProfileRules
 from bench_pipeline.harness.telemetry import Watch, Window
 from bench_pipeline.harness.telemetry.processes import programs
 from bench_pipeline.measures.statistics import Estimate

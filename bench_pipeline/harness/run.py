@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench_pipeline.engines.catalogue import choose
-from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import InstalledEngine, install
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import InstalledEngine, install
 from bench_pipeline.errors import EngineError
-from bench_pipeline.harness import modes
 from bench_pipeline.harness.measurement import Measurement
-from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.planning import modes
+from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.rig_lock import rig_lock
 from bench_pipeline.harness.session import SessionMeasurement
 from bench_pipeline.models.catalogue import known_model
@@ -21,7 +21,7 @@ from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import read_engines, read_workloads, write_run
+from bench_pipeline.records.yaml.files import read_engines, read_workloads, write_run
 
 Made = list[tuple[Run, Path]]
 """Runs with the files that hold them."""

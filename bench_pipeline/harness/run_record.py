@@ -6,9 +6,9 @@ import subprocess
 from datetime import UTC, datetime
 
 from bench_pipeline import __version__
-from bench_pipeline.engines.install import InstalledEngine
-from bench_pipeline.engines.placement import Placement
-from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.placement import Placement
+from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.inventory import Inventory

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from bench_pipeline.engines.install import InstalledEngine
-from bench_pipeline.engines.placement import judge_memory, read_placement
-from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError
-from bench_pipeline.harness import modes
-from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.planning import modes
+from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.run_record import RunRecord, model_record
 from bench_pipeline.harness.telemetry import Watch, engine_names
 from bench_pipeline.progress import Reporter

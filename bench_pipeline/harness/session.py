@@ -14,7 +14,7 @@ from itertools import combinations
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.blocks import joined
 from bench_pipeline.harness.measurement import Measurement, keep_going
-from bench_pipeline.harness.profiles import ProfileRules
+from bench_pipeline.harness.planning.profiles import ProfileRules
 from bench_pipeline.harness.quiet import wait_until_quiet
 from bench_pipeline.harness.serving import ServerGone, as_failure
 from bench_pipeline.inventory.bandwidth import read_bandwidth

@@ -13,7 +13,7 @@ from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml_files import parse_record, read_rigs, write_atomically
+from bench_pipeline.records.yaml.files import parse_record, read_rigs, write_atomically
 
 _KIND_BY_CHASSIS = {
     **dict.fromkeys((3, 4, 5, 6, 7, 13, 15, 24), "desktop"),

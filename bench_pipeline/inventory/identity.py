@@ -13,7 +13,7 @@ from bench_pipeline.inventory.cpu import read_cpu
 from bench_pipeline.inventory.sysfs import SYSTEM, read_text
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml_files import write_atomically
+from bench_pipeline.records.yaml.files import write_atomically
 
 _SALT = "bench_pipeline rig 1"
 """Part of every published machine_id: changing it makes every rig a stranger."""

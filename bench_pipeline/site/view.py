@@ -6,16 +6,16 @@ Table, charts, model pages and the script read this one selection: no page choos
 from dataclasses import dataclass
 
 from bench_pipeline.site import hardware
-from bench_pipeline.site.answers import Machine, machines
-from bench_pipeline.site.charts import Chart, ChartMaker
-from bench_pipeline.site.choices import Filter, filters
-from bench_pipeline.site.columns import COLUMNS, Column
-from bench_pipeline.site.coming import Campaign, coming
+from bench_pipeline.site.charts.configurations import Chart, ChartMaker
 from bench_pipeline.site.hardware import Card
-from bench_pipeline.site.model_view import ModelPage, model_pages
-from bench_pipeline.site.row_maker import table_rows
-from bench_pipeline.site.rows import Family, TableRow, families
+from bench_pipeline.site.models import ModelPage, model_pages
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.answers import Machine, machines
+from bench_pipeline.site.tables.columns import COLUMNS, Column
+from bench_pipeline.site.tables.coming import Campaign, coming
+from bench_pipeline.site.tables.filters import Filter, filters
+from bench_pipeline.site.tables.row_maker import table_rows
+from bench_pipeline.site.tables.rows import Family, TableRow, families
 from bench_pipeline.site.wording import counted
 
 ROWS_ON_ONE_PAGE = 200

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench_pipeline.errors import RecordError
-from bench_pipeline.harness.plan import expand, satisfied
+from bench_pipeline.harness.planning.plan import expand, satisfied
 from bench_pipeline.paths import Project
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
@@ -24,7 +24,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
 from bench_pipeline.records.workload import Workload
-from bench_pipeline.records.yaml_files import parse_record
+from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows
 

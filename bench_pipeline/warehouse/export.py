@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.errors import WarehouseError
-from bench_pipeline.records.yaml_files import write_atomically
+from bench_pipeline.records.yaml.files import write_atomically
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -18,10 +18,10 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import read_run, run_files
+from bench_pipeline.records.yaml.files import read_run, run_files
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows
-from bench_pipeline.warehouse.rows import rows_of
+from bench_pipeline.warehouse.rows.whole_run import rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

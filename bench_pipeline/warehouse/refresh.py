@@ -9,8 +9,8 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.warehouse import schema
-from bench_pipeline.warehouse.build_trends import write_trends
-from bench_pipeline.warehouse.comparisons import write_comparisons
+from bench_pipeline.warehouse.builds.comparisons import write_comparisons
+from bench_pipeline.warehouse.builds.trends import write_trends
 from bench_pipeline.warehouse.content import (
     content_files,
     content_hash,

@@ -59,12 +59,12 @@ def code_version() -> str:
     """
     package = _HERE.parent
     files = [
-        *_HERE.glob("*.py"),
+        *_HERE.rglob("*.py"),
         *SQL.glob("*.sql"),
-        *(package / "records").glob("*.py"),
-        *(package / "measures").glob("*.py"),
-        package / "harness" / "plan.py",
-        package / "harness" / "profiles.py",
+        *(package / "records").rglob("*.py"),
+        *(package / "measures").rglob("*.py"),
+        package / "harness" / "planning" / "plan.py",
+        package / "harness" / "planning" / "profiles.py",
         package / "harness" / "quiet.py",
     ]
     digest = hashlib.sha256()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench_pipeline.harness.streaming import Stream
-from bench_pipeline.harness.waves import run_wave
+from bench_pipeline.harness.client.streaming import Stream
+from bench_pipeline.harness.client.waves import run_wave
 from benchmarks.token_source import Sent, TokenSource
 
 INTERVAL_MS, FIRST_TOKEN_MS, TOKENS = 4, 30, 25

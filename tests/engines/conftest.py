@@ -7,14 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench_pipeline.engines.host import this_host
-from bench_pipeline.engines.install import install
-from bench_pipeline.engines.installed import InstalledEngine
-from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import install
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.records.engines import EngineCatalogue, WheelBuild
 from bench_pipeline.records.rig import BackendSetup
-from bench_pipeline.records.yaml_files import read_engines
+from bench_pipeline.records.yaml.files import read_engines
 
 CATALOGUE = read_engines(checkout().engines)
 RUNNABLE = [wheel for wheel in CATALOGUE.wheels if not this_host().lacks(wheel.platform)]

@@ -19,7 +19,7 @@ from tests.engines.conftest import is_gone
 OWNER = """
 import pickle, sys, time
 from pathlib import Path
-from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
 engine = arguments.pop("engine")
 with LlamaServer(engine, **arguments) as server:

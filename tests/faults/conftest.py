@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bench_pipeline.engines.server import LlamaServer
-from bench_pipeline.harness.plan import PlanItem
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.paths import Project
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import read_run
+from bench_pipeline.records.yaml.files import read_run
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.faults.proxy import Fault, Proxy, proxying

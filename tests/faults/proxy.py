@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from bench_pipeline.engines.server import LlamaServer
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from tests.stand_ins import answering
 
 Document = dict[str, Any]

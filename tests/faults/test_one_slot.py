@@ -2,9 +2,9 @@
 
 import asyncio
 
-from bench_pipeline.engines.server import LlamaServer
-from bench_pipeline.harness.prompts import FittedPrompt, nonces
-from bench_pipeline.harness.waves import as_requests, as_wave, run_wave
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.harness.client.prompts import FittedPrompt, nonces
+from bench_pipeline.harness.client.waves import as_requests, as_wave, run_wave
 from bench_pipeline.measures import formulas
 from bench_pipeline.records.rig import BackendSetup
 

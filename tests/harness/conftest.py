@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from bench_pipeline.harness.plan import PlanItem
+from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import Project
 
 SHORT_WORKLOADS = {

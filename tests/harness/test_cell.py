@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 
 from bench_pipeline.harness.cell import CellMeasurement
-from bench_pipeline.harness.profiles import PROFILES, ProfileRules
-from bench_pipeline.harness.prompts import FittedPrompt, nonces
+from bench_pipeline.harness.client.prompts import FittedPrompt, nonces
+from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.workload import Workload

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench_pipeline.harness.prompts import PromptFitter
+from bench_pipeline.harness.client.prompts import PromptFitter
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml_files import read_run
+from bench_pipeline.records.yaml.files import read_run
 from tests.harness.conftest import SHORT_WORKLOADS
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bench_pipeline.errors import EngineError
-from bench_pipeline.harness.plan import satisfied
+from bench_pipeline.harness.planning.plan import satisfied
 from bench_pipeline.harness.run import measure_session
 from bench_pipeline.harness.session import WAVES_PER_BLOCK
 from bench_pipeline.records.engines import Sentinel
-from bench_pipeline.records.yaml_files import read_run
+from bench_pipeline.records.yaml.files import read_run
 
 SENTINEL = Sentinel(models=["any"], workloads=["chat", "rag"], concurrencies=[1], budget_s=0.1)
 """So short that the first turn that may end a session does."""

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench_pipeline.engines.install import install
+from bench_pipeline.engines.builds.install import install
 from bench_pipeline.harness import measurement
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.rig import BackendSetup, Rig

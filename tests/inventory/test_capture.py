@@ -14,7 +14,7 @@ import yaml
 from bench_pipeline.inventory import capture
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.records.inventory import EngineDevice, Gpu, Inventory
-from bench_pipeline.records.yaml_files import dump_record, parse_record
+from bench_pipeline.records.yaml.files import dump_record, parse_record
 from tests.inventory.cards import ADDRESS, CARD, RTX, Nvml
 
 FIXTURES = sorted(Path(__file__).with_name("fixtures").glob("*.yaml"))

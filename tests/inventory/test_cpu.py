@@ -8,7 +8,7 @@ import pytest
 from bench_pipeline.inventory.cpu import engine_threads, linux_cpu, macos_cpu, read_cpu
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.inventory import Cpu
-from bench_pipeline.records.yaml_files import read_engines
+from bench_pipeline.records.yaml.files import read_engines
 
 CLOCKSOURCES = "sys/devices/system/clocksource/clocksource0/available_clocksource"
 

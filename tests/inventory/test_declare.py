@@ -7,7 +7,7 @@ from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml_files import read_record, read_rigs
+from bench_pipeline.records.yaml.files import read_record, read_rigs
 
 IDENTITY = "0123456789abcdef"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.measures.drift import DRIFT_FLOOR, drift_of, within_cell
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.run import Run

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench_pipeline import downloads
+from bench_pipeline.fetching import http as downloads
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.model import ModelFile
 from tests.models.hub import Hub, running_hub

@@ -12,11 +12,11 @@ import yaml
 
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.json_schema import record_json_schema, run_json_schema
-from bench_pipeline.records.migrations import upgrade
 from bench_pipeline.records.reference import FILES, reference
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
-from bench_pipeline.records.strict_yaml import parse_yaml
-from bench_pipeline.records.yaml_files import dump_record, run_files
+from bench_pipeline.records.yaml.files import dump_record, run_files
+from bench_pipeline.records.yaml.migrations import upgrade
+from bench_pipeline.records.yaml.strict import parse_yaml
 from tests.factories import failed_cell, measured_run
 
 DOCS = checkout().root / "docs" / "records.md"

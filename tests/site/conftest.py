@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.site.build import SiteReport, build_site
 from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import Site, view

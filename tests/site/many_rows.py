@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench_pipeline.site.answers import machines
-from bench_pipeline.site.chart_views import chart_view
-from bench_pipeline.site.press import Press
-from bench_pipeline.site.row_data import row_data
-from bench_pipeline.site.rows import Figure, TableRow, digest, families
+from bench_pipeline.site.charts.views import chart_view
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.tables.answers import machines
+from bench_pipeline.site.tables.row_data import row_data
+from bench_pipeline.site.tables.rows import Figure, TableRow, digest, families
 from bench_pipeline.site.view import Site
 from tests.site.conftest import Made
 

@@ -14,7 +14,7 @@ import pytest
 
 from bench_pipeline.errors import SiteError, WarehouseError
 from bench_pipeline.paths import checkout
-from bench_pipeline.records.yaml_files import run_files
+from bench_pipeline.records.yaml.files import run_files
 from bench_pipeline.site import build, wording
 from bench_pipeline.site.build import STAMP, build_site
 from tests.factories import measured_run

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench_pipeline.site.press import STATIC
+from bench_pipeline.site.pages.press import STATIC
 
 GROUNDS = ("paper", "panel")
 TEXT = ("ink", "ink-2", "link", "good", "warn", "bad")

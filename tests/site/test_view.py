@@ -3,7 +3,7 @@ import pytest
 from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.run import Source
 from bench_pipeline.site import hardware, wording
-from bench_pipeline.site.rows import TableRow, model_name
+from bench_pipeline.site.tables.rows import TableRow, model_name
 from bench_pipeline.site.view import Site
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.site.conftest import EARLIER, MISTRAL, OUT_OF_MEMORY, Made, make, on_h100

@@ -7,7 +7,7 @@ import pytest
 
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml_files import write_run
+from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.warehouse.store import Warehouse
 from tests.factories import measured_run
 

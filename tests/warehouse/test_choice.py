@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.harness.profiles import PROFILES
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.records.run import HostLoad, Run
-from bench_pipeline.records.yaml_files import read_record
+from bench_pipeline.records.yaml.files import read_record
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.session_factories import session_runs

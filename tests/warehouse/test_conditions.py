@@ -5,7 +5,7 @@ import pytest
 from bench_pipeline.records.run import HostLoad, Ladder
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.warehouse.refresh import refresh
-from bench_pipeline.warehouse.rows import rows_of
+from bench_pipeline.warehouse.rows.whole_run import rows_of
 from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench_pipeline.harness.plan import expand, satisfied
+from bench_pipeline.harness.planning.plan import expand, satisfied
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.run import Ladder, Run
-from bench_pipeline.records.yaml_files import (
+from bench_pipeline.records.yaml.files import (
     read_campaigns,
     read_engines,
     read_models,

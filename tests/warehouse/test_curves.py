@@ -4,7 +4,7 @@ import pytest
 
 from bench_pipeline.records.server import BareEngine
 from bench_pipeline.warehouse.refresh import refresh
-from bench_pipeline.warehouse.rows import rows_of
+from bench_pipeline.warehouse.rows.whole_run import rows_of
 from tests.curve_factories import (
     bare_test,
     curve_and_bare_engine,

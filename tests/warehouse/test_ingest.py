@@ -10,7 +10,7 @@ import yaml
 
 from bench_pipeline.records.cell import Request, Telemetry, Wave
 from bench_pipeline.records.server import MemoryProof
-from bench_pipeline.records.yaml_files import dump_record
+from bench_pipeline.records.yaml.files import dump_record
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench_pipeline.records.run import SCHEMA_VERSION
-from bench_pipeline.records.yaml_files import dump_record
+from bench_pipeline.records.yaml.files import dump_record
 from bench_pipeline.warehouse.refresh import refresh
 
 

@@ -16,10 +16,11 @@ from typing import get_args
 
 import pynvml
 
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.processes import programs
 from bench_pipeline.harness.telemetry.renewal import POLL_S, RenewalSearch
 from bench_pipeline.harness.telemetry.sources import computing_devices
-from bench_pipeline.harness.telemetry.watch import Device, Watch
+from bench_pipeline.harness.telemetry.watch import Watch
 from bench_pipeline.inventory.sysfs import SYSTEM
 from bench_pipeline.records.cell import Telemetry
 from bench_pipeline.records.rig import Backend

@@ -1,7 +1,7 @@
 """What is read of a device, and what reads it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 MIB = 2**20
 
@@ -28,6 +28,11 @@ class Reading:
     temperature_c: float | None = None
     throttle: frozenset[str] = frozenset()
     strangers: frozenset[int] = frozenset()
+
+
+Measured = Literal["power_w", "energy_j", "core_clock_mhz", "temperature_c"]
+MEASURED: tuple[Measured, ...] = ("power_w", "energy_j", "core_clock_mhz", "temperature_c")
+"""What a window says of a device, where the device tells it."""
 
 
 class Sample(NamedTuple):

@@ -4,16 +4,14 @@ import os
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.processes import OthersCpu
-from bench_pipeline.harness.telemetry.reading import Sample
+from bench_pipeline.harness.telemetry.reading import MEASURED, Sample
 from bench_pipeline.records.cell import Telemetry
-
-if TYPE_CHECKING:
-    from bench_pipeline.harness.telemetry.watch import Device, Watch
 
 LEAST_RENEWALS = 10
 """A counter and a power value are up to one renewal old at each edge of the window, so energy
@@ -21,9 +19,6 @@ over fewer than ten of them could be wrong by more than a tenth: then none is gi
 
 IMPLAUSIBLE_W = 10_000
 """No device draws this: a counter that rises faster has been reset or misread."""
-
-Measured = Literal["power_w", "energy_j", "core_clock_mhz", "temperature_c"]
-MEASURED: tuple[Measured, ...] = ("power_w", "energy_j", "core_clock_mhz", "temperature_c")
 
 
 class Window:
@@ -34,25 +29,24 @@ class Window:
     `foreign_gpu_processes`, the pids that others computed with on a GPU at any sample.
     """
 
-    def __init__(self, watch: "Watch") -> None:
-        self._watch = watch
+    def __init__(self, devices: Sequence[Device], server_pid: int | None) -> None:
+        self._devices, self._server_pid = devices, server_pid
         self.others_cpu_fraction: float | None = None
         self.foreign_gpu_processes: list[int] = []
-        self._others = OthersCpu([os.getpid(), *([watch.server_pid] if watch.server_pid else [])])
-        self._opening = [device.look(watch.server_pid) for device in watch.computing]
-        self._intervals_s = [device.interval_s for device in watch.computing]
+        self._others = OthersCpu([os.getpid(), *([server_pid] if server_pid else [])])
+        self._opening = [device.look(server_pid) for device in devices]
+        self._intervals_s = [device.interval_s for device in devices]
         self.opened_at = time.perf_counter()
 
     def close(self) -> list[Telemetry]:
         """One record for each device that computes and tells power or energy."""
         closed_at = time.perf_counter()
-        watch = self._watch
         telemetry: list[Telemetry] = []
         strangers: set[int] = set()
         for device, opening, interval_s in zip(
-            watch.computing, self._opening, self._intervals_s, strict=True
+            self._devices, self._opening, self._intervals_s, strict=True
         ):
-            closing = device.look(watch.server_pid)
+            closing = device.look(self._server_pid)
             within = [s for s in list(device.samples) if self.opened_at < s.at < closed_at]
             samples = [Sample(self.opened_at, opening), *within, Sample(closed_at, closing)]
             strangers.update(*(sample.reading.strangers for sample in samples))
@@ -65,7 +59,7 @@ class Window:
         return telemetry
 
 
-def summary(device: "Device", samples: Sequence[Sample], interval_s: float) -> Telemetry:
+def summary(device: Device, samples: Sequence[Sample], interval_s: float) -> Telemetry:
     """`samples` from the window's opening to its closing, both edges included.
 
     It is complete if the thread sampled within, no two samples lie further apart than twice

@@ -8,7 +8,7 @@ from typing import Any
 
 import pynvml
 
-from bench_pipeline.harness.telemetry.watch import Device
+from bench_pipeline.harness.telemetry.device import Device
 from tests.inventory.cards import Nvml
 
 LOST = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)

@@ -14,7 +14,7 @@ __all__ = ["pci", "tree"]
 def nothing_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test finds out of a card is not known in the next."""
     monkeypatch.setattr(renewal, "found", found := {})
-    monkeypatch.setattr("bench_pipeline.harness.telemetry.watch.found", found)
+    monkeypatch.setattr("bench_pipeline.harness.telemetry.device.found", found)
 
 
 @pytest.fixture

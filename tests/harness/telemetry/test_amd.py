@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from bench_pipeline.harness.telemetry.amd import amd_gpus
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.sources import computing_devices
-from bench_pipeline.harness.telemetry.watch import Device
 from bench_pipeline.harness.telemetry.window import summary
 from tests.harness.telemetry.card import SERVER, STRANGER, drive
 from tests.inventory.cards import ADDRESS, APU, CARD

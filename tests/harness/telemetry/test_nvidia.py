@@ -10,8 +10,8 @@ import sys
 import pynvml
 import pytest
 
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.nvidia import nvidia_gpus
-from bench_pipeline.harness.telemetry.watch import Device
 from bench_pipeline.harness.telemetry.window import summary
 from tests.harness.telemetry.card import LOST, SERVER, STRANGER, WATTS, drive, process
 from tests.inventory.cards import NOT_SUPPORTED

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.rapl import processor_packages
-from bench_pipeline.harness.telemetry.watch import Device
 from bench_pipeline.harness.telemetry.window import summary
 from tests.harness.telemetry.card import drive
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench_pipeline.harness.telemetry.device import Device
 from bench_pipeline.harness.telemetry.reading import Reading, Sample
-from bench_pipeline.harness.telemetry.watch import Device
 from bench_pipeline.harness.telemetry.window import summary
 from bench_pipeline.records.cell import Telemetry
 

@@ -1,0 +1,247 @@
+"""`python -m bench_pipeline bench`: from this machine to the page, and what it cost.
+
+It declares the machine, then launches Dagster's jobs one after the other in this process.
+Nothing is computed here: what is printed at the end is what the assets said of themselves.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from bench_pipeline.cli.importing import add_import, import_results
+from bench_pipeline.errors import BenchError, EngineError
+from bench_pipeline.paths import Project, artefact_cache, checkout
+from bench_pipeline.progress import Terminal
+from bench_pipeline.records.campaign import Profile
+from bench_pipeline.records.rig import Backend, Rig, RigBackend
+
+if TYPE_CHECKING:
+    from bench_pipeline.cli.flow import Outcome
+
+DEFAULT_MODEL = "smollm2-135m-instruct-q4_1"
+
+TOLD_BY_OTHERS = "nothing_left_out"
+"""The check that makes a run fail for what two earlier checks have named already."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
+    option; 130 interrupted."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.command == "ui":
+            return _ui(checkout(), options.port)
+        if options.command == "import":
+            return import_results(checkout(), options)
+        return _bench(checkout(), options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench_pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    bench = commands.add_parser(
+        "bench", help="measure this machine and build the page; measures nothing twice"
+    )
+    bench.add_argument(
+        "--model", nargs="+", default=[DEFAULT_MODEL], metavar="SLUG", help="of content/models"
+    )
+    bench.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
+    bench.add_argument(
+        "--mode",
+        default="baseline",
+        help="baseline, reasoning-off, or draft-SLUG: that model drafts for the measured one",
+    )
+    bench.add_argument(
+        "--profile", choices=get_args(Profile), help="default: quick; full with a baseline"
+    )
+    bench.add_argument(
+        "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
+    )
+    bench.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="bNNNNN",
+        help="measure --build in turns with these and judge it against them",
+    )
+    bench.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
+    ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
+    ui.add_argument("--port", type=int, default=3000)
+    add_import(commands)
+    return parser
+
+
+def _streams(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _ui(project: Project, port: int) -> int:
+    """Becomes `dagster dev`, which ends on Ctrl-C."""
+    from bench_pipeline.deploy.instance import prepare_home
+
+    prepare_home(project)
+    os.chdir(project.root)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
+    os.execv(sys.executable, command)
+
+
+def _bench(project: Project, options: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    console = Console(highlight=False)
+    reporter = Terminal()
+    place, build, files = _settle(project, options, reporter)
+
+    # Only now: the definitions take their partitions from the rig files, and this machine's
+    # may have been written a moment ago.
+    from bench_pipeline.cli.flow import Flow
+    from bench_pipeline.definitions import build_defs
+    from bench_pipeline.deploy.instance import command_instance
+
+    wanted = {
+        "models": options.model,
+        "build": build,
+        "mode": options.mode,
+        "profile": options.profile or ("full" if options.baseline else "quick"),
+        "beside": options.baseline,
+        "concurrencies": sorted(set(options.concurrency)) or None,
+    }
+    with command_instance(project) as instance:
+        flow = Flow(build_defs(project=project, reporter=reporter), instance)
+        flow.launch("prepare_rig", place.rig, {"model_files": {"config": {"models": files}}})
+        unmade: BenchError | None = None
+        try:
+            flow.launch(
+                "measure",
+                place.key,
+                {
+                    "engine_builds": {"config": {"build": build, "beside": options.baseline}},
+                    "benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}},
+                },
+            )
+        except BenchError as error:
+            unmade = error  # runs that were made before it are published all the same
+        flow.launch("publish")
+
+    outcome = flow.outcome
+    _tell_results(project, console, outcome)
+    _tell_cost(console, outcome, time.monotonic() - begun)
+    console.print("Lineage    make ui")
+    _tell_failures(outcome)
+    if unmade is not None:
+        raise unmade
+    return 1 if outcome.failed_checks else 0
+
+
+def _settle(
+    project: Project, options: argparse.Namespace, reporter: Terminal
+) -> tuple[RigBackend, str, list[str]]:
+    """Where to measure, on which build, with which model files; every wrong choice is told
+    before any work."""
+    from bench_pipeline.engines.builds.catalogue import choose
+    from bench_pipeline.engines.builds.host import this_host
+    from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+    from bench_pipeline.inventory.declare import declare_this_machine
+    from bench_pipeline.models.catalogue import known_model
+    from bench_pipeline.records.yaml.files import read_engines
+
+    mode = known_mode(options.mode)
+    draft = draft_model(mode, project)
+    for slug in options.model:
+        check_wanted(mode, known_model(project, slug), draft)
+    files = [*options.model, draft.slug] if draft else options.model
+    rig, newly = declare_this_machine(project)
+    file = f"content/rigs/{rig.slug}.yaml"
+    reporter.say(f"Rig {rig.slug}, {rig.title}")
+    if newly:
+        reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
+    backend = _declared(rig, options.backend, file)
+    engines = read_engines(project.engines)
+    choice = choose(engines, rig, backend, options.build, this_host())
+    for build in options.baseline:
+        choose(engines, rig, backend, build, this_host())
+    if choice.build in options.baseline:
+        raise EngineError(
+            "a build cannot be measured beside itself",
+            mend="name two different builds: BUILD=b10434 BASELINE=b10068",
+            where=choice.build,
+        )
+    turns = f" in turns with {', '.join(options.baseline)}" if options.baseline else ""
+    reporter.say(f"Engine build {choice.build}{turns} on backend {backend}, mode {mode}")
+    return RigBackend(rig.slug, backend), choice.build, files
+
+
+def _declared(rig: Rig, name: str, file: str) -> Backend:
+    for backend in rig.backends:
+        if backend == name:
+            return backend
+    raise EngineError(
+        f"the rig declares no backend `{name}`",
+        mend=f"choose from: {', '.join(rig.backends)}; or declare it in {file}",
+        where=rig.slug,
+    )
+
+
+def _tell_results(project: Project, console: Console, outcome: "Outcome") -> None:
+    from bench_pipeline.defs.assets.cards import SPEED_HEADINGS, model_name, speed_rows
+    from bench_pipeline.records.yaml.files import read_run
+
+    console.print()
+    if not outcome.run_files:
+        console.print("Already measured, nothing to do.")
+    runs = {path: read_run(project.runs / path) for path in outcome.run_files}
+    for path, run in runs.items():
+        console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
+        table = Table(box=None, pad_edge=False)
+        for heading in SPEED_HEADINGS:
+            left = heading == "workload"
+            name = heading.replace(" ", "\n")
+            table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        for row in speed_rows(run):
+            table.add_row(*row)
+        console.print(table)
+        console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
+    if any(run.session for run in runs.values()):
+        from bench_pipeline.cli.verdicts import tell_verdicts
+
+        tell_verdicts(project, console, [run.run_id for run in runs.values()])
+    built = "site_pages" in outcome.seconds
+    note = "" if built else "  (not built anew: a check stopped it)"
+    console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
+
+
+def _tell_cost(console: Console, outcome: "Outcome", wall_s: float) -> None:
+    told = {stage: s for stage, s in outcome.slowest_first() if s >= 0.1}
+    told["start and bookkeeping"] = wall_s - sum(told.values())
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in told.items())
+    console.print(f"Took       {_duration(wall_s)} (in seconds: {stages})", soft_wrap=True)
+    megabytes = outcome.fetched_bytes / 1e6
+    console.print(f"Fetched    {megabytes:,.1f} MB, kept in {artefact_cache()}", soft_wrap=True)
+
+
+def _tell_failures(outcome: "Outcome") -> None:
+    for name, description in outcome.failed_checks:
+        if name != TOLD_BY_OTHERS:
+            print(f"error: check {name}: {description}", file=sys.stderr)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

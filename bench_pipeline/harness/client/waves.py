@@ -1,0 +1,123 @@
+"""All streams of a cell together, and what is derived from their timestamps."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench_pipeline.harness.client.streaming import (
+    Messages,
+    RawStream,
+    Stream,
+    StreamFailed,
+    stream_completion,
+    understand,
+)
+from bench_pipeline.harness.planning.profiles import STALL_TIMEOUT_S
+from bench_pipeline.records.cell import Request, Wave
+
+
+async def run_wave(
+    base_url: str,
+    prompts: Sequence[Messages],
+    output_tokens: int,
+    *,
+    cache_prompt: bool = False,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+) -> list[Stream]:
+    """Sends every prompt at once, each on its own connection, and waits for all.
+
+    StreamFailed of the first stream that fails; the others are cancelled.
+    """
+    url = f"{base_url}/v1/chat/completions"
+
+    async def send(number: int, prompt: Messages) -> RawStream:
+        try:
+            return await stream_completion(
+                url,
+                prompt,
+                output_tokens,
+                cache_prompt=cache_prompt,
+                stall_timeout_s=stall_timeout_s,
+            )
+        except StreamFailed as error:
+            raise _of_stream(number, len(prompts), error) from None
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(send(n, prompt)) for n, prompt in enumerate(prompts)]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [_understood(n, len(tasks), task.result()) for n, task in enumerate(tasks)]
+
+
+def _understood(number: int, streams: int, raw: RawStream) -> Stream:
+    try:
+        return understand(raw)
+    except StreamFailed as error:
+        raise _of_stream(number, streams, error) from None
+
+
+def _of_stream(number: int, streams: int, error: StreamFailed) -> StreamFailed:
+    """Says which stream it was, where there are several."""
+    return (
+        StreamFailed(error.kind, f"stream {number} of {streams}: {error}") if streams > 1 else error
+    )
+
+
+def as_requests(streams: Sequence[Stream], wave: int, window_start: float) -> list[Request]:
+    """Records of one wave; `window_start` is the cell's time zero (perf_counter seconds)."""
+    return [
+        _as_request(stream, wave, number, window_start) for number, stream in enumerate(streams)
+    ]
+
+
+def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> Request:
+    times = np.asarray(stream.token_times)
+    gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
+    p50, p95, p99 = (float(value) for value in np.percentile(gaps_ms, [50, 95, 99]))
+    server_p99 = None
+    if stream.server_token_ms and len(times) > 1:
+        server_p99 = round(float(np.percentile(np.diff(stream.server_token_ms), 99)), 3)
+
+    def since_sent_ms(moment: float) -> float:
+        return round((moment - stream.sent_at) * 1000, 3)
+
+    return Request(
+        wave=wave,
+        stream=number,
+        sent_at_ms=round((stream.sent_at - window_start) * 1000, 3),
+        prompt_tokens=stream.prompt_tokens,
+        cached_tokens=stream.cached_tokens,
+        output_tokens=stream.output_tokens,
+        received_tokens=len(times),
+        reasoning_tokens=stream.reasoning_tokens,
+        ttft_ms=since_sent_ms(times[0]),
+        first_visible_ms=(
+            None if stream.first_visible_at is None else since_sent_ms(stream.first_visible_at)
+        ),
+        decode_ms=round(float(times[-1] - times[0]) * 1000, 3),
+        end_to_end_ms=since_sent_ms(stream.ended_at),
+        server_prompt_ms=round(stream.server_prompt_ms, 3),
+        server_decode_ms=round(stream.server_decode_ms, 3),
+        itl_p50_ms=round(p50, 3),
+        itl_p95_ms=round(p95, 3),
+        itl_p99_ms=round(p99, 3),
+        itl_max_ms=round(float(gaps_ms.max()), 3),
+        server_itl_p99_ms=server_p99,
+        draft_tokens=stream.draft_tokens,
+        draft_accepted=stream.draft_accepted,
+        finish_reason=stream.finish_reason,
+    )
+
+
+def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
+    """The window in which every stream was decoding, and the tokens that arrived in it."""
+    opened = max(stream.token_times[0] for stream in streams)
+    closed = min(stream.token_times[-1] for stream in streams)
+    arrived = sum(opened < moment <= closed for s in streams for moment in s.token_times)
+    return Wave(
+        wave=wave,
+        all_busy_ms=round(max(0.0, closed - opened) * 1000, 3),
+        all_busy_tokens=int(arrived) if closed > opened else 0,
+    )

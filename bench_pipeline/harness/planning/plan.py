@@ -1,0 +1,148 @@
+"""Which runs are wanted, and whether a run file satisfies one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from bench_pipeline.harness.planning.modes import draft_slug
+from bench_pipeline.harness.planning.profiles import PROFILES, Concurrencies
+from bench_pipeline.records.campaign import Campaign, Mode, Profile
+from bench_pipeline.records.cell import FailureKind
+from bench_pipeline.records.engines import EngineCatalogue, build_number
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Backend, Rig, RigBackend
+from bench_pipeline.records.run import Run
+
+LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
+"""A repetition would fail the same way, so such a run counts as made. The others may pass."""
+
+
+@dataclass(frozen=True)
+class PlanItem:
+    """One run to make."""
+
+    rig: str
+    backend: Backend
+    build: str
+    model: str
+    model_sha256: str
+    mode: Mode = "baseline"
+    profile: Profile = "quick"
+    concurrencies: Concurrencies = (1, 4)
+    beside: tuple[str, ...] = ()
+    """Builds to measure `build` in turns with, in a session of the sentinel's cells."""
+    campaign: str | None = field(default=None, compare=False)
+    """The first that wants it; the same run wanted twice is one item."""
+
+    @property
+    def partition(self) -> RigBackend:
+        return RigBackend(self.rig, self.backend)
+
+
+def wanted_build(rig: Rig, backend: Backend, catalogue: EngineCatalogue) -> str | None:
+    """The build that a rig's backend runs when nobody names one.
+
+    The rig file's, else the newest catalogued one for that backend. None: only the release
+    channel has one, and its newest is not known without asking upstream. Whether the CPU can
+    run it is for `engines.catalogue.choose` to say, on the rig.
+    """
+    setup = rig.backends[backend]
+    if setup.build:
+        return setup.build
+    builds = [p.build for p in catalogue.paths if backend in p.backends and rig.slug in p.rigs]
+    if not builds and setup.channel != "github-release":
+        builds = [w.build for w in catalogue.wheels if backend in w.backends]
+    return max(builds, key=build_number, default=None)
+
+
+def expand(
+    campaigns: Mapping[str, Campaign],
+    rigs: Mapping[str, Rig],
+    models: Mapping[str, ModelFile],
+    catalogue: EngineCatalogue,
+) -> list[PlanItem]:
+    """Every run that the campaigns want, in their order, each once.
+
+    A pattern in `places` meets only backends that a rig declares; a model that is not (or not
+    yet) in the catalogue is left out, as is a backend with no build.
+    """
+    wanted: dict[PlanItem, None] = {}
+    keys = [RigBackend.parse(key) for rig in rigs.values() for key in rig.partition_keys]
+    for campaign in campaigns.values():
+        places = [key for key in keys if any(fnmatchcase(key.key, p) for p in campaign.places)]
+        for place in places:
+            usual = wanted_build(rigs[place.rig], place.backend, catalogue)
+            for build, beside in _builds(campaign, usual):
+                for slug in campaign.models:
+                    if slug not in models:
+                        continue
+                    for mode in campaign.modes:
+                        if not _can_be(mode, models[slug], models):
+                            continue
+                        item = PlanItem(
+                            rig=place.rig,
+                            backend=place.backend,
+                            build=build,
+                            model=slug,
+                            model_sha256=models[slug].sha256,
+                            mode=mode,
+                            profile=campaign.profile,
+                            concurrencies=_concurrencies(campaign),
+                            beside=beside,
+                            campaign=campaign.slug,
+                        )
+                        wanted.setdefault(item)
+    return list(wanted)
+
+
+def satisfied(item: PlanItem, runs: Iterable[Run]) -> bool:
+    """Whether one of `runs` is what `item` asks for. A full run satisfies a quick item."""
+    return any(_satisfies(run, item) for run in runs)
+
+
+def _satisfies(run: Run, item: PlanItem) -> bool:
+    if (
+        run.provenance != "measured"
+        or (run.rig, run.backend, run.engine.build, run.mode)
+        != (item.rig, item.backend, item.build, item.mode)
+        or run.model.sha256 != item.model_sha256
+        or (run.profile == "quick" and item.profile == "full")
+    ):
+        return False
+    if item.beside:
+        wanted = {item.build, *item.beside}
+        return (
+            run.session is not None
+            and wanted <= set(run.session.builds)
+            and run.session.ended != "failed"
+        )
+    if run.session is not None:
+        return False  # it holds the sentinel's cells alone
+    if run.failure is not None:
+        return run.failure.kind in LASTING_FAILURES
+    if any(c.failure and c.failure.kind not in LASTING_FAILURES for c in run.cells):
+        return False
+    if item.concurrencies == "knee":
+        return run.ladder is not None and run.ladder.ended != "asked"
+    return set(item.concurrencies) <= {cell.concurrency for cell in run.cells}
+
+
+def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bool:
+    """A mode that cannot have an effect would stand in the queue forever."""
+    draft = draft_slug(mode)
+    return model.reasons if mode == "reasoning-off" else draft is None or draft in models
+
+
+def _builds(campaign: Campaign, usual: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    """Each build to measure, with those that are measured in turns with it."""
+    builds = campaign.builds or ([usual] if usual else [])
+    if not campaign.in_turns:
+        return [(build, ()) for build in builds]
+    *older, newest = sorted(set(builds), key=build_number)
+    return [(newest, tuple(older))]
+
+
+def _concurrencies(campaign: Campaign) -> Concurrencies:
+    if campaign.concurrencies is None:
+        return PROFILES[campaign.profile].concurrencies
+    return "knee" if campaign.concurrencies == "knee" else tuple(campaign.concurrencies)

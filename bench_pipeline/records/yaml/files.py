@@ -1,0 +1,220 @@
+"""Reading and writing records as YAML: strictly on the way in, atomically on the way out."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bench_pipeline.errors import RecordError
+from bench_pipeline.records.base import Record
+from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.engines import EngineCatalogue
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.run import SCHEMA_VERSION, Run
+from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml.migrations import upgrade
+from bench_pipeline.records.yaml.strict import dump_yaml, line_of, parse_yaml, printable
+
+R = TypeVar("R", bound=Record)
+
+_ORDER = {"extra_forbidden": 0, "missing": 2}
+"""Which of several faults of a file is told first."""
+
+_BARE = (bool, int, float, date)
+"""What YAML makes of a bare `on`, `0777`, `1.5` or `2026-11-22` where text is wanted."""
+
+END_MARK = b"..."
+"""YAML's own end of a document, the last line of a run file. Without it a file that was cut
+between two requests would be a valid run with fewer of them."""
+
+
+def parse_record(kind: type[R], text: bytes, where: Path) -> R:
+    """`text` as a `kind`. RecordError names file, line, key and mend."""
+    if kind is Run:
+        _refuse_truncated(text, where)
+    document = parse_yaml(text, where)
+    if kind is Run:
+        _refuse_other_schema(document, where)
+        document = upgrade(document)
+    elif "slug" in kind.model_fields:
+        if document.get("slug", where.stem) != where.stem:
+            raise RecordError(
+                f"says slug `{document['slug']}` but the file is named `{where.name}`",
+                mend="leave `slug` out: the file's name is the slug",
+                where=where,
+            )
+        document["slug"] = where.stem
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        # A misspelt key is both unknown and missing: the unknown one is what to mend.
+        errors = error.errors(include_url=False)
+        first = min(errors, key=lambda e: _ORDER.get(e["type"], 1))
+        problem, mend = _explain(first)
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        line = line_of(text, tuple(first["loc"]))
+        raise RecordError(
+            problem + more,
+            mend=f"{mend}; docs/records.md lists every key",
+            where=f"{where}:{line}" if line else where,
+        ) from None
+
+
+def _explain(fault: ErrorDetails) -> tuple[str, str]:
+    """Problem and mend of one of pydantic's errors."""
+    key = printable(".".join(str(step) for step in fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key `{key}`", "remove it, or correct its spelling"
+    if fault["type"] == "missing":
+        return f"the key `{key}` is missing", "add it"
+    if not fault["loc"]:
+        return message, "correct it"
+    got = fault["input"]
+    shown = f", got `{printable(str(got))}`" if isinstance(got, (str, *_BARE)) else ""
+    if fault["type"] == "string_type" and isinstance(got, _BARE):
+        mend = f"write it in quotes: bare, YAML reads it as a {type(got).__name__}"
+    elif fault["loc"] == ("slug",):
+        mend = "rename the file: small letters and digits, then also `.`, `_` and `-`"
+    else:
+        mend = "correct the value"
+    return f"{key}: {message}{shown}", mend
+
+
+def _refuse_truncated(text: bytes, where: Path) -> None:
+    if text.strip() and text.rstrip().rpartition(b"\n")[2].rstrip() != END_MARK:
+        raise RecordError(
+            "is cut off: its last line is not the `...` that ends a run file",
+            mend="restore it (git checkout), or copy it here again",
+            where=f"{where}:{len(text.splitlines())}",
+        )
+
+
+def _refuse_other_schema(document: dict, where: Path) -> None:
+    version = document.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RecordError(
+            f"schema {version} is newer than this code, which reads up to {SCHEMA_VERSION}",
+            mend="update bench_pipeline (git pull), or move the file away",
+            where=where,
+        )
+
+
+def read_record(kind: type[R], path: Path) -> R:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise RecordError("no such file", mend="check the name", where=path) from None
+    except OSError as error:
+        raise RecordError(
+            f"cannot be read: {error.strerror}", mend="check its permissions", where=path
+        ) from None
+    return parse_record(kind, text, path)
+
+
+def read_run(path: Path, text: bytes | None = None) -> Run:
+    """A run file whose path and content agree."""
+    run = parse_record(Run, text, path) if text is not None else read_record(Run, path)
+    expected = Path(run.relative_path)
+    if path.parts[-3:] != expected.parts:
+        raise RecordError(
+            f"its content belongs at `{run.relative_path}` (rig/backend/start-run_id)",
+            mend="move the file there, or correct rig, backend, started_at or run_id",
+            where=path,
+        )
+    return run
+
+
+def read_folder(kind: type[R], folder: Path) -> dict[str, R]:
+    """Every `*.yaml` of a folder by slug, in order of file name."""
+    for path in folder.glob("*.yml"):
+        raise RecordError("is not read: its name ends in .yml", mend="rename it .yaml", where=path)
+    return {path.stem: read_record(kind, path) for path in _visible(folder.glob("*.yaml"))}
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    """Sorted, without what editors and file managers leave beside a file."""
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def read_rigs(folder: Path) -> dict[str, Rig]:
+    return read_folder(Rig, folder)
+
+
+def read_models(folder: Path) -> dict[str, ModelFile]:
+    return read_folder(ModelFile, folder)
+
+
+def read_workloads(folder: Path) -> dict[str, Workload]:
+    """In the order in which the page shows them."""
+    found = read_folder(Workload, folder).values()
+    return {workload.slug: workload for workload in sorted(found, key=lambda w: w.order)}
+
+
+def read_campaigns(folder: Path) -> dict[str, Campaign]:
+    return read_folder(Campaign, folder)
+
+
+def read_engines(path: Path) -> EngineCatalogue:
+    return read_record(EngineCatalogue, path)
+
+
+def run_files(folder: Path) -> Iterator[Path]:
+    """Every file that should be a run, in a stable order; one in a wrong folder is among them."""
+    return iter(_visible(folder.rglob("*.yaml")))
+
+
+def dump_record(record: Record) -> str:
+    """YAML of a record, keys in the order of its class, values that are None left out."""
+    document = record.model_dump(mode="json", exclude_none=True)
+    return dump_yaml(document, explicit_end=isinstance(record, Run))
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Either the whole file is there afterwards, or what was there before.
+
+    Temp file beside it, fsync, rename, fsync of the folder. RecordError on a full disk.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise RecordError(
+            f"cannot be written: {error.strerror}",
+            mend="free space on that disk or correct its permissions, then run it again",
+            where=path,
+        ) from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_run(run: Run, runs_folder: Path) -> Path:
+    """Writes a run to its place; refuses to overwrite: a run file is immutable."""
+    path = runs_folder / run.relative_path
+    if path.exists():
+        raise RecordError("exists already: run files are immutable", mend="delete it", where=path)
+    text = dump_record(run)
+    read_run(path, text.encode())  # what cannot be read back is not written
+    write_atomically(path, text)
+    return path

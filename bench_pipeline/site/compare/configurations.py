@@ -1,0 +1,283 @@
+"""Configurations with their figures, and any two of them side by side.
+
+A configuration is what an id tells apart. Its figure for a workload and a concurrency is
+the warehouse's choice; where nothing is listed, the newest cell's reason stands in its place.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench_pipeline.measures.comparison import JUDGED
+from bench_pipeline.site import wording
+from bench_pipeline.site.compare.address import configuration_id
+from bench_pipeline.site.compare.facts import Facts, facts_of
+from bench_pipeline.site.compare.rule import Judgement, Value
+from bench_pipeline.site.hardware import device_of
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.rows import (
+    cell_href,
+    file_name,
+    model_href,
+    shared_names,
+    why_unlisted,
+)
+
+METRICS: dict[str, Callable[[float], str]] = {
+    "decode_tok_s": wording.decimal,
+    "prefill_tok_s": wording.decimal,
+    "ttft_ms": wording.decimal,
+    "aggregate_tok_s": wording.decimal,
+    "itl_p99_ms": wording.decimal,
+    "joules_per_token": lambda value: wording.decimal(value, 3),
+    "ceiling_share": wording.percent,
+    "memory_peak_mib": lambda value: f"{wording.decimal(value / 1024, 2)} GiB",
+}
+"""What is compared, in this order, and how it is written."""
+
+Place = tuple[str, int]
+"""Workload and concurrency."""
+
+
+@dataclass(frozen=True)
+class CompareCell:
+    key: str
+    """Run, workload and concurrency."""
+    workload: str
+    concurrency: int
+    href: str
+    n: int | None
+    reason: str
+    """Why it is not listed; empty where it is."""
+    flags: tuple[str, ...]
+    values: dict[str, Value]
+    """By metric; those that are known."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    id: str
+    model: str
+    name: str
+    """The model's."""
+    parts: tuple[str, ...]
+    """Everything else, in words."""
+    run: str
+    """The newest behind its figures: where its facts are from."""
+    cells: dict[Place, CompareCell]
+    problem: str
+    """Why there is no cell at all; empty where there are some."""
+    row: Row = field(repr=False)
+    """Of `runs`, the same run."""
+
+    @property
+    def href(self) -> str:
+        return model_href(self.model)
+
+    @property
+    def label(self) -> str:
+        return " · ".join((self.name, *self.parts))
+
+    @property
+    def concurrencies(self) -> tuple[int, ...]:
+        return tuple(sorted({concurrency for _, concurrency in self.cells}))
+
+
+@dataclass(frozen=True)
+class JudgedCell:
+    before: CompareCell
+    after: CompareCell
+    judgements: dict[str, Judgement]
+    """By metric."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Two builds of one configuration measured in turns."""
+
+    before: str
+    """Ids of the two configurations."""
+    after: str
+    run_before: str
+    run_after: str
+    compiled: str
+    """How they were compiled differently, in words; empty where they were not."""
+    cells: dict[Place, JudgedCell]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All that can be compared."""
+
+    configurations: tuple[Configuration, ...]
+    """In order of their labels."""
+    facts: dict[str, Facts]
+    """By run."""
+    sessions: dict[tuple[str, str], Session]
+    """By the ids of the older and the newer build; the newest session of each two."""
+    workloads: dict[str, str]
+    """Titles, in the order of a page."""
+
+
+def catalogue(tables: Tables) -> Catalogue:
+    maker = _Maker(tables)
+    configurations = sorted(maker.configurations(), key=lambda c: (c.label, c.id))
+    sessions = maker.sessions({configuration.id for configuration in configurations})
+    shown = {configuration.run for configuration in configurations}
+    shown |= {run for s in sessions.values() for run in (s.run_before, s.run_after)}
+    return Catalogue(
+        configurations=tuple(configurations),
+        facts={run: maker.facts(run) for run in sorted(shown)},
+        sessions=sessions,
+        workloads={work["workload"]: work["title"] for work in tables.workloads},
+    )
+
+
+def _started(row: Row) -> str:
+    return row["started_at"].isoformat() if row["started_at"] else ""
+
+
+class _Maker:
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.runs = {run["run_id"]: run for run in tables.runs}
+        self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+        self.servers: dict[str, list[Row]] = defaultdict(list)
+        for server in tables.servers:
+            self.servers[server["run_id"]].append(server)
+        self.measured = {
+            (m["run_id"], m["workload"], m["concurrency"]): m for m in tables.measurements
+        }
+        self.shared_names = shared_names(tables.runs)
+
+    def configurations(self) -> list[Configuration]:
+        listed = {
+            (s["run_id"], s["workload"], s["concurrency"]) for s in self.tables.workload_speeds
+        }
+        cells: dict[str, dict[Place, Row]] = defaultdict(dict)
+        for row in sorted(self.tables.measurements, key=_started):
+            place = row["workload"], row["concurrency"]
+            own = cells[configuration_id(row)]
+            if (row["run_id"], *place) in listed or (
+                why_unlisted(row) and (place not in own or why_unlisted(own[place]))
+            ):
+                own[place] = row
+        newest: dict[str, Row] = {}
+        for run in sorted(self.tables.runs, key=_started):
+            own = cells.get(configuration_id(run), {})
+            behind = {row["run_id"] for row in own.values()}
+            if run["run_id"] in behind or (not behind and run["status"] == "failed"):
+                newest[configuration_id(run)] = run
+        return [self._configuration(run, cells.get(id, {})) for id, run in newest.items()]
+
+    def _configuration(self, run: Row, cells: dict[Place, Row]) -> Configuration:
+        backend = wording.backend_name(run["backend"])
+        parts = [f"{backend} {run['build']}", device_of(run)]
+        if run["engine"] != "llama.cpp":
+            parts.insert(0, run["engine"])
+        if run["power_cap_w"]:
+            parts.append(f"{wording.trimmed(run['power_cap_w'])} W")
+        if run["mode"] != "baseline":
+            parts.append(run["mode"])
+        parts.append(self.titles.get(run["rig"]) or run["rig"])
+        if run["provenance"] != "measured":
+            parts.append(run["provenance"])
+        return Configuration(
+            id=configuration_id(run),
+            model=run["model"],
+            name=file_name(run, self.shared_names),
+            parts=tuple(parts),
+            run=run["run_id"],
+            cells={place: self._cell(row) for place, row in sorted(cells.items())},
+            problem="" if cells else wording.failure(run["failure_kind"]),
+            row=run,
+        )
+
+    def _cell(self, row: Row) -> CompareCell:
+        place = row["run_id"], row["workload"], row["concurrency"]
+        figures = {**row, "memory_peak_mib": self._memory_peak_mib(row)}
+        reason = why_unlisted(row)
+        return CompareCell(
+            key="/".join(map(str, place)),
+            workload=row["workload"],
+            concurrency=row["concurrency"],
+            href=cell_href(*place),
+            n=row["n"],
+            reason=reason,
+            flags=wording.flags(row["flags"]),
+            values={}
+            if reason
+            else {
+                metric: _value(figures, metric) for metric in METRICS if figures[metric] is not None
+            },
+        )
+
+    def _memory_peak_mib(self, row: Row) -> float | None:
+        """What the server held at most on the backend's devices; None if one is unknown."""
+        found = [s for s in self.servers[row["run_id"]] if s["server"] == row["server"]]
+        memory = json.loads(found[0]["memory_json"] or "null") if found else None
+        peaks = [
+            device["ours_peak_mib"]
+            for device in (memory or {}).get("devices", [])
+            if (device["device"] == "host") == (row["backend"] == "cpu")
+        ]
+        return sum(peaks) if peaks and None not in peaks else None
+
+    def facts(self, run_id: str) -> Facts:
+        run = self.runs[run_id]
+        served = [s for s in self.servers[run_id] if s["concurrencies"]] or self.servers[run_id]
+        first = min(served, key=lambda s: (s["concurrencies"], s["server"]), default=None)
+        title = self.titles.get(run["rig"]) or run["rig"]
+        return facts_of(run, title, (first["argv"] or ()) if first else ())
+
+    def sessions(self, known: set[str]) -> dict[tuple[str, str], Session]:
+        """Of configurations that are known."""
+        rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in self.tables.comparisons:
+            if row["session_id"] is not None and row["metric"] in JUDGED:
+                ends = (
+                    configuration_id(self.runs[row["run_before"]]),
+                    configuration_id(self.runs[row["run_after"]]),
+                )
+                if known.issuperset(ends):
+                    rows[ends].append(row)
+        return {ends: self._session(ends, found) for ends, found in sorted(rows.items())}
+
+    def _session(self, ends: tuple[str, str], rows: list[Row]) -> Session:
+        newest = max(rows, key=lambda row: (_started(row), row["session_id"]))
+        runs = newest["run_before"], newest["run_after"]
+        cells: dict[Place, JudgedCell] = {}
+        for row in rows:
+            if (row["run_before"], row["run_after"]) != runs or row["ratio"] is None:
+                continue
+            place = row["workload"], row["concurrency"]
+            before, after = (self._cell(self.measured[run, *place]) for run in runs)
+            cell = cells.setdefault(place, JudgedCell(before, after, {}))
+            cell.judgements[row["metric"]] = Judgement(
+                row["verdict"], row["ratio"], row["ratio_lo"], row["ratio_hi"], row["reason"] or ""
+            )
+        compiled = newest["compile_difference"] if newest["compiled_differently"] else ""
+        return Session(*ends, *runs, compiled or "", cells)
+
+
+def _value(figures: Row, metric: str) -> Value:
+    """To six digits: what the page computes with is what its script computes with."""
+    write = METRICS[metric]
+    lo, hi = figures.get(f"{metric}_lo"), figures.get(f"{metric}_hi")
+    ends = [] if lo is None or hi is None else list(dict.fromkeys((write(lo), write(hi))))
+    return Value(
+        text=write(figures[metric]),
+        interval=f" {wording.DASH} ".join(ends),
+        value=_six(figures[metric]),
+        lo=_six_or_none(lo),
+        hi=_six_or_none(hi),
+    )
+
+
+def _six(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _six_or_none(value: float | None) -> float | None:
+    return None if value is None else _six(value)

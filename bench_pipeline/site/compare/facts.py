@@ -1,0 +1,100 @@
+"""What a run was made with, fact by fact, so that two of them can be told apart by name."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import short
+from bench_pipeline.site.source import Row
+from bench_pipeline.site.tables.rows import model_name
+from bench_pipeline.warehouse.builds.compiled import features
+
+Fact = str | tuple[str, ...]
+"""One value, or several of which each may differ; empty where nobody knows."""
+
+Facts = dict[str, Fact]
+"""By what they are; every run has the same ones in the same order."""
+
+UNKNOWN = "not recorded"
+OF_ONE_START = ("--model", "--alias", "--host", "--port")
+"""Arguments that are another fact already, or chance."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    fact: str
+    a: str
+    b: str
+
+
+def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
+    """`argv`: of the server that answered the fewest streams of that run."""
+    size = run["size_bytes"]
+    cap = run["power_cap_w"]
+    return {
+        "Model": model_name(run["family"], run["variant"], run["quant"]),
+        "Quant": run["quant"],
+        "Quantized by": run["creator"] or "",
+        "Model file": run["file_name"] or "",
+        "Model SHA-256": (run["model_sha256"] or "")[:16],
+        "File size": "" if size is None else wording.megabytes(size),
+        "Machine": rig_title,
+        "Device": short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or ""),
+        "Power cap": "" if cap is None else f"{wording.trimmed(cap)} W",
+        "Driver": run["driver"] or "",
+        "System": run["os"],
+        "Kernel": run["kernel"] or "",
+        "Backend": wording.backend_name(run["backend"]),
+        "Engine": run["engine"],
+        "Build": run["build"],
+        "Commit": run["commit"] or "",
+        "Engine from": run["channel"] or "",
+        "Binary SHA-256": (run["binary_sha256"] or "")[:16],
+        "Compiled for": compile_features(run["system_info"] or ""),
+        "Mode": run["mode"],
+        "Draft model": run["draft"] or "",
+        "Arguments": arguments(argv),
+        "Environment": tuple(f"{k}={v}" for k, v in sorted(json.loads(run["env_json"]).items())),
+        "Provenance": run["provenance"],
+        "Profile": run["profile"] or "",
+        "Measured": wording.moment(run["started_at"]) if run["started_at"] else "",
+    }
+
+
+def arguments(argv: Sequence[str]) -> tuple[str, ...]:
+    """Each flag with its value as one: `--threads 15`."""
+    found: list[list[str]] = []
+    for token in argv[1:]:
+        if token.startswith("--") or not found:
+            found.append([token])
+        else:
+            found[-1].append(token)
+    return tuple(shlex.join(flag) for flag in found if flag[0] not in OF_ONE_START)
+
+
+def compile_features(system_info: str) -> tuple[str, ...]:
+    """`AVX2`, `CUDA ARCHS = 900`, ... from the engine's one line on itself."""
+    told = features(system_info).items()
+    return tuple(name if value == "1" else f"{name} = {value}" for name, value in told)
+
+
+def differences(a: Facts, b: Facts) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """What differs, and the names of known facts that are the same."""
+    differ, same = [], []
+    for fact, mine in a.items():
+        theirs = b[fact]
+        if mine == theirs:
+            same += [fact] if mine else []
+        else:
+            differ.append(Difference(fact, _only(mine, theirs), _only(theirs, mine)))
+    return tuple(differ), tuple(same)
+
+
+def _only(mine: Fact, theirs: Fact) -> str:
+    """Of several values those that the other side lacks."""
+    if isinstance(mine, str):
+        return mine or UNKNOWN
+    own = [value for value in mine if value not in theirs]
+    return ", ".join(own) or (wording.MISSING if mine else UNKNOWN)

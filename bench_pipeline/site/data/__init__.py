@@ -1,0 +1,1 @@
+"""What can be downloaded: the files, what each column means, whose they are."""

@@ -1,0 +1,107 @@
+"""One page for each model: its rows, a line for each run of it, its best curves and climbs."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.charts.curves import Curve
+from bench_pipeline.site.runs.view import Facts, RunPage, RunPageMaker, known
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.rows import TableRow, file_name, model_href
+
+_BETTER = ("measured", "flagged", "provisional", "imported")
+"""Status of the runs whose curve is shown, the first one first."""
+
+
+@dataclass(frozen=True)
+class BestCurve:
+    run: RunPage
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    slug: str
+    href: str
+    name: str
+    family: str
+    facts: Facts
+    rows: tuple[TableRow, ...]
+    runs: tuple[RunPage, ...]
+    """Newest first, published ones last; each has a page of its own."""
+
+    @property
+    def curves(self) -> tuple[BestCurve, ...]:
+        """Of each rig and backend the best run's that has one: undisturbed first, then newest."""
+        shown = _first_of_each_place(
+            [run for run in self.runs if run.curve and run.curve.panels], _by_status
+        )
+        return tuple(BestCurve(run, run.curve) for run in shown if run.curve)
+
+    @property
+    def climbs(self) -> tuple[RunPage, ...]:
+        """Likewise the runs that went to several concurrencies, those to the knee first."""
+
+        def order(run: RunPage) -> tuple[bool, int]:
+            return run.scaling is None or run.scaling.knee is None, _by_status(run)
+
+        return _first_of_each_place([run for run in self.runs if run.scaling], order)
+
+
+def _by_status(run: RunPage) -> int:
+    return _BETTER.index(run.status)
+
+
+def _first_of_each_place(
+    runs: Iterable[RunPage], order: Callable[[RunPage], Any]
+) -> tuple[RunPage, ...]:
+    """One run for each rig and backend."""
+    first: dict[tuple[str, str], RunPage] = {}
+    for run in sorted((run for run in runs if run.status in _BETTER), key=order):
+        first.setdefault((run.rig, run.backend), run)
+    return tuple(first.values())
+
+
+def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
+    """A page for each model that has a run, in order of slug."""
+    by_model: dict[str, list[Row]] = {}
+    for run in tables.runs:
+        by_model.setdefault(run["model"], []).append(run)
+    maker = RunPageMaker(tables)
+    pages = []
+    for slug, runs in sorted(by_model.items()):
+        runs.sort(key=lambda run: run["run_id"])
+        runs.sort(key=lambda run: run["started_at"].isoformat() if run["started_at"] else "")
+        runs.reverse()
+        newest = runs[0]
+        pages.append(
+            ModelPage(
+                slug=slug,
+                href=model_href(slug),
+                name=file_name(newest, maker.shared_names),
+                family=newest["family"],
+                facts=_model_facts(newest),
+                rows=tuple(row for row in rows if row.model == slug),
+                runs=tuple(maker.page(run) for run in runs),
+            )
+        )
+    return pages
+
+
+def _model_facts(run: Row) -> Facts:
+    return known(
+        ("Family", run["family"], str),
+        ("Released", run["released"], lambda v: wording.month(str(v))),
+        ("Variant", run["variant"], str),
+        ("Quant", run["quant"], str),
+        ("Quantized by", run["creator"], str),
+        ("Licence", run["licence"], str),
+        ("File", run["file_name"], str),
+        ("Size", run["size_bytes"], lambda v: wording.megabytes(v)),
+        ("SHA-256", run["model_sha256"], str),
+        ("Parameters", run["parameters"], lambda v: f"{v:,}"),
+        ("Layers", run["layers"], str),
+        ("Trained context", run["context_train_tokens"], lambda v: f"{v:,} tokens"),
+        ("Reasons before answering", run["reasons"], lambda v: "yes" if v else "no"),
+    )

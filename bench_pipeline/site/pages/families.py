@@ -1,0 +1,34 @@
+"""A page for each family, once there are too many rows for the front page."""
+
+from bench_pipeline.site.charts.configurations import ChartMaker
+from bench_pipeline.site.charts.views import chart_view
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.filters import filters
+from bench_pipeline.site.tables.row_data import row_data
+from bench_pipeline.site.view import Site
+
+
+def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
+    """None while the front page holds all rows."""
+    made: dict[str, bytes] = {}
+    if not site.divided:
+        return made
+    maker = ChartMaker(tables)
+    for family in site.families:
+        charts = chart_view(
+            maker.charts(family.rows),
+            tables,
+            name=f"charts-{family.slug}",
+            each_workload=False,
+        )
+        made[family.href] = press.page(
+            "family.html",
+            root="../",
+            family=family,
+            filters=filters(family.rows, tables),
+            row_data=row_data(family.rows),
+            charts=charts,
+        )
+        made |= charts.files
+    return made

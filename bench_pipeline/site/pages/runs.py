@@ -1,0 +1,45 @@
+"""A page for each run."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from markupsafe import Markup
+
+from bench_pipeline.site.charts import curves, scaling
+from bench_pipeline.site.charts.curves import Curve
+from bench_pipeline.site.charts.scaling import Scaling
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.runs import conditions, samples
+from bench_pipeline.site.runs.view import RunPage
+
+
+def pages(press: Press, runs: Iterable[RunPage]) -> dict[str, bytes]:
+    made = {}
+    for run in runs:
+        strips = (
+            {strip.id: Markup(samples.draw(strip, run.samples)) for strip in run.samples.strips}
+            if run.samples
+            else {}
+        )
+        made[run.href] = press.page(
+            "run.html",
+            root="../",
+            page=run,
+            strips=strips,
+            panels=drawn(run.curve) | drawn(run.scaling),
+            holds=conditions.HOLDS,
+            moments=conditions.MOMENTS,
+        )
+    return made
+
+
+def drawn(shown: Curve | Scaling | None) -> dict[str, Markup]:
+    """Its panels by id."""
+    return {panel.id: _drawn(panel) for panel in shown.panels} if shown else {}
+
+
+@lru_cache(maxsize=256)
+def _drawn(panel: curves.Panel | scaling.Panel) -> Markup:
+    """Kept, because a model's page shows the same panels as its best runs'."""
+    made_by = scaling if isinstance(panel, scaling.Panel) else curves
+    return Markup(made_by.draw(panel))

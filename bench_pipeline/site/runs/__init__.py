@@ -1,0 +1,1 @@
+"""One run completely: its cells, conditions and samples, in words."""

@@ -1,0 +1,153 @@
+"""The first screen: for each machine and workload, each model's best configuration at one stream.
+
+The best is the highest median among figures that were measured in full; a provisional one counts
+only where a model has no such figure, one from elsewhere only where it has neither. A model that
+does not run there has its reason in place of a speed.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import rig_href
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.rows import Figure, TableRow
+
+STREAMS = 1
+"""Concurrency of an answer: what one person alone gets."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    row: TableRow
+    figure: Figure
+    tied: tuple[TableRow, ...]
+    """Other configurations of the model that cannot be told from this one."""
+
+    @property
+    def configuration(self) -> str:
+        """Backend and build, with what else was set: `CUDA, llama.cpp b11434, 350 W`."""
+        return _configuration(self.row)
+
+    @property
+    def tie(self) -> str:
+        if not self.tied:
+            return ""
+        return f"not separable from {wording.listed([_configuration(row) for row in self.tied])}"
+
+    @property
+    def fits(self) -> str:
+        """Of this cell, or of the row that has no figure."""
+        if self.figure.tok_s is None:
+            return self.row.fits
+        verdicts = {"fits": "yes", "unverified": "not verified"}
+        return verdicts.get(self.figure.memory_verdict or "", wording.DASH)
+
+
+@dataclass(frozen=True)
+class Board:
+    """One machine's answers for one workload, fastest model first."""
+
+    rig: str
+    workload: str
+    title: str
+    """Of the workload."""
+    answers: tuple[Answer, ...]
+
+    @property
+    def href(self) -> str:
+        """Its page, where the front page shows the first answers only."""
+        return f"best/{self.rig}/{self.workload}.html"
+
+    def first(self, count: int) -> "Board":
+        """The fastest `count` of them."""
+        return replace(self, answers=self.answers[:count])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Of METRICS, the ones of an answer that some answer has."""
+        return tuple(
+            metric
+            for metric in ("ceiling_share", "prefill_tok_s", "ttft_ms", "joules_per_token")
+            if any(answer.figure.metrics.get(metric) is not None for answer in self.answers)
+        )
+
+    def share(self, answer: Answer) -> float:
+        """Of the fastest answer's decode rate; 0 without one."""
+        fastest = max((other.figure.tok_s or 0 for other in self.answers), default=0)
+        return (answer.figure.tok_s or 0) / fastest if fastest else 0.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    rig: str
+    title: str
+    href: str
+    boards: tuple[Board, ...]
+    """One for each workload, in the page's order."""
+
+
+def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
+    """Machines that have a row; the one with the newest measured run first."""
+    by_rig: dict[str, list[TableRow]] = defaultdict(list)
+    for row in rows:
+        if row.concurrency in (STREAMS, None):
+            by_rig[row.hardware.rig].append(row)
+    latest: dict[str, str] = {}
+    for run in tables.runs:
+        if run["provenance"] == "measured" and run["started_at"]:
+            when = run["started_at"].isoformat()
+            latest[run["rig"]] = max(latest.get(run["rig"], ""), when)
+    made = [
+        Machine(
+            rig=rig,
+            title=members[0].hardware.rig_title,
+            href=rig_href(rig),
+            boards=tuple(_board(rig, work, members) for work in tables.workloads),
+        )
+        for rig, members in by_rig.items()
+    ]
+    made.sort(key=lambda machine: (machine.title, machine.rig))
+    return sorted(made, key=lambda machine: latest.get(machine.rig, ""), reverse=True)
+
+
+def _board(rig: str, work: Row, rows: Sequence[TableRow]) -> Board:
+    place = next(
+        n for n, figure in enumerate(rows[0].figures) if figure.workload == work["workload"]
+    )
+    by_model: dict[str, list[TableRow]] = defaultdict(list)
+    for row in rows:
+        by_model[row.model].append(row)
+    found = [answer for members in by_model.values() if (answer := _answer(members, place))]
+    found.sort(key=lambda answer: (answer.figure.tok_s is None, -(answer.figure.tok_s or 0)))
+    return Board(rig, work["workload"], work["title"], tuple(found))
+
+
+def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
+    """None where nobody has tried this workload."""
+    figures = [(row, row.figures[place]) for row in rows]
+    listed = [(row, figure) for row, figure in figures if figure.tok_s is not None]
+    if not listed:
+        failed = [pair for pair in figures if pair[1].reason != "not measured"]
+        return Answer(*failed[0], tied=()) if failed else None
+    best, figure = min(listed, key=lambda pair: (_trust(pair[1]), -(pair[1].tok_s or 0)))
+    tied = [
+        row
+        for row, other in listed
+        if row is not best and figure.standing == "tied" == other.standing
+    ]
+    return Answer(best, figure, tuple(tied))
+
+
+def _trust(figure: Figure) -> int:
+    if figure.in_full:
+        return 0
+    return 1 if figure.source_text == "provisional" else 2
+
+
+def _configuration(row: TableRow) -> str:
+    parts = [row.backend_name, f"{row.engine} {row.build}"]
+    parts += [row.mode] if row.mode != "baseline" else []
+    parts += [f"{row.cap} W"] if row.cap else []
+    return ", ".join(parts)

@@ -1,0 +1,96 @@
+"""What is not measured yet: the campaigns' items that no run satisfies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import rig_href
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.rows import model_name
+
+MODELS_NAMED = 6
+"""Of one place and build; with more, the others are counted, and all are listed on the rig's
+page."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One place and build that still has runs to make."""
+
+    where: str
+    """`Shared VM, CPU b10434, 1 and 4 streams`."""
+    models: tuple[str, ...]
+    """Their names, at least one."""
+    rig_href: str
+    """Of its rig's page; empty where nothing but the campaign names the rig."""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return self.models[:MODELS_NAMED]
+
+    @property
+    def more(self) -> int:
+        """Models beyond the named ones."""
+        return len(self.models) - len(self.named)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    title: str
+    why: str
+    progress: str
+    """`3 of 8 runs made`."""
+    wanted: tuple[Wanted, ...]
+    """In order of place and build."""
+
+
+def coming(tables: Tables) -> list[Campaign]:
+    """Campaigns with something left, in order of name."""
+    by_campaign: dict[str, list[Row]] = {}
+    for item in tables.campaign_items:
+        by_campaign.setdefault(item["campaign"], []).append(item)
+    titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+    found = []
+    for _, items in sorted(by_campaign.items()):
+        left = [item for item in items if not item["done"]]
+        if left:
+            made = f"{len(items) - len(left)} of {wording.counted(len(items), 'run')} made"
+            found.append(
+                Campaign(
+                    title=items[0]["title"],
+                    why=" ".join((items[0]["why"] or "").split()),
+                    progress=made,
+                    wanted=tuple(_wanted(left, titles)),
+                )
+            )
+    return found
+
+
+def _wanted(items: list[Row], titles: dict[str, str]) -> list[Wanted]:
+    """Items that differ in nothing but the model stand together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for item in items:
+        where = (
+            f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
+            f"{item['build']}, {_how(item)}"
+        )
+        if item["mode"] != "baseline":
+            where += f", mode {item['mode']}"
+        name = model_name(item["family"], item["variant"], item["quant"])
+        href = rig_href(item["rig"]) if item["rig"] in titles else ""
+        groups.setdefault((where, href), []).append(name)
+    return [Wanted(where, tuple(names), href) for (where, href), names in sorted(groups.items())]
+
+
+def _how(item: Row) -> str:
+    if item["beside"]:
+        return f"in turns with {wording.listed(item['beside'])}"
+    return _streams(item["concurrencies"])
+
+
+def _streams(concurrencies: Sequence[int]) -> str:
+    """`1 and 4 streams`; an empty list is a climb to the knee."""
+    if not len(concurrencies):
+        return "from 1 stream to as many as pay"
+    streams = wording.listed([str(c) for c in concurrencies])
+    return f"{streams} stream{'s' if list(concurrencies) != [1] else ''}"

@@ -1,0 +1,75 @@
+"""Each series of builds as rows of `build_trends`: what each measured, and what changed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bench_pipeline.measures.comparison import JUDGED
+from bench_pipeline.measures.statistics import Ratio
+from bench_pipeline.measures.steps import flagged
+from bench_pipeline.warehouse.builds.comparisons import (
+    DESCRIBES,
+    SERIES,
+    Pair,
+    neighbours,
+    pair_of,
+    read_rows,
+    series_key,
+    series_of,
+)
+from bench_pipeline.warehouse.frames import Row, insert_rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_OF_THE_CELL = ("build_number", "build", "commit", "n", "run_id", "session_id", "started_at")
+_OF_THE_COMPARISON = ("ratio", "ratio_lo", "ratio_hi", "verdict", "compile_difference")
+
+
+def write_trends(connection: DuckDBPyConnection) -> None:
+    """Rewrites `build_trends`. `comparisons` must be up to date."""
+    newest = {
+        pair_of(row): row
+        for row in read_rows(
+            connection, "select * from comparisons order by started_at nulls first, session_id"
+        )
+    }
+    rows = [
+        row
+        for cells in series_of(connection).values()
+        for metric in JUDGED
+        for row in _points(cells, metric, newest)
+    ]
+    connection.execute("delete from build_trends")
+    insert_rows(connection, "build_trends", rows)
+
+
+def _points(cells: Sequence[Row], metric: str, newest: Mapping[Pair, Row]) -> Iterator[Row]:
+    before = {after["run_id"]: cell for cell, after in neighbours(cells, metric)}
+    measured = [cell for cell in cells if cell[metric] is not None]
+    compared = [
+        newest[series_key(cell), metric, before[cell["run_id"]]["build"], cell["build"]]
+        if cell["run_id"] in before
+        else None
+        for cell in measured
+    ]
+    steps = flagged([_ratio(row) for row in compared])
+    for cell, comparison, is_step in zip(measured, compared, steps, strict=True):
+        yield {
+            **{name: cell[name] for name in (*SERIES, *DESCRIBES, *_OF_THE_CELL)},
+            "metric": metric,
+            "value": cell[metric],
+            "lo": cell[f"{metric}_lo"],
+            "hi": cell[f"{metric}_hi"],
+            "system_info": cell["system_info"],
+            "previous_build": comparison["build_before"] if comparison else None,
+            **{name: comparison[name] if comparison else None for name in _OF_THE_COMPARISON},
+            "flagged": is_step,
+        }
+
+
+def _ratio(row: Row | None) -> Ratio | None:
+    if row is None:
+        return None
+    return Ratio(row["ratio"], row["ratio_lo"], row["ratio_hi"], row["n_before"], row["n_after"])

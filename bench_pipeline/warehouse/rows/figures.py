@@ -1,0 +1,163 @@
+"""Cells, points of curves and tests of the bare engine as rows with their derived figures."""
+
+from statistics import median
+
+from bench_pipeline.measures.ceiling import ceiling_tok_s
+from bench_pipeline.measures.cells import CellFigures, figures_of
+from bench_pipeline.measures.curves import bare_figures, curve_figures, server_share
+from bench_pipeline.measures.drift import Drift, within_cell
+from bench_pipeline.measures.statistics import Estimate, Ratio
+from bench_pipeline.records.cell import Cell, CurvePoint
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.server import BareTest
+from bench_pipeline.warehouse.frames import Row
+from bench_pipeline.warehouse.rows.device import Device, sum_if_known
+from bench_pipeline.warehouse.rows.flags import flags_of
+from bench_pipeline.warehouse.rows.runs import naive_utc, number_of, worst_verdict
+
+
+def _setting(run: Run, device: Device) -> Row:
+    """What every row of figures begins with, so that a file of them needs no other to be read."""
+    return {
+        "run_id": run.run_id,
+        "rig": run.rig,
+        "gpu": device.gpu,
+        "engine": run.engine.name,
+        "build": run.engine.build,
+        "backend": run.backend,
+        "family": run.model.family,
+        "variant": run.model.variant,
+        "quant": run.model.quant,
+        "mode": run.mode,
+        "power_cap_w": run.power_cap_w,
+    }
+
+
+def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    return {
+        name: estimate.median if estimate else None,
+        f"{name}_lo": estimate.lo if estimate else None,
+        f"{name}_hi": estimate.hi if estimate else None,
+    }
+
+
+def _ratio(name: str, ratio: Ratio | None) -> dict[str, float | None]:
+    return {
+        name: ratio.ratio if ratio else None,
+        f"{name}_lo": ratio.lo if ratio else None,
+        f"{name}_hi": ratio.hi if ratio else None,
+    }
+
+
+def _middle(estimate: Estimate | None) -> float | None:
+    return estimate.median if estimate else None
+
+
+def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -> Row:
+    # A failed cell's requests stay in `requests`, but no figure is made of them: what was cut
+    # off is not the same work.
+    ok = cell.status == "ok"
+    figures = figures_of(cell if ok else cell.model_copy(update={"requests": [], "waves": []}))
+    decode = figures.decode_tok_s
+    if cell.published:
+        decode = Estimate(cell.published.decode_tok_s, None, None, 0)
+    measured = bool(figures.n)
+    energy = ok and all(part.complete for part in cell.telemetry)
+    within = within_cell(cell)
+    answered = {cell.server, *(wave.server for wave in cell.waves)}
+    return {
+        **_setting(run, device),
+        "workload": cell.workload,
+        "concurrency": cell.concurrency,
+        "status": cell.status,
+        "n": figures.n or None,
+        **_estimate("decode_tok_s", decode),
+        **_estimate("prefill_tok_s", figures.prefill_tok_s),
+        **_estimate("aggregate_tok_s", figures.aggregate_tok_s),
+        **_estimate("ttft_ms", figures.ttft_ms),
+        "provenance": run.provenance,
+        "first_visible_ms": _middle(figures.first_visible_ms),
+        "queue_ms": _middle(figures.queue_ms),
+        "itl_p99_ms": _middle(figures.itl_p99_ms),
+        "server_decode_tok_s": _middle(figures.server_decode_tok_s),
+        "clocks_agree": figures.clocks_agree,
+        "joules_per_token": figures.joules_per_token if energy else None,
+        "power_mean_w": (
+            sum_if_known([part.power_mean_w for part in cell.telemetry]) if energy else None
+        ),
+        "prompt_tokens": median(r.prompt_tokens for r in cell.requests) if measured else None,
+        "output_tokens": median(r.output_tokens for r in cell.requests) if measured else None,
+        "profile": run.profile,
+        "stop_reason": cell.stop_reason,
+        "failure_kind": cell.failure.kind if cell.failure else None,
+        "failure_message": cell.failure.message if cell.failure else None,
+        "memory_verdict": worst_verdict(run.servers[n] for n in answered if n is not None),
+        "model": run.model.slug,
+        "creator": run.model.creator,
+        "released": run.model.released,
+        "build_number": number_of(run.engine.build),
+        "driver": device.driver,
+        "started_at": naive_utc(run.started_at),
+        "window_ms": cell.window_ms,
+        "source_title": run.source.title if run.source else None,
+        "server": cell.server,
+        "outliers": figures.outliers if measured else None,
+        "delivered_on_time": figures.delivered_on_time,
+        "reasoning_tokens": figures.reasoning_tokens,
+        "draft_acceptance": figures.draft_acceptance,
+        "others_cpu_fraction": cell.others_cpu_fraction,
+        "throttle_reasons": sorted({r for part in cell.telemetry for r in part.throttle_reasons}),
+        "ceiling_share": _share_of_ceiling(run, cell, figures),
+        **_ratio("cell_drift", within.ratio if within else None),
+        "run_drift": drift.ratio.ratio if drift else None,
+        "quiet": run.host_load.quiet if run.host_load else None,
+        "flags": flags_of(run, cell, drift, within),
+    }
+
+
+def _share_of_ceiling(run: Run, cell: Cell, figures: CellFigures) -> float | None:
+    """As `measures.ceiling.share_of_ceiling`, without making the cell's figures a second time."""
+    ceiling = ceiling_tok_s(run, cell) if figures.n else None
+    return figures.decode_tok_s.median / ceiling if figures.decode_tok_s and ceiling else None
+
+
+def curve_row(run: Run, point: CurvePoint, device: Device) -> Row:
+    figures = curve_figures(point)
+    share = server_share(point, run.bare_engine.tests if run.bare_engine else [])
+    return {
+        **_setting(run, device),
+        "depth_tokens": point.depth_tokens,
+        "status": point.status,
+        "n": figures.n or None,
+        **_estimate("prefill_tok_s", figures.prefill_tok_s),
+        **_estimate("ttft_ms", figures.ttft_ms),
+        **_estimate("decode_tok_s", figures.decode_tok_s),
+        **_estimate("cached_ttft_ms", figures.cached_ttft_ms),
+        "cached_share": figures.cached_share,
+        **_ratio("server_prefill_share", share.prefill),
+        **_ratio("server_decode_share", share.decode),
+        "stop_reason": point.stop_reason,
+        "failure_kind": point.failure.kind if point.failure else None,
+        "failure_message": point.failure.message if point.failure else None,
+        "provenance": run.provenance,
+        "profile": run.profile,
+        "model": run.model.slug,
+        "server": point.server,
+    }
+
+
+def bare_row(run: Run, test: BareTest, device: Device) -> Row:
+    decodes = test.output_tokens > 0
+    kind = "mixed" if decodes and test.prompt_tokens else "decode" if decodes else "prefill"
+    figures = bare_figures(test)
+    return {
+        **_setting(run, device),
+        "kind": kind,
+        "prompt_tokens": test.prompt_tokens,
+        "output_tokens": test.output_tokens,
+        "depth_tokens": test.depth_tokens,
+        "n": figures.n if figures else None,
+        **_estimate("tok_s", figures),
+        "provenance": run.provenance,
+        "model": run.model.slug,
+    }

@@ -1,0 +1,46 @@
+"""One run as the rows of the tables that it fills."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from bench_pipeline.measures.drift import drift_of
+from bench_pipeline.records.run import Run
+from bench_pipeline.warehouse.frames import Row
+from bench_pipeline.warehouse.rows.device import device_of
+from bench_pipeline.warehouse.rows.figures import bare_row, curve_row, measurement_row
+from bench_pipeline.warehouse.rows.runs import run_row, server_rows
+
+
+def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
+    """Rows by table, from `runs` to `bare_tests`. `path` is relative to the project."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    device, drift = device_of(run), drift_of(run)
+    for cell in run.cells:
+        place = {
+            "run_id": run.run_id,
+            "workload": cell.workload,
+            "concurrency": cell.concurrency,
+        }
+        for warmup, requests in ((True, cell.warmups), (False, cell.requests)):
+            rows["requests"] += [
+                {**place, "warmup": warmup, **dict(request)} for request in requests
+            ]
+        rows["waves"] += [{**place, **dict(wave)} for wave in cell.waves]
+        rows["telemetry"] += [{**place, **dict(part)} for part in cell.telemetry]
+        rows["measurements"].append(measurement_row(run, cell, device, drift))
+    rows["curve_points"] = [curve_row(run, point, device) for point in run.curves]
+    rows["bare_tests"] = [
+        bare_row(run, test, device) for test in (run.bare_engine.tests if run.bare_engine else [])
+    ]
+    rows["servers"] = server_rows(run)
+    rows["runs"] = [run_row(run, path, device, drift, _aggregates(rows["measurements"]))]
+    return rows
+
+
+def _aggregates(measurements: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """As `measures.knee.aggregates`, from figures that are made already."""
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in measurements:
+        if row["aggregate_tok_s"] is not None:
+            found[row["concurrency"]][row["workload"]] = row["aggregate_tok_s"]
+    return dict(found)

@@ -1,0 +1,59 @@
+"""The command line's answers to wrong choices: what is wrong, what to choose, no traceback."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench_pipeline.cli.bench import main
+from tests.checkouts import copy_checkout, run_in
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    return copy_checkout(tmp_path / "clone")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem", "mend"),
+    [
+        (["--model", "gpt-9"], "no model `gpt-9`", "smollm2-135m-instruct-q4_1"),
+        (["--backend", "abacus"], "declares no backend `abacus`", "choose from: cpu"),
+        (["--build", "yesterday"], "unknown build `yesterday`", "b10434"),
+        (["--mode", "turbo"], "no mode `turbo`", "baseline, reasoning-off, draft-<model"),
+        (["--mode", "draft-gpt-9"], "no model `gpt-9`", "smollm2-135m-instruct-q4_1"),
+        (["--mode", "reasoning-off"], "smollm2-135m-instruct-q4_1 does not reason", "baseline"),
+    ],
+)
+def test_a_wrong_choice_is_answered_with_the_right_ones(
+    clone: Path, options: list[str], problem: str, mend: str
+) -> None:
+    done = run_in(clone, "python", "-m", "bench_pipeline", "bench", *options)
+    assert done.returncode == 1
+    error = done.stderr[done.stderr.index("error: ") :]
+    assert problem in error.splitlines()[0]
+    assert error.splitlines()[1].startswith("  mend: ")
+    assert mend in error.splitlines()[1]
+    assert len(error.splitlines()) == 2
+    assert not (clone / ".dagster_home").exists()
+
+
+def test_a_broken_rig_file_is_named(clone: Path) -> None:
+    rig = clone / "content" / "rigs" / "h100-vm.yaml"
+    rig.write_text(rig.read_text() + "colour: green\n")
+    done = run_in(clone, "python", "-m", "bench_pipeline", "bench")
+    assert done.returncode == 1
+    assert re.search(r"^error: .*h100-vm\.yaml:\d+: unknown key `colour`", done.stderr, re.M)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["bench", "--profile", "slow"], ["bench", "--concurrency", "0"]]
+)
+def test_a_wrong_option_is_answered_with_the_usage(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(options)
+    assert left.value.code == 2
+    assert "usage: python -m bench_pipeline" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bench_pipeline.definitions import build_defs
+from bench_pipeline.paths import Project
+from bench_pipeline.progress import Silent
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import write_run
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def put(project: Project) -> Callable[[Run], Path]:
+    """Writes a run file where it belongs."""
+    return lambda run: write_run(run, project.runs)
+
+
+@pytest.fixture
+def launch(
+    project: Project, instance: dg.DagsterInstance
+) -> Callable[..., dg.ExecuteInProcessResult]:
+    """Runs a job on the project; a step that fails fails the result, and is not raised."""
+    definitions = build_defs(project=project, reporter=Silent())
+
+    def run(job: str, **options: object) -> dg.ExecuteInProcessResult:
+        options = {"run_config": QUIET, "raise_on_error": False, **options}
+        return definitions.resolve_job_def(job).execute_in_process(instance=instance, **options)
+
+    return run
+
+
+def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    return {
+        check.check_name: check.description or ""
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    }
+
+
+def made(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        event.materialization.asset_key.to_user_string()
+        for event in result.get_asset_materialization_events()
+    ]

@@ -1,0 +1,55 @@
+"""Which runs `benchmark_runs` makes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench_pipeline.defs.assets.planning import missing_runs, runs_of, wanted_runs
+from bench_pipeline.paths import Project
+from bench_pipeline.records.rig import RigBackend
+from bench_pipeline.records.run import Run
+from tests.factories import measured_run
+
+Put = Callable[[Run], Path]
+PLACE = RigBackend("shared-vm-2core", "cpu")
+CAMPAIGN = """\
+title: Two builds
+why: To see a difference.
+places: [shared-vm-2core/cpu, gaming-desktop/*]
+models: [smollm2-135m-instruct-q4_1]
+builds: [b10434, b10092]
+concurrencies: [1, 4]
+"""
+
+
+def only_campaign(project: Project, text: str) -> None:
+    for path in project.campaigns.glob("*.yaml"):
+        path.unlink()
+    (project.campaigns / "two-builds.yaml").write_text(text)
+
+
+def test_campaigns_are_the_queue_and_runs_shorten_it(project: Project, put: Put) -> None:
+    only_campaign(project, CAMPAIGN)
+    wanted = wanted_runs(project)
+    assert {item.partition.key for item in wanted} == {
+        "shared-vm-2core/cpu",
+        "gaming-desktop/vulkan",
+        "gaming-desktop/cuda",
+    }
+    here = [item for item in wanted if item.partition == PLACE]
+    assert [item.build for item in missing_runs(project, here)] == ["b10434", "b10092"]
+    put(measured_run(build="b10434"))
+    assert [item.build for item in missing_runs(project, here)] == ["b10092"]
+
+
+def test_a_broken_rig_file_takes_only_its_own_runs_out_of_the_queue(project: Project) -> None:
+    only_campaign(project, CAMPAIGN)
+    (project.rigs / "gaming-desktop.yaml").write_text("colour: green\n")
+    assert {item.partition for item in wanted_runs(project)} == {PLACE}
+
+
+def test_runs_of_a_place_are_the_valid_ones_there(project: Project, put: Put) -> None:
+    run = measured_run()
+    path = put(run)
+    put(measured_run(rig="h100-vm", backend="cuda"))
+    path.with_name("broken.yaml").write_text("run_id: 7\n...\n")
+    assert runs_of(project, PLACE) == [run]

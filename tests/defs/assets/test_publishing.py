@@ -1,0 +1,211 @@
+"""From run files to pages by Dagster's own job, and what its checks stop or only tell."""
+
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bench_pipeline.definitions import build_defs
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.progress import Silent
+from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import write_run
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests.curve_factories import curve_and_bare_engine
+from tests.defs.assets.conftest import QUIET, failed_checks, made
+from tests.factories import failed_cell, measured_run
+
+Launch = Callable[..., dg.ExecuteInProcessResult]
+Put = Callable[[Run], Path]
+ChecksAfter = Callable[[Callable[[Project], None]], set[str]]
+FLOW = [
+    *("run_files", "measurements", "speed_ranges", "workload_speeds"),
+    *("comparisons", "build_trends", "site_pages"),
+]
+
+
+def published(project: Project, name: str) -> list[dict[str, str]]:
+    with (project.site / "data" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_reaches_the_page_and_every_check_passes(
+    project: Project, put: Put, launch: Launch
+) -> None:
+    run = measured_run()
+    put(run)
+    result = launch("publish")
+    assert result.success
+    assert sorted(made(result)) == sorted(FLOW)
+    assert failed_checks(result) == {}
+    assert len(result.get_asset_check_evaluations()) == 9
+    assert len(published(project, "measurements.csv")) == len(run.cells)
+
+
+def test_a_materialization_tells_a_person_what_is_in_it(put: Put, launch: Launch) -> None:
+    put(measured_run())
+    events = launch("publish").get_asset_materialization_events()
+    metadata = {
+        event.materialization.asset_key.to_user_string(): event.materialization.metadata
+        for event in events
+    }
+    assert metadata["run_files"]["dagster/row_count"].value == 1
+    assert metadata["measurements"]["dagster/row_count"].value == 8
+    assert "| SmolLM2 | 135M-Instruct | Q4_1 |" in metadata["speed_ranges"]["first 20 rows"].value
+    assert metadata["site_pages"]["index"].value.endswith("site_out/index.html")
+
+
+def test_a_project_without_any_run_publishes_an_empty_page(
+    project: Project, launch: Launch
+) -> None:
+    assert launch("publish").success
+    assert (project.site / "index.html").exists()
+
+
+def test_a_failed_run_is_published_as_failed_and_fails_no_check(
+    project: Project, put: Put, launch: Launch
+) -> None:
+    failure = Failure(kind="crash", message="the server died")
+    put(measured_run(cells=[failed_cell("chat", 1)], status="failed", failure=failure))
+    result = launch("publish")
+    assert result.success
+    (row,) = published(project, "measurements.csv")
+    assert (row["status"], row["decode_tok_s"]) == ("failed", "")
+
+
+@pytest.mark.parametrize("kind", ["run", "rig"])
+def test_what_can_t_be_read_is_named_while_the_rest_is_published(
+    project: Project, put: Put, launch: Launch, kind: str
+) -> None:
+    put(measured_run())
+    folder = project.runs / "vm" / "cpu" if kind == "run" else project.rigs
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bad.yaml").write_text("colour: green\n...\n")
+    result = launch("publish")
+    assert not result.success
+    assert sorted(made(result)) == sorted(FLOW)
+    by_kind = "run_files_valid" if kind == "run" else "declarations_valid"
+    failed = failed_checks(result)
+    assert set(failed) == {by_kind, "nothing_left_out"}
+    for description in failed.values():
+        assert "bad.yaml" in description
+        assert "mend: " in description
+    assert len(published(project, "ranges.csv")) == 2
+
+
+@pytest.fixture(scope="module")
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One measured run, published; to be copied, not changed."""
+    project = Project(tmp_path_factory.mktemp("published") / "checkout")
+    shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
+    write_run(measured_run(**curve_and_bare_engine()), project.runs)
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = build_defs(project=project, reporter=Silent())
+        job = definitions.resolve_job_def("publish")
+        assert job.execute_in_process(instance=instance, run_config=QUIET).success
+    return project
+
+
+@pytest.fixture
+def checks_after(
+    published_once: Project, tmp_path: Path, instance: dg.DagsterInstance
+) -> ChecksAfter:
+    """The checks that fail once something was done to what is published, nothing refreshed."""
+
+    def after(change: Callable[[Project], None]) -> set[str]:
+        project = Project(tmp_path / "copy")
+        shutil.copytree(published_once.root, project.root)
+        change(project)
+        checks = dg.AssetSelection.checks_for_assets(*map(dg.AssetKey, FLOW))
+        job = dg.define_asset_job("checks_alone", selection=checks)
+        definitions = dg.Definitions.merge(build_defs(project=project), dg.Definitions(jobs=[job]))
+        result = definitions.resolve_job_def("checks_alone").execute_in_process(
+            instance=instance, run_config=QUIET, raise_on_error=False
+        )
+        assert len(result.get_asset_check_evaluations()) == 9
+        return set(failed_checks(result))
+
+    return after
+
+
+def tampering(sql: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        with Warehouse(project.warehouse).write() as connection:
+            connection.execute(sql)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("asset", "check", "sql"),
+    [
+        # the clock ran backwards
+        ("measurements", "figures_finite_and_positive", "decode_tok_s = -1"),
+        ("measurements", "figures_finite_and_positive", "ttft_ms = 'nan'"),
+        # a median outside its own interval
+        ("measurements", "figures_finite_and_positive", "prefill_tok_s = prefill_tok_s_hi + 1"),
+        # a figure lost on the way
+        ("measurements", "figures_finite_and_positive", "ttft_ms = null"),
+        ("curve_points", "figures_finite_and_positive", "prefill_tok_s = null"),
+        ("curve_points", "figures_finite_and_positive", "decode_tok_s = decode_tok_s_lo - 1"),
+        ("curve_points", "figures_finite_and_positive", "status = 'failed'"),
+        ("bare_tests", "figures_finite_and_positive", "tok_s = 'infinity'"),
+        ("measurements", "ranges_hold", "decode_tok_s = decode_tok_s * 1.01"),
+        ("measurements", "workload_speeds_are_measured", "decode_tok_s = decode_tok_s * 1.01"),
+        ("measurements", "workload_speeds_are_measured", "delivered_on_time = false"),
+        ("measurements", "site_equals_warehouse", "aggregate_tok_s = aggregate_tok_s + 0.1"),
+        ("curve_points", "site_equals_warehouse", "ttft_ms = ttft_ms + 0.1"),
+        ("bare_tests", "site_equals_warehouse", "n = 6"),
+        ("speed_ranges", "ranges_hold", "decode_tok_s_min = decode_tok_s_max + 1"),
+        ("speed_ranges", "site_equals_warehouse", "n_workloads = 3"),
+        ("workload_speeds", "workload_speeds_are_measured", "run_id = 'abc'"),
+        ("run_files", "every_run_file_ingested", "sha256 = 'edited since'"),
+    ],
+)
+def test_a_number_that_slipped_through_is_caught(
+    checks_after: ChecksAfter, asset: str, check: str, sql: str
+) -> None:
+    assert check in checks_after(tampering(f"update {asset} set {sql}"))
+
+
+def test_a_measurement_that_stands_twice_is_caught(checks_after: ChecksAfter) -> None:
+    twice = "select * from measurements union all select * from measurements"
+    failed = checks_after(tampering(f"create or replace table measurements as {twice}"))
+    assert "measurements_key_unique" in failed
+
+
+def test_what_nobody_touched_passes(checks_after: ChecksAfter) -> None:
+    assert checks_after(lambda project: None) == set()
+
+
+def test_a_point_whose_clocks_disagree_has_no_figure_and_holds_nothing_up(
+    checks_after: ChecksAfter,
+) -> None:
+    def add(project: Project) -> None:
+        [point, *rest] = curve_and_bare_engine()["curves"]
+        cold = [r.model_copy(update={"server_decode_ms": 2 * r.decode_ms}) for r in point.cold]
+        curves = [point.model_copy(update={"cold": cold}), *rest]
+        write_run(measured_run(seed=2, curves=curves), project.runs)
+        assert refresh(project).ingested == 1
+
+    assert "figures_finite_and_positive" not in checks_after(add)
+
+
+def test_a_run_file_that_vanished_is_caught(checks_after: ChecksAfter) -> None:
+    def remove(project: Project) -> None:
+        next(project.runs.rglob("*.yaml")).unlink()
+
+    assert checks_after(remove) == {"every_run_file_ingested"}
+
+
+def test_an_edited_data_file_is_caught(checks_after: ChecksAfter) -> None:
+    def edit(project: Project) -> None:
+        path = project.site / "data" / "ranges.csv"
+        path.write_text(path.read_text().replace(",measured,", ",published,"))
+
+    assert checks_after(edit) == {"site_equals_warehouse"}

@@ -1,0 +1,109 @@
+"""What is made ready on a rig, and that it happens on that rig and no other."""
+
+import re
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
+from bench_pipeline.inventory.identity import machine_id
+from bench_pipeline.paths import Project
+from bench_pipeline.records.model import ModelFile
+from tests.defs.assets.conftest import QUIET, made
+
+Launch = Callable[..., dg.ExecuteInProcessResult]
+HERE = "shared-vm-2core"
+"""The rig that the tests take this machine for."""
+MODEL = {"model_files": {"config": {"models": ["smollm2-135m-instruct-q4_1"]}}}
+
+
+@pytest.fixture
+def this_machine(project: Project) -> None:
+    """Makes the project believe that this machine is `HERE`, with whatever build runs on it."""
+    for path in project.rigs.glob("*.yaml"):
+        lines = [
+            line for line in path.read_text().splitlines() if not line.startswith("machine_id:")
+        ]
+        path.write_text("\n".join(lines) + "\n")
+    path = project.rigs / f"{HERE}.yaml"
+    text = re.sub(r"^    (build|channel): .*\n", "", path.read_text(), flags=re.M)
+    path.write_text(f'{text}machine_id: "{machine_id()}"\n')
+
+
+@pytest.mark.usefixtures("this_machine", "small_model")
+def test_a_rig_is_prepared(launch: Launch) -> None:
+    result = launch("prepare_rig", partition_key=HERE, run_config={**QUIET, "ops": MODEL})
+    assert result.success
+    assert sorted(made(result)) == ["hardware_inventory", "model_files"]
+    inventory, models = sorted(
+        (event.materialization for event in result.get_asset_materialization_events()),
+        key=lambda materialization: materialization.asset_key,
+    )
+    assert inventory.partition == HERE
+    assert "| CPU | " in inventory.metadata["hardware"].value
+    assert "98.4 MB" in models.metadata["models"].value
+
+
+@pytest.mark.usefixtures("this_machine")
+def test_what_is_to_happen_on_another_rig_is_refused_here(launch: Launch) -> None:
+    result = launch("prepare_rig", partition_key="gaming-desktop")
+    assert not result.success
+    errors = [
+        event.step_failure_data.error_display_string
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    assert any(f"this machine is the rig `{HERE}`, not `gaming-desktop`" in e for e in errors)
+    assert any("mend: materialize it on `gaming-desktop`" in e for e in errors)
+
+
+@pytest.mark.usefixtures("this_machine")
+def test_an_undeclared_machine_learns_its_identity(project: Project, launch: Launch) -> None:
+    path = project.rigs / f"{HERE}.yaml"
+    path.write_text(path.read_text().replace(machine_id(), "0" * 16))
+    result = launch("prepare_rig", partition_key=HERE)
+    (error,) = [
+        event.step_failure_data.error_display_string
+        for event in result.all_events
+        if event.is_step_failure and event.step_key == "hardware_inventory"
+    ]
+    assert "this machine is no declared rig" in error
+    assert f'machine_id: "{machine_id()}"' in error
+
+
+@pytest.mark.usefixtures("this_machine")
+def test_an_engine_is_installed_and_says_what_it_is(
+    launch: Launch, engine: InstalledEngine
+) -> None:
+    nothing_to_measure = {
+        "benchmark_runs": {"ops": {"plan_runs": {"config": {"models": ["gpt-9"]}}}}
+    }
+    result = launch(
+        "measure", partition_key=f"{HERE}/cpu", run_config={**QUIET, "ops": nothing_to_measure}
+    )
+    assert not result.success
+    builds, installed = sorted(
+        (event.materialization for event in result.get_asset_materialization_events()),
+        key=lambda materialization: materialization.asset_key,
+        reverse=True,
+    )
+    assert installed.metadata["build"].value == engine.build
+    assert installed.metadata["binary sha256"].value == engine.binary_sha256
+    assert installed.tags and installed.tags["dagster/data_version"] == engine.build
+    assert re.search(
+        rf"\| {engine.build} \| \w+ \| wheel \| .* \| yes \|", builds.metadata["builds"].value
+    )
+
+
+def test_the_partition_of_a_broken_rig_file_names_the_file(
+    project: Project, launch: Launch, small_model: ModelFile
+) -> None:
+    (project.rigs / "gaming-desktop.yaml").write_text("colour: green\n")
+    result = launch("prepare_rig", partition_key="gaming-desktop")
+    errors = [
+        event.step_failure_data.error_display_string
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    assert any("gaming-desktop.yaml" in error and "mend: " in error for error in errors)

@@ -1,0 +1,124 @@
+"""Upstream's releases, from a local server: the archive holds the real binaries."""
+
+import dataclasses
+import socket
+
+import pytest
+
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.builds.install import install
+from bench_pipeline.engines.builds.upstream import latest_build
+from bench_pipeline.errors import EngineError
+from bench_pipeline.fetching import http as downloads
+from bench_pipeline.records.engines import ReleaseAsset
+from bench_pipeline.records.rig import BackendSetup, Rig
+from tests.engines.builds.archives import Upstream, pack_release
+
+BUILD = "b20000"
+RIG = Rig(slug="a-rig", title="A", backends={"cpu": BackendSetup(channel="github-release")})
+
+
+@pytest.fixture(scope="module")
+def archive(engine, tmp_path_factory):
+    path = tmp_path_factory.mktemp("upstream") / f"llama-{BUILD}-bin-here-x64.tar.gz"
+    pack_release(engine.binary, path)
+    return path
+
+
+@pytest.fixture
+def upstream(archive, monkeypatch):
+    monkeypatch.setattr(downloads, "RETRY_WAITS_S", (0.01, 0.01, 0.01))
+    with Upstream(archive, BUILD) as serving:
+        yield serving
+
+
+@pytest.fixture
+def choice(catalogue, upstream, wheel_build):
+    """What a rig whose channel is `github-release` chooses when it names no build."""
+    here = ReleaseAsset(pattern="llama-{build}-bin-here-x64.tar.gz", platform=wheel_build.platform)
+    releases = catalogue.releases.model_copy(
+        update={"api": upstream.url, "assets": {"cpu": [here]}}
+    )
+    return choose(
+        catalogue.model_copy(update={"releases": releases}), RIG, "cpu", None, this_host()
+    )
+
+
+def left_in(cache) -> list[str]:
+    files = (path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return [path.name for path in files]
+
+
+def test_the_newest_release_is_installed_and_runs(choice, upstream, engine, tmp_path):
+    found = install(choice, tmp_path)
+    assert (found.build, found.channel, found.commit) == (BUILD, "github-release", engine.commit)
+    assert found.binary_sha256 == engine.binary_sha256, "links and copies hash alike"
+    install(choice, tmp_path)
+    assert len(upstream.downloads()) == 1
+    assert not [name for name in left_in(tmp_path) if name.endswith(".tar.gz")]
+
+
+def test_a_download_that_is_cut_is_taken_up_where_it_stopped(choice, upstream, tmp_path):
+    upstream.cut_after, upstream.cuts = 5_000_000, 2
+    install(choice, tmp_path)
+    assert upstream.downloads() == [None, "bytes=5000000-", "bytes=10000000-"]
+
+
+def test_a_download_that_stays_cut_resumes_in_the_next_try(choice, upstream, tmp_path):
+    upstream.cut_after, upstream.cuts = 1_000_000, 4
+    with pytest.raises(EngineError, match="stopped at 4,000,000 bytes") as caught:
+        install(choice, tmp_path)
+    assert "resumes" in caught.value.mend
+    install(choice, tmp_path)
+    assert upstream.downloads()[-1] == "bytes=4000000-"
+
+
+def test_an_archive_that_is_not_what_upstream_says_is_removed(choice, upstream, tmp_path):
+    upstream.digest = "sha256:" + "0" * 64
+    with pytest.raises(EngineError, match=r"upstream says .* 0000"):
+        install(choice, tmp_path)
+    assert left_in(tmp_path) == []
+
+
+def test_an_old_release_without_a_digest_is_taken(choice, upstream, tmp_path):
+    upstream.digest = None
+    assert install(choice, tmp_path).build == BUILD
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [
+        (404, "upstream has no such release"),
+        (403, "too many questions this hour"),
+        (500, "upstream answers 500"),
+    ],
+)
+def test_a_refusal_is_one_clear_error(choice, upstream, tmp_path, status, problem):
+    upstream.api_status = status
+    with pytest.raises(EngineError, match=problem):
+        install(choice, tmp_path)
+
+
+def test_a_release_without_the_archive_names_those_it_has(choice, upstream, tmp_path):
+    other = dataclasses.replace(choice, asset="llama-for-mars.zip")
+    with pytest.raises(EngineError, match=r"no archive `llama-for-mars\.zip`") as caught:
+        install(other, tmp_path)
+    assert choice.asset in caught.value.mend
+
+
+def test_an_archive_still_on_its_way_up_is_worth_waiting_for(choice, upstream, tmp_path):
+    upstream.state = "starter"
+    with pytest.raises(EngineError, match=r"has no archive .* to download yet") as caught:
+        install(choice, tmp_path)
+    assert caught.value.mend.startswith("wait until upstream has built it")
+    assert upstream.downloads() == []
+
+
+def test_upstream_out_of_reach_points_to_the_other_channels(catalogue):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        api = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(EngineError, match="cannot be asked") as caught:
+        latest_build(catalogue.releases.model_copy(update={"api": api}))
+    assert "`wheel` or `path`" in caught.value.mend

@@ -1,0 +1,104 @@
+"""Replies over a bare connection: stamped, whole, or an error."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from threading import Thread
+
+import pytest
+
+from bench_pipeline.harness.client.http_stream import Reply, ReplyBroke, post
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n"
+BODY = b'{"n": 1}'
+
+
+def ask(*parts: bytes, pause_s: float = 0.02, silence_s: float = 20) -> tuple[Reply, bytes]:
+    """The reply that comes in these parts, with a pause after each, and the request for it."""
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Thread(target=_serve, args=(listening, parts, pause_s, seen))
+        server.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/x"
+        try:
+            reply = asyncio.run(post(url, BODY, silence_s=silence_s))
+        finally:
+            server.join()
+    return reply, seen[0]
+
+
+def _serve(
+    listening: socket.socket, parts: Sequence[bytes], pause_s: float, seen: list[bytes]
+) -> None:
+    with listening.accept()[0] as client:
+        request = b""
+        while not request.endswith(BODY):
+            request += client.recv(4096)
+        seen.append(request)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            client.sendall(part)
+            time.sleep(pause_s)
+
+
+def test_the_request_names_its_path_and_asks_for_a_connection_of_its_own() -> None:
+    _, request = ask(HEAD, b"0\r\n\r\n")
+    assert request.startswith(b"POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nConnection: close\r\n" in request
+    assert request.endswith(b'Content-Length: 8\r\n\r\n{"n": 1}')
+
+
+def test_each_chunk_has_its_own_arrival() -> None:
+    before = time.perf_counter()
+    reply, _ = ask(HEAD, b"3\r\nabc\r\n", b"4\r\ndefg\r\n", b"0\r\n\r\n")
+    assert (reply.status, [data for _, data in reply.pieces]) == (200, [b"abc", b"defg"])
+    first, second = (arrived for arrived, _ in reply.pieces)
+    assert before < reply.sent_at < first < second < reply.ended_at
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_reply_cut_anywhere_reads_the_same(size: int) -> None:
+    whole = HEAD + b"3\r\nabc\r\n" + b"A;x=1\r\n0123456789\r\n" + b"0\r\n\r\n"
+    parts = [whole[at : at + size] for at in range(0, len(whole), size)]
+    reply, _ = ask(*parts, pause_s=0.001)
+    assert b"".join(data for _, data in reply.pieces) == b"abc0123456789"
+
+
+def test_an_error_s_text_is_kept() -> None:
+    reply, _ = ask(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 7\r\n\r\nloading")
+    assert (reply.status, reply.pieces[0][1]) == (503, b"loading")
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([], "before any reply"),
+        ([HEAD, b"3\r\nabc\r\n"], "within the reply"),
+        ([HEAD, b"3\r\nab"], "within the reply"),
+        ([b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nshort"], "within the reply"),
+        ([HEAD, b"what is this\r\n"], "not a chunk"),
+        ([b"SSH-2.0-OpenSSH\r\n\r\n"], "not an HTTP reply"),
+    ],
+)
+def test_half_a_reply_is_none(parts: list[bytes], said: str) -> None:
+    with pytest.raises(ReplyBroke, match=said) as caught:
+        ask(*parts)
+    assert not caught.value.silent
+
+
+def test_silence_is_told_from_a_broken_connection() -> None:
+    with pytest.raises(ReplyBroke, match=r"no data for 0\.1 s") as caught:
+        ask(HEAD, b"3\r\nabc\r\n", pause_s=0.5, silence_s=0.1)
+    assert caught.value.silent
+
+
+def test_slow_is_not_silent() -> None:
+    parts = [HEAD, *[b"1\r\nx\r\n"] * 8, b"0\r\n\r\n"]
+    reply, _ = ask(*parts, pause_s=0.1, silence_s=1)
+    assert len(reply.pieces) == 8
+
+
+def test_a_refused_connection_is_named() -> None:
+    with pytest.raises(ReplyBroke, match="no connection"):
+        asyncio.run(post("http://127.0.0.1:1/v1/x", b"{}", silence_s=1))

@@ -1,0 +1,122 @@
+"""What campaigns want, and which run file makes an item done."""
+
+from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied, wanted_build
+from bench_pipeline.paths import Project
+from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.rig import BackendSetup, Rig
+from bench_pipeline.records.yaml.files import read_engines, read_models
+from tests.factories import SMOLLM2, measured_run
+
+HOMELAB = Rig(
+    slug="homelab", title="Homelab", backends={"cpu": BackendSetup(), "vulkan": BackendSetup()}
+)
+LAPTOP = Rig(slug="laptop", title="Laptop", backends={"cpu": BackendSetup(build="b10068")})
+RIGS = {rig.slug: rig for rig in (HOMELAB, LAPTOP)}
+SMALL, GEMMA = "smollm2-135m-instruct-q4_1", "gemma-3-270m-q4_k_m"
+
+
+def plan(project: Project, *campaigns: Campaign) -> list[PlanItem]:
+    models, engines = read_models(project.models), read_engines(project.engines)
+    return expand({c.slug: c for c in campaigns}, RIGS, models, engines)
+
+
+def campaign(slug: str = "c", **changes: object) -> Campaign:
+    fields = {"title": "T", "why": "W", "places": ["*/cpu"], "models": [SMALL], **changes}
+    return Campaign.model_validate({"slug": slug, **fields})
+
+
+def test_a_pattern_meets_only_backends_that_a_rig_declares(project: Project):
+    items = plan(project, campaign(places=["*/vulkan", "laptop/cuda"]))
+    assert [item.partition.key for item in items] == ["homelab/vulkan"]
+
+
+def test_the_build_is_the_rig_files_or_the_newest_catalogued(project: Project):
+    builds = {item.rig: item.build for item in plan(project, campaign())}
+    assert builds == {"homelab": "b10434", "laptop": "b10068"}
+
+
+def test_a_backend_without_a_catalogued_build_wants_none(project: Project):
+    mac = Rig(slug="mac", title="Mac", backends={"metal": BackendSetup()})
+    assert wanted_build(mac, "metal", read_engines(project.engines)) is None
+
+
+def test_the_same_run_wanted_twice_is_one_item_of_the_first_campaign(project: Project):
+    items = plan(project, campaign("a"), campaign("b", models=[SMALL, GEMMA]))
+    by_model = {(item.rig, item.model): item.campaign for item in items}
+    assert len(items) == len(by_model) == 4
+    assert by_model["laptop", SMALL] == "a"
+    assert by_model["laptop", GEMMA] == "b"
+
+
+def test_a_model_that_is_not_catalogued_yet_is_left_out(project: Project):
+    assert plan(project, campaign(models=["not-here-yet"])) == []
+
+
+def item(**changes: object) -> PlanItem:
+    run = measured_run()
+    fields = {
+        "rig": run.rig,
+        "backend": run.backend,
+        "build": run.engine.build,
+        "model": SMOLLM2.slug,
+        "model_sha256": SMOLLM2.sha256,
+        "profile": run.profile,
+        **changes,
+    }
+    return PlanItem(**fields)
+
+
+def test_a_full_campaign_climbs_to_the_knee_unless_it_names_its_streams(project: Project):
+    (full,) = plan(project, campaign(places=["laptop/cpu"]))
+    (quick,) = plan(project, campaign(places=["laptop/cpu"], profile="quick"))
+    (named,) = plan(project, campaign(places=["laptop/cpu"], concurrencies=[2]))
+    assert (full.concurrencies, quick.concurrencies) == ("knee", (1, 4))
+    assert named.concurrencies == (2,)
+
+
+def test_a_mode_that_cannot_have_an_effect_is_not_wanted(project: Project):
+    modes = ["baseline", "reasoning-off", f"draft-{SMALL}", "draft-nobody"]
+    items = plan(project, campaign(places=["laptop/cpu"], modes=modes))
+    assert [item.mode for item in items] == ["baseline", f"draft-{SMALL}"]
+
+
+def test_only_a_climb_that_came_to_its_end_satisfies_one_to_the_knee():
+    to_the_knee, run = item(concurrencies="knee"), measured_run()
+    assert satisfied(item(), [run])
+    assert not satisfied(to_the_knee, [run])
+    for ended in ("flat", "limit", "failed"):
+        climbed = run.ladder.model_copy(update={"ended": ended})
+        assert satisfied(to_the_knee, [run.model_copy(update={"ladder": climbed})])
+
+
+def test_a_run_of_the_same_everything_satisfies():
+    assert satisfied(item(), [measured_run()])
+
+
+def test_a_full_run_satisfies_a_quick_item_but_not_the_reverse():
+    assert satisfied(item(profile="quick"), [measured_run(profile="full")])
+    assert not satisfied(item(profile="full"), [measured_run(profile="quick")])
+
+
+def test_another_build_model_file_rig_or_concurrency_does_not_satisfy():
+    for change in (
+        {"build": "b1"},
+        {"model_sha256": "0" * 64},
+        {"rig": "elsewhere"},
+        {"backend": "vulkan"},
+        {"mode": "reasoning-off"},
+        {"concurrencies": (1, 4, 8)},
+    ):
+        assert not satisfied(item(**change), [measured_run()]), change
+
+
+def test_a_failure_that_would_repeat_counts_as_made_one_that_may_pass_does_not():
+    def failed(kind: str) -> list:
+        failure = Failure.model_validate({"kind": kind, "message": "m"})
+        return [measured_run(status="failed", failure=failure, cells=[])]
+
+    assert satisfied(item(), failed("oom"))
+    assert satisfied(item(), failed("load"))
+    assert not satisfied(item(), failed("crash"))
+    assert not satisfied(item(), failed("hang"))

@@ -1,0 +1,116 @@
+"""What changed on a rig between its runs, and what its page says of it."""
+
+import json
+from datetime import timedelta
+
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.run import Run
+from bench_pipeline.site.rigs.history import Change, Event, changes_between
+from bench_pipeline.site.rigs.view import RigPage, rig_pages
+from tests.factories import H100, measured_run
+from tests.site.conftest import EARLIER, Made, make, on_h100
+
+DAY = timedelta(days=1)
+
+
+def changed(inventory: Inventory, **gpu: object) -> Inventory:
+    return inventory.model_copy(update={"gpus": [H100.model_copy(update=gpu)]})
+
+
+def run_of(day: int, **fields: object) -> Run:
+    return on_h100(
+        workloads=["chat"], concurrencies=[1], started_at=EARLIER + day * DAY, seed=day, **fields
+    )
+
+
+def page_of(made: Made, rig: str) -> RigPage:
+    tables = made.tables
+    runs = [run for model in made.view.models for run in model.runs]
+    return next(page for page in rig_pages(tables, runs) if page.rig == rig)
+
+
+def events(made: Made) -> list[Event]:
+    return list(page_of(made, "h100-vm").events)
+
+
+def test_a_new_driver_and_a_lower_cap_are_told_with_their_dates(tmp_path):
+    first = run_of(0)
+    newer = changed(first.inventory, driver="590.10", power_cap_w=350.0)
+    second = run_of(1, inventory=newer, power_cap_w=350)
+    latest, oldest = events(make(tmp_path, [first, second]))
+    assert latest.changes == (
+        Change("driver of the GPU", "580.95.05", "590.10"),
+        Change("power cap of the GPU", "700 W", "350 W"),
+    )
+    assert (latest.when, latest.since) == ("2026-11-21 08:00 UTC", "2026-11-20 08:00 UTC")
+    assert dict(oldest.state)["Driver"] == "580.95.05"
+    assert oldest.changes == ()
+
+
+def test_a_cap_that_was_set_and_taken_back_is_two_changes(tmp_path):
+    first = run_of(0)
+    capped = run_of(1, inventory=changed(first.inventory, power_cap_w=350.0), power_cap_w=350)
+    back = run_of(2)
+    told = [
+        change
+        for event in events(make(tmp_path, [first, capped, back]))
+        for change in event.changes
+    ]
+    assert [(change.before, change.after) for change in told] == [
+        ("350 W", "700 W"),
+        ("700 W", "350 W"),
+    ]
+
+
+def test_what_is_only_of_the_moment_is_no_change(tmp_path):
+    first = run_of(0)
+    warm = changed(first.inventory, temperature_c=71.0, pcie_generation=1, core_clock_mhz=300.0)
+    (only,) = events(make(tmp_path, [first, run_of(1, inventory=warm)]))
+    assert only.state
+
+
+def test_a_build_is_new_once_and_another_order_of_runs_tells_the_same(tmp_path):
+    builds = ["b10068", "b10092", "b10068", "b10434", "b10200"]
+    runs = [
+        measured_run(
+            workloads=["chat"], concurrencies=[1], build=build, started_at=EARLIER + k * DAY
+        )
+        for k, build in enumerate(builds)
+    ]
+    made = make(tmp_path, runs[::-1])
+    told = [e.engine.words for e in page_of(made, "shared-vm-2core").events if e.engine]
+    assert told == [
+        "CPU: llama.cpp b10200, older than llama.cpp b10434",
+        "CPU: llama.cpp b10434, after llama.cpp b10092",
+        "CPU: llama.cpp b10092, after llama.cpp b10068",
+        "CPU: llama.cpp b10068",
+    ]
+
+
+def test_what_is_the_same_of_several_gpus_is_told_once():
+    before, after = (
+        {"inventory_key": json.dumps({"gpus": [{"driver": driver, "name": n} for n in names]})}
+        for driver, names in (("580.95", ["A", "B", "C"]), ("590.10", ["A", "B", "D"]))
+    )
+    assert changes_between(before, after) == (
+        Change("driver of GPU 0, 1 and 2", "580.95", "590.10"),
+        Change("name of GPU 2", "C", "D"),
+    )
+
+
+def test_the_page_holds_setup_notes_runs_and_what_is_wanted(made: Made):
+    page = page_of(made, "shared-vm-2core")
+    assert dict(page.setups[0].facts)["Threads"] == "1"
+    assert page.card.notes
+    assert [run.rig for run in page.runs] == ["shared-vm-2core"] * len(page.runs)
+    assert len(page.runs) == sum(run["rig"] == page.rig for run in made.tables.runs)
+    assert all("Shared 2-core" in w.where for campaign in page.wanted for w in campaign.wanted)
+    text = (made.project.site / page.href).read_text()
+    assert all(f'href="../{run.href}"' in text for run in page.runs)
+
+
+def test_every_rig_has_a_card_that_leads_to_its_page(made: Made):
+    text = (made.project.site / "rigs.html").read_text()
+    for rig in made.tables.rigs:
+        assert f'href="rigs/{rig["rig"]}.html"' in text
+        assert (made.project.site / "rigs" / f"{rig['rig']}.html").is_file()

@@ -1,0 +1,87 @@
+"""What campaigns still want, of however many models."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench_pipeline.site.charts.views import chart_view
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.rigs.view import RigPage
+from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.coming import MODELS_NAMED, Campaign, coming
+from bench_pipeline.site.tables.row_data import row_data
+from tests.site.conftest import Made
+from tests.site.trends.trend_rows import tables
+
+
+def wanting(models: int, **columns: object) -> Tables:
+    items: list[Row] = [
+        {
+            "campaign": "all",
+            "title": "All of them",
+            "why": "To know.",
+            "rig": "shared-vm-2core",
+            "backend": "cpu",
+            "build": "b10434",
+            "concurrencies": [1, 4],
+            "beside": [],
+            "mode": "baseline",
+            "family": "Family",
+            "variant": f"{number}B",
+            "quant": "Q4_0",
+            "done": False,
+            **columns,
+        }
+        for number in range(models)
+    ]
+    return tables(campaign_items=items, rigs=[{"rig": "shared-vm-2core", "title": "Shared VM"}])
+
+
+def name(number: int) -> str:
+    return f"Family {number}B Q4_0"
+
+
+def of_rig(campaigns: list[Campaign]) -> RigPage:
+    return RigPage(
+        rig="shared-vm-2core",
+        href="rigs/shared-vm-2core.html",
+        title="Shared VM",
+        kind="vm",
+        card=None,
+        setups=(),
+        timeline=None,
+        events=(),
+        runs=(),
+        wanted=tuple(campaigns),
+    )
+
+
+def test_up_to_the_bound_every_model_is_named_and_beyond_it_the_others_are_counted():
+    ((few,),) = [campaign.wanted for campaign in coming(wanting(MODELS_NAMED))]
+    assert (few.where, few.more) == ("Shared VM, CPU b10434, 1 and 4 streams", 0)
+    ((many,),) = [campaign.wanted for campaign in coming(wanting(MODELS_NAMED + 3))]
+    assert many.named == tuple(name(number) for number in range(MODELS_NAMED))
+    assert many.more == 3
+    assert many.models == tuple(name(number) for number in range(MODELS_NAMED + 3))
+
+
+def test_a_model_that_is_not_named_on_the_front_page_stands_on_the_rigs(made: Made):
+    campaigns = coming(wanting(600))
+    site = replace(made.view, coming=tuple(campaigns), charts=())
+    press = Press(site)
+    front = press.page(
+        "index.html", charts=chart_view((), made.tables), row_data=row_data(site.rows)
+    ).decode()
+    assert '<a href="rigs/shared-vm-2core.html#wanted-title">594 other models</a>' in front
+    assert name(MODELS_NAMED - 1) in front and name(MODELS_NAMED) not in front
+    page = press.page("rig.html", root="../", page=of_rig(campaigns)).decode()
+    assert 'id="wanted-title"' in page
+    assert all(page.count(f"<li>{name(number)}</li>") == 1 for number in range(600))
+
+
+@pytest.mark.parametrize("models", [MODELS_NAMED, 600])
+def test_models_of_a_rig_without_a_page_are_all_listed_at_once(made: Made, models: int):
+    (campaign,) = coming(wanting(models, rig="gone"))
+    assert [wanted.rig_href for wanted in campaign.wanted] == [""]
+    page = Press(made.view).page("rig.html", root="../", page=of_rig([campaign])).decode()
+    assert all(name(number) in page for number in range(models))
