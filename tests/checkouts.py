@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.yaml.files import read_rigs
@@ -61,8 +62,9 @@ def with_tiny_workloads(copy: Path, tokens: int) -> Path:
 
 
 def bare_environment() -> dict[str, str]:
-    """What a login shell has after `activate`, and where the artefact cache is; no more."""
-    kept = ("HOME", "LANG", "XDG_CACHE_HOME", "BENCH_PIPELINE_CACHE")
+    """What a login shell has after `activate`, where the artefact cache is, and the tests' own
+    lock; no more."""
+    kept = ("HOME", "LANG", "XDG_CACHE_HOME", "BENCH_PIPELINE_CACHE", LOCK_VARIABLE)
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     return environment | {"PATH": f"{BIN}{os.pathsep}{os.defpath}"}
 

@@ -4,17 +4,28 @@ The engine and the model come through our own channels into the user's artefact 
 that a second test run, and a benchmark, find them there.
 """
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.yaml.files import read_engines, read_models
 
 SMALL_MODEL = "smollm2-135m-instruct-q4_1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A rig's lock for this process and all that it starts: the machine's own belongs to real
+    benchmarks, and tests in other processes have theirs."""
+    folder = tempfile.mkdtemp(prefix="bench_pipeline-lock-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ[LOCK_VARIABLE] = str(Path(folder) / "rig.lock")
 
 
 @pytest.fixture

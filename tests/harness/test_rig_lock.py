@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench_pipeline.errors import RigError
-from bench_pipeline.harness.rig_lock import rig_lock
+from bench_pipeline.harness.rig_lock import LOCK_VARIABLE, lock_path, rig_lock
 from bench_pipeline.progress import Silent
+from tests.checkouts import bare_environment
 
 HOLDER = """
 import sys, time
@@ -58,3 +59,10 @@ def test_the_lock_is_free_after_an_error_inside(lock_file: Path):
         raise ValueError
     with rig_lock(Silent(), lock_file, wait_s=0):
         pass
+
+
+def test_the_machine_has_one_lock_and_the_tests_have_another(monkeypatch: pytest.MonkeyPatch):
+    ours = lock_path()
+    assert bare_environment()[LOCK_VARIABLE] == str(ours)
+    monkeypatch.delenv(LOCK_VARIABLE)
+    assert lock_path().name == "bench_pipeline.lock" and lock_path() != ours
