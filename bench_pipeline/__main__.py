@@ -2,7 +2,7 @@
 
 import sys
 
-from bench_pipeline.cli.bench import main
+from bench_pipeline.cli.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

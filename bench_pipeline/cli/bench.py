@@ -5,18 +5,15 @@ Nothing is computed here: what is printed at the end is what the assets said of 
 """
 
 import argparse
-import os
 import sys
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from bench_pipeline.cli.importing import add_import, import_results
 from bench_pipeline.errors import BenchError, EngineError
-from bench_pipeline.paths import Project, artefact_cache, checkout
+from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.rig import Backend, Rig, RigBackend
@@ -30,60 +27,34 @@ TOLD_BY_OTHERS = "nothing_left_out"
 """The check that makes a run fail for what two earlier checks have named already."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
-    option; 130 interrupted."""
-    options = _parser().parse_args(argv)
-    try:
-        if options.command == "ui":
-            return _ui(checkout(), options.port)
-        if options.command == "import":
-            return import_results(checkout(), options)
-        return _bench(checkout(), options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
-            file=sys.stderr,
-        )
-        return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench_pipeline", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    bench = commands.add_parser(
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
         "bench", help="measure this machine and build the page; measures nothing twice"
     )
-    bench.add_argument(
+    parser.add_argument(
         "--model", nargs="+", default=[DEFAULT_MODEL], metavar="SLUG", help="of content/models"
     )
-    bench.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
-    bench.add_argument(
+    parser.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
+    parser.add_argument(
         "--mode",
         default="baseline",
         help="baseline, reasoning-off, or draft-SLUG: that model drafts for the measured one",
     )
-    bench.add_argument(
+    parser.add_argument(
         "--profile", choices=get_args(Profile), help="default: quick; full with a baseline"
     )
-    bench.add_argument(
+    parser.add_argument(
         "--build", metavar="bNNNNN", help="default: the rig file's, else the newest that runs"
     )
-    bench.add_argument(
+    parser.add_argument(
         "--baseline",
         nargs="+",
         default=[],
         metavar="bNNNNN",
         help="measure --build in turns with these and judge it against them",
     )
-    bench.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
-    ui = commands.add_parser("ui", help="Dagster's web interface on this checkout's instance")
-    ui.add_argument("--port", type=int, default=3000)
-    add_import(commands)
-    return parser
+    parser.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
+    parser.set_defaults(run=run)
 
 
 def _streams(text: str) -> int:
@@ -93,17 +64,7 @@ def _streams(text: str) -> int:
     return number
 
 
-def _ui(project: Project, port: int) -> int:
-    """Becomes `dagster dev`, which ends on Ctrl-C."""
-    from bench_pipeline.deploy.instance import prepare_home
-
-    prepare_home(project)
-    os.chdir(project.root)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
-    os.execv(sys.executable, command)
-
-
-def _bench(project: Project, options: argparse.Namespace) -> int:
+def run(project: Project, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     console = Console(highlight=False)
     reporter = Terminal()

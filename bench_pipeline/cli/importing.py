@@ -8,7 +8,7 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import Backend
 
 
-def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "import", help="turn output of `llama-bench -o json|jsonl` into run files"
     )
@@ -24,9 +24,10 @@ def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     uncatalogued.add_argument("--released", metavar="YYYY-MM", help="needed: no file tells it")
     uncatalogued.add_argument("--family", metavar="NAME", help="default: from the file's name")
     uncatalogued.add_argument("--variant", metavar="NAME", help="default: from the file's name")
+    parser.set_defaults(run=run)
 
 
-def import_results(project: Project, options: argparse.Namespace) -> int:
+def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.importers.llama_bench import import_llama_bench
     from bench_pipeline.importers.model_names import Described
 

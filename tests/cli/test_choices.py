@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.cli.bench import main
+from bench_pipeline.cli.commands import main
 from tests.checkouts import copy_checkout, run_in
 
 

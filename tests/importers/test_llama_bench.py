@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.cli.bench import main
+from bench_pipeline.cli.commands import main
 from bench_pipeline.errors import BenchError, ModelError, RecordError
 from bench_pipeline.importers import llama_bench as imported
 from bench_pipeline.importers.llama_bench import import_llama_bench
@@ -324,7 +324,7 @@ def test_what_is_no_text_or_no_file_is_refused(project, tmp_path):
 
 
 def test_the_command_writes_the_run_and_says_where(project, monkeypatch, capsys):
-    monkeypatch.setattr("bench_pipeline.cli.bench.checkout", lambda: project)
+    monkeypatch.setattr("bench_pipeline.cli.commands.checkout", lambda: project)
     options = ["import", str(JSONL), "--rig", RIG, "--source-title", "Jane's box"]
     assert main(options) == 0
     told = capsys.readouterr().out.strip()

@@ -1,0 +1,37 @@
+"""`python -m bench_pipeline COMMAND`: which commands there are, and how each of them may end."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bench_pipeline.cli import bench, importing, ui
+from bench_pipeline.errors import BenchError
+from bench_pipeline.paths import checkout
+
+COMMANDS = (bench, ui, importing)
+"""Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
+    option; 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench_pipeline",
+        description="From a box with a GPU to a public benchmark page.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    options = parser.parse_args(argv)
+    try:
+        ended: int = options.run(checkout(), options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
+            file=sys.stderr,
+        )
+        return 130
+    return ended
