@@ -1,5 +1,7 @@
 """Unpacking what came from elsewhere: nothing lands outside the folder, no disk runs full."""
 
+import gzip
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -10,6 +12,11 @@ from bench_pipeline.errors import EngineError
 
 _MARGIN_BYTES = 64 * 2**20
 """Left free for everybody else on that disk."""
+
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile),
+    *(zlib.error, gzip.BadGzipFile, lzma.LZMAError, EOFError),
+)
 
 
 def require_room(folder: Path, needed_bytes: int, what: str) -> None:
@@ -30,7 +37,7 @@ def unpack(archive: Path, folder: Path) -> None:
             _unzip(archive, folder)
         else:
             _untar(archive, folder)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGED as error:
         raise EngineError(
             f"the archive cannot be unpacked: {error}",
             mend="run it again: it is downloaded anew",
@@ -42,22 +49,59 @@ def _unzip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as zipped:
         members = zipped.infolist()
         for member in members:
-            path = PurePosixPath(member.filename.replace("\\", "/"))
             # extractall() would quietly put it elsewhere; such an archive is not what it claims
-            if path.is_absolute() or ".." in path.parts:
+            if _leads_outside(member.filename):
                 raise zipfile.BadZipFile(f"`{member.filename}` leads outside")
         require_room(folder, sum(m.file_size for m in members), f"unpacking {archive.name}")
         zipped.extractall(folder)
 
 
 def _untar(archive: Path, folder: Path) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise EngineError(
-            "this Python cannot unpack a tar safely",
-            mend="update it to 3.11.4 or newer",
-            where=archive.name,
-        )
+    """Without extractall(): what makes it safe, its `filter`, came with Python 3.11.4."""
     with tarfile.open(archive) as packed:
-        size = sum(member.size for member in packed.getmembers())
-        require_room(folder, size, f"unpacking {archive.name}")
-        packed.extractall(folder, filter="data")
+        members = packed.getmembers()
+        for member in members:
+            _refuse_strange(member)
+        require_room(folder, sum(m.size for m in members), f"unpacking {archive.name}")
+        # Links come last, so that no file is written through one.
+        for member in sorted(members, key=lambda m: (m.issym(), m.islnk())):
+            try:
+                _put(packed, member, folder)
+            except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+                raise tarfile.TarError(f"`{member.name}`: {error.strerror}") from None
+
+
+def _refuse_strange(member: tarfile.TarInfo) -> None:
+    """TarError unless it is a file, a folder or a link, and leads inside. A link that never goes
+    up stays inside whatever other links it passes."""
+    if _leads_outside(member.name):
+        raise tarfile.TarError(f"`{member.name}` leads outside")
+    if member.issym() or member.islnk():
+        if _leads_outside(member.linkname):
+            raise tarfile.TarError(f"`{member.name}` links to `{member.linkname}`, outside")
+    elif not (member.isreg() or member.isdir()):
+        raise tarfile.TarError(f"`{member.name}` is neither file nor folder nor link")
+
+
+def _put(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Of owner and mode only this is taken over: whether it is a program."""
+    target = folder / member.name
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if member.issym():
+        target.symlink_to(member.linkname)
+    elif member.islnk():
+        target.hardlink_to(folder / member.linkname)
+    else:
+        source = packed.extractfile(member)
+        assert source is not None, "a regular file has content"
+        with source, target.open("xb") as file:
+            shutil.copyfileobj(source, file)
+        target.chmod(0o755 if member.mode & 0o100 else 0o644)
+
+
+def _leads_outside(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
