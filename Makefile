@@ -11,7 +11,7 @@ BASELINE =
 PORT = 3000
 UV = uv
 
-.PHONY: help bench test lint ui lock clean
+.PHONY: help bench test packages lint ui lock clean
 
 help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
@@ -23,12 +23,14 @@ help:
 	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
 	@echo 'make test    the style checks and every test'
+	@echo 'make packages  what the tests need of the system: installs it as root, else names it'
 	@echo 'make lint    the style checks alone'
 	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
 	@echo 'make clean   remove what was built; content/ and the artefact cache stay'
 	@echo 'PYTHON=...   which Python (3.11 or newer) makes the environment (python3)'
 
 bench:
+	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh bench
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
 	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)'; \
@@ -47,8 +49,10 @@ lint:
 	@.venv/bin/python -m ruff format --check --quiet
 	@.venv/bin/python -m mypy
 
-test: lint
-	@sh scripts/test_packages.sh
+packages:
+	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh test
+
+test: packages lint
 	@.venv/bin/python -m pytest --numprocesses auto
 
 # One universal resolution for every platform; the test set and a bare rig's set agree with it.

@@ -42,7 +42,7 @@ def wheel_build(engine) -> WheelBuild:
 def vulkan_engine(wheel_build) -> InstalledEngine:
     engine = install(wheel_build, artefact_cache(), env=LLVMPIPE)
     if not engine.devices_of("vulkan"):
-        pytest.fail("no Vulkan driver here: sh scripts/test_packages.sh")
+        pytest.fail("no Vulkan driver here: `make packages`")
     return engine
 
 

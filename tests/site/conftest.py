@@ -148,7 +148,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         bundled = Path(playwright.chromium.executable_path)
         if found is None and not bundled.exists():
-            pytest.fail("no browser: sh scripts/test_packages.sh, or `playwright install chromium`")
+            pytest.fail("no browser: `make packages`, or `playwright install chromium`")
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -1,0 +1,74 @@
+#!/bin/sh
+# sh scripts/system_packages.sh bench|test
+# What measuring, or the tests, need of the system besides Python: as root on Debian or Ubuntu it
+# is installed, else named. A thing counts as there if it works, whatever package it is from.
+set -eu
+purpose=$1
+python=${PYTHON:-python3}
+"$python" -c '' 2>/dev/null || exit 0 # scripts/environment.sh says what is wrong with it
+
+loads() {
+    "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null
+}
+
+has_browser() { # those that tests/site/conftest.py looks for
+    for name in chromium chromium-browser google-chrome; do
+        ! command -v $name >/dev/null 2>&1 || return 0
+    done
+    downloads=${PLAYWRIGHT_BROWSERS_PATH:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/ms-playwright}
+    ls -d "$downloads"/chromium* >/dev/null 2>&1
+}
+
+has_font() {
+    find /usr/share/fonts /usr/local/share/fonts "${HOME:-}/.fonts" "${HOME:-}/.local/share/fonts" \
+        -name "$1" 2>/dev/null | grep -q .
+}
+
+has_software_vulkan() {
+    "$python" - 2>/dev/null <<'END'
+import ctypes, glob, json
+def works(manifest):
+    try:
+        return ctypes.CDLL(json.load(open(manifest))["ICD"]["library_path"])
+    except OSError: # a driver for programs of another architecture
+        return None
+raise SystemExit(not any(map(works, glob.glob("/usr/share/vulkan/icd.d/lvp_icd*.json"))))
+END
+}
+
+need() { # need PACKAGE CHECK ...
+    package=$1
+    shift
+    "$@" || missing="$missing $package"
+}
+
+look() {
+    missing=
+    if [ "$(uname -s)" = Linux ]; then
+        need libgomp1 loads libgomp.so.1 # every engine build is linked to it
+    fi
+    if [ "$purpose" = test ]; then
+        need chromium has_browser
+        need libatomic1 loads libatomic.so.1 # the browser driver's node is linked to it
+        need mesa-vulkan-drivers has_software_vulkan
+        need fonts-liberation has_font LiberationSans-Regular.ttf
+        need fonts-dejavu-core has_font DejaVuSans.ttf
+    fi
+}
+
+look
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing system packages:$missing ..."
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # a list of names
+    apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null &&
+        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing \
+            >/dev/null || true # what is still missing is named below
+    look
+fi
+if [ -n "$missing" ]; then
+    echo "error: \`make $purpose\` needs these system packages:$missing" >&2
+    echo "  mend: install them (Debian, Ubuntu: sudo apt-get install$missing)" >&2
+    exit 1
+fi
