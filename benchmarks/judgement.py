@@ -244,9 +244,8 @@ def measure(options: argparse.Namespace) -> None:
         shutil.copytree(content, project.content, ignore=shutil.ignore_patterns("benchmarks"))
         rig = read_rigs(project.rigs)[options.rig]
         catalogue, cache = read_engines(project.engines), artefact_cache()
-        engine = install(
-            choose(catalogue, rig, options.backend, options.build, this_host()), cache, Terminal()
-        )
+        choice = choose(catalogue, rig, options.backend, options.build, this_host())
+        engine = install(choice, cache, Terminal(), backend=options.backend)
         others = {
             f"{engine.build} beside itself": replace(engine, build=f"{engine.build}-again"),
             f"{engine.build} stopped for {SLOWED_BY:.0%} of the time": replace(

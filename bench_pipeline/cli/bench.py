@@ -86,17 +86,17 @@ def run(project: Project, options: argparse.Namespace) -> int:
     }
     with command_instance(project) as instance:
         flow = Flow(build_defs(project=project, reporter=reporter), instance)
-        flow.launch("prepare_rig", place.rig, {"model_files": {"config": {"models": files}}})
+        # The engine before the models: what it needs and this system lacks is told first, and
+        # ends all, as there is nothing new to publish.
+        engines = {"engine_builds": {"config": {"build": build, "beside": options.baseline}}}
+        flow.launch("prepare_rig", place.rig, only=["hardware_inventory"])
+        flow.launch("measure", place.key, engines, only=["llama_cpp_builds", "engine_builds"])
+        models = {"model_files": {"config": {"models": files}}}
+        flow.launch("prepare_rig", place.rig, models, only=["model_files"])
         unmade: BenchError | None = None
         try:
-            flow.launch(
-                "measure",
-                place.key,
-                {
-                    "engine_builds": {"config": {"build": build, "beside": options.baseline}},
-                    "benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}},
-                },
-            )
+            runs = {"benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}}}
+            flow.launch("measure", place.key, runs, only=["benchmark_runs"])
         except BenchError as error:
             unmade = error  # runs that were made before it are published all the same
         flow.launch("publish")

@@ -4,7 +4,7 @@ Recorded in the checkout's instance, so that `make ui` shows afterwards what was
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,10 +43,15 @@ class Flow:
         self.outcome = Outcome()
 
     def launch(
-        self, job: str, partition: str | None = None, ops: Mapping[str, Any] | None = None
+        self,
+        job: str,
+        partition: str | None = None,
+        ops: Mapping[str, Any] | None = None,
+        only: Sequence[str] = (),
     ) -> None:
-        """Runs one job to its end. An asset's own exception comes out as it was raised; a
-        blocking check that failed is not an exception but stands in `outcome`."""
+        """Runs one job, or `only` these assets of it, to its end. An asset's own exception comes
+        out as it was raised; a blocking check that failed is not an exception but stands in
+        `outcome`."""
         run_id = str(uuid.uuid4())
         failed_before = len(self.outcome.failed_checks)
         try:
@@ -55,6 +60,7 @@ class Flow:
                 instance=self._instance,
                 partition_key=partition,
                 run_id=run_id,
+                asset_selection=[dg.AssetKey(name) for name in only] or None,
                 tags={COMMAND_TAG: "bench"},
             )
         except dg.DagsterError:

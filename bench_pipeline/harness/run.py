@@ -51,6 +51,7 @@ def make_runs(
             cache,
             reporter,
             env=rig.backends[item.backend].env,
+            backend=item.backend,
         )
         for build in (item.build, *item.beside)
     ]

@@ -162,6 +162,7 @@ def engine_builds(
             artefact_cache(),
             reporter,
             env=setup.env,
+            backend=place.backend,
         )
         for build in (config.build, *config.beside)
     ]

@@ -22,14 +22,17 @@ from bench_pipeline.engines.llama_cpp.installed import (
     InstalledEngine,
     check_version,
     digest,
+    engine_environment,
     read_devices,
     read_version,
     shared_libraries,
 )
+from bench_pipeline.engines.llama_cpp.libraries import require_libraries
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.engines import PathBuild, WheelBuild
+from bench_pipeline.records.rig import Backend
 
 _NOTE = "installed.json"
 
@@ -50,13 +53,15 @@ def install(
     reporter: Reporter | None = None,
     *,
     env: Mapping[str, str] | None = None,
+    backend: Backend = "cpu",
 ) -> InstalledEngine:
     """The chosen build, installed under `cache` unless it is there already, and proven to run.
 
     Downloads at most once, also when two processes want the same build; what is there is
-    checked by size and time stamp, and by hash where these changed. Then the binary is asked
-    for its version, which must agree with the catalogue, and for its devices under `env` (the
-    rig file's). EngineError names what failed and the mend; nothing half-installed stays.
+    checked by size and time stamp, and by hash where these changed. Every library that it needs
+    for `backend` must be on this system. Then the binary is asked for its version, which must
+    agree with the catalogue, and for its devices under `env` (the rig file's). EngineError names
+    what failed and the mend; nothing half-installed stays.
     """
     where = f"{choice.channel} {choice.build}"
     if isinstance(choice, PathBuild):
@@ -72,6 +77,7 @@ def install(
                 where=error.filename or where,
             ) from None
     environment = env or {}
+    require_libraries(binary, engine_environment(binary.parent, environment), backend, where)
     version_line = read_version(binary, environment, where)
     commit = choice.commit if isinstance(choice, WheelBuild) else None
     return InstalledEngine(

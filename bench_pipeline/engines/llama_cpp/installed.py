@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_pipeline.engines.llama_cpp import libraries
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import Backend
@@ -32,6 +33,7 @@ _DEVICE_NAMES: dict[Backend, tuple[str, ...]] = {
     "cpu": (),
 }
 _COMMIT = re.compile(r"\((?:build \d+, commit )?(?P<commit>[0-9a-f]{7,40})\)")
+_LACKING = re.compile(r"loading shared libraries: (\S+): cannot open shared object file")
 _NUMBER = re.compile(r"^version: (?:\S+ \(build )?(?P<number>\d+)\b")
 
 
@@ -173,15 +175,17 @@ def _ask(binary: Path, argument: str, env: Mapping[str, str], where: str) -> str
 def does_not_run(status: int, lines: Sequence[str], where: str) -> EngineError:
     """Why a binary ended with `status` (negative: minus the signal) before it did anything."""
     said = [line.strip() for line in lines if line.strip()]
+    lacking = [match[1] for line in said if (match := _LACKING.search(line))]
     linking = [line for line in said if "shared libraries" in line or "not found (req" in line]
     if status == -signal.SIGILL:
         problem = "it dies of an illegal instruction: this CPU lacks what it was compiled for"
         mend = "choose a build whose `cpu_flags` in content/engines.yaml this CPU has, or correct "
         mend += "them; upstream's release archives (channel `github-release`) choose by CPU"
+    elif lacking:
+        problem, mend = libraries.lacks(lacking), libraries.mend(lacking)
     elif linking:
-        reason = linking[0].split(": ", 1)[-1]
-        problem = f"it lacks a library: {reason.removeprefix('error while loading ')}"
-        mend = "install that library, or choose a build for this system"
+        problem = f"it cannot be linked: {linking[0].split(': ', 1)[-1]}"
+        mend = "choose a build for this system, or update that library"
     else:
         ended = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"
         problem = f"it ends with {ended}: {said[-1] if said else 'without a word'}"

@@ -11,8 +11,8 @@ from bench_pipeline.engines.llama_cpp.installed import check_version, parse_devi
 from bench_pipeline.errors import BenchError, EngineError
 from bench_pipeline.fetching.wheels import download_wheel, sha256_of
 from bench_pipeline.paths import artefact_cache
-from bench_pipeline.records.engines import PathBuild
 from tests.engines.conftest import RUNNABLE, shell_script
+from tests.engines.relinked import path_build
 from tests.full_disk import on_full_disk, ways
 
 INSTALL_THE_NEWEST = """
@@ -42,12 +42,6 @@ def no_index(monkeypatch):
     """From here on any download by pip fails."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
-
-
-def path_build(binary: Path, build: str = "mine") -> PathBuild:
-    return PathBuild(
-        channel="path", build=build, binary=str(binary), backends=["cpu"], rigs=["test-rig"]
-    )
 
 
 def left_in(cache: Path) -> list[str]:
