@@ -321,7 +321,7 @@ def measured_run(
         ]
     identity = f"{rig} {backend} {build} {model.slug} {mode} {profile} {started_at} {seed}"
     run = Run(
-        schema_version=3,
+        schema_version=4,
         run_id=run_id or hashlib.sha256(identity.encode()).hexdigest()[:12],
         provenance="measured",
         status="ok",

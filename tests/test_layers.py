@@ -39,7 +39,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "records": [
-        {"base"},
+        {"base", "table"},
         {"campaign", "cell", "inventory", "model", "rig", "workload"},
         {"engines", "server"},
         {"run"},

@@ -51,7 +51,7 @@ class RunRecord:
         gpus = inventory.gpus_behind(self.devices)
         placement = self.placement or Placement()
         return Run(
-            schema_version=3,
+            schema_version=4,
             run_id=self.run_id,
             provenance="measured",
             status="failed" if failure else "ok",

@@ -254,7 +254,7 @@ def _run(
     commit = first.build_commit if re.fullmatch(r"[0-9a-f]{7,40}", first.build_commit) else None
     number = f"b{first.build_number}" if first.build_number > 1 else None
     return Run(
-        schema_version=3,
+        schema_version=4,
         run_id=hashlib.sha256("\n".join(whole).encode()).hexdigest()[:12],
         provenance="imported",
         source=source,

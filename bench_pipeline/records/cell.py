@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import Count, NonNegative, Positive, Record, Slug
+from bench_pipeline.records.table import Table
 
 FailureKind = Literal[
     "oom", "load", "hang", "crash", "timeout", "contaminated", "spilled", "miscounted", "refused"
@@ -127,6 +128,21 @@ class Telemetry(Record):
     """No gap over twice the sampling interval and every field read each time."""
 
 
+Requests = Annotated[
+    list[Request],
+    Table(
+        key=("wave", "stream"),
+        rising=(
+            ("itl_p50_ms", "itl_p95_ms", "itl_p99_ms", "itl_max_ms"),
+            ("ttft_ms", "end_to_end_ms"),
+            ("decode_ms", "end_to_end_ms"),
+        ),
+    ),
+]
+Waves = Annotated[list[Wave], Table(key=("wave",))]
+Devices = Annotated[list[Telemetry], Table(key=("device",))]
+
+
 class Published(Record):
     """A figure as printed elsewhere: no samples stand behind it."""
 
@@ -157,13 +173,13 @@ class Cell(Record):
     """Tokens that each reply was to have."""
     window_ms: NonNegative | None = None
     """Length of the measured window: first request sent to last token, warm-up excluded."""
-    warmups: list[Request] = []
+    warmups: Requests = []
     """Thrown away: in no figure."""
-    requests: list[Request] = []
+    requests: Requests = []
     """Every measured request."""
-    waves: list[Wave] = []
+    waves: Waves = []
     """Every measured wave."""
-    telemetry: list[Telemetry] = []
+    telemetry: Devices = []
     """One entry per device that computed."""
     others_cpu_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of all cores that other programs than server and client used within the window."""
@@ -198,14 +214,14 @@ class CurvePoint(Record):
     """Tokens that each reply was to have."""
     window_ms: NonNegative | None = None
     """Length of the measured window, warm-up excluded."""
-    warmups: list[Request] = []
+    warmups: Requests = []
     """Thrown away: in no figure."""
-    cold: list[Request] = []
+    cold: Requests = []
     """Nothing cached. The wave number counts repetitions."""
-    cached: list[Request] = []
+    cached: Requests = []
     """The same prompts again, right after, with prompt caching on; `cached_tokens` says how much
     of it the engine really reused."""
-    telemetry: list[Telemetry] = []
+    telemetry: Devices = []
     """Over the window of both."""
 
     @model_validator(mode="after")

@@ -3,15 +3,30 @@
 from typing import Any
 
 from bench_pipeline.records.base import Record
-from bench_pipeline.records.run import SCHEMA_VERSION, Run
+from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, Run
+from bench_pipeline.records.table import MEDIA_TYPE
+
+_SEAL = {
+    "description": "Of every byte below this line, line ends as LF: `tail -n +3 FILE | sha256sum`"
+    " prints the same. Remove this line with a change that is meant.",
+    "pattern": "^[0-9a-f]{64}$",
+    "type": "string",
+}
+"""Second line of a run file that this code wrote."""
 
 
 def record_json_schema(kind: type[Record]) -> dict[str, Any]:
-    """Pydantic's schema (draft 2020-12) of `kind`, without the titles it makes of the keys."""
+    """Schema (draft 2020-12) of a file that holds a `kind`: pydantic's, without the titles that it
+    makes of the keys, and with what belongs to the file alone."""
     schema = kind.model_json_schema()
+    if kind is Run:
+        first, *others = schema["properties"].items()
+        schema["properties"] = dict([first, (SEAL, dict(_SEAL)), *others])
     for definition in [schema, *schema.get("$defs", {}).values()]:
         for field in definition.get("properties", {}).values():
             field.pop("title", None)
+            if field.get("contentMediaType") == MEDIA_TYPE:
+                field.pop("default", None)  # no list stands in a file; no table is no line
     return schema
 
 

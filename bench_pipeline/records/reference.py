@@ -10,6 +10,7 @@ from bench_pipeline.records.json_schema import record_json_schema
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
+from bench_pipeline.records.table import MEDIA_TYPE
 from bench_pipeline.records.workload import Workload
 
 FILES: list[tuple[str, str, type[Record]]] = [
@@ -32,6 +33,31 @@ true and `0777` as a number, so write such names in quotes. Units stand in the n
 `_s`, `_w`, `_j`, `_bytes`, `_mib` (2^20 bytes), `tok_s`; times are UTC. A key with a default
 may be left out; where the default is empty, leaving it out means "not known" or "not set".
 A slug has small letters and digits, then also `.`, `_` and `-`, 80 characters at most.
+
+A run file ends with a line `...`, YAML's own end of a document, so that one which was cut off is
+never read; write it below a run file made by hand too. Its second line, `below_sha256`, holds a
+hash of all below it, by which an accident is found that leaves a valid file: a lost line, a column
+moved without its header. To change a file by hand, remove that line; nothing asks for it.
+
+A **table** is a block of text with a header line, which names the columns, and one
+comma-separated line for each record, so that any program which reads YAML and CSV reads it:
+
+```yaml
+waves: |
+  wave,all_busy_ms,all_busy_tokens
+  0,128.111,99
+  1,130.014,99
+```
+
+Columns may stand in any order; one that has a default may be left out. An empty field is not known.
+Numbers are written plainly (`12`, `0.5`, `1e-05`), `true` and `false` in small letters, items of a
+list with `;` between them. Text is printable ASCII without quotes; what else it has, and a comma,
+`;` or `%`, is written as in the address of a web page (`%2C` for a comma). An unknown, missing or
+doubled column, a line with more or fewer fields, a line that stands twice, and anything but a
+number where a number belongs are errors that name file, line and column.
+
+Run files of schema 1 to 3 have lists of mappings instead of tables, and are read as they are;
+`python -m bench_pipeline migrate` rewrites them.
 """
 
 _SHAPES = {
@@ -115,6 +141,8 @@ def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
+    if field.get("contentMediaType") == MEDIA_TYPE:
+        return f"table of {_type(field['contentSchema']['items'])}"
     if "const" in field:
         return f"`{json.dumps(field['const']).strip(chr(34))}`"
     if "enum" in field:

@@ -8,6 +8,7 @@ Format history (`migrations` reads the older ones)
   2  2026-11  a server for each concurrency (`servers`, instead of one in `engine` and `memory`),
               curves, the bare engine, bandwidth, the ladder of concurrencies, draft models
   3  2026-11  sessions: builds measured in turns, a cell over several starts of its server
+  4  2026-11  requests, waves and telemetry as tables, a hash over the file
 """
 
 from typing import Annotated, Literal, Self
@@ -30,7 +31,10 @@ from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+
+SEAL = "below_sha256"
+"""Second line of a run file that this code wrote; it belongs to the file, not to the record."""
 
 
 class Source(Record):
@@ -160,7 +164,7 @@ class Session(Record):
 class Run(Record):
     """Everything that is needed to repeat a run and to make each of its numbers again."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     """Version of this format."""
     run_id: str = Field(pattern=r"^[0-9a-f]{12}$")
     """Its name, unique among all runs."""

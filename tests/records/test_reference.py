@@ -14,9 +14,7 @@ from bench_pipeline.paths import checkout
 from bench_pipeline.records.json_schema import record_json_schema, run_json_schema
 from bench_pipeline.records.reference import FILES, reference
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
-from bench_pipeline.records.yaml.files import dump_record, run_files
-from bench_pipeline.records.yaml.migrations import upgrade
-from bench_pipeline.records.yaml.strict import parse_yaml
+from bench_pipeline.records.yaml.files import dump_record, read_run, run_files
 from tests.factories import failed_cell, measured_run
 
 DOCS = checkout().root / "docs" / "records.md"
@@ -90,7 +88,7 @@ def test_what_this_code_writes_is_valid_by_the_schema(schema, backend: str) -> N
 
 def test_every_committed_run_is_valid_by_the_schema(schema) -> None:
     for path in run_files(checkout().runs):
-        schema.validate(upgrade(parse_yaml(path.read_bytes(), path)))
+        schema.validate(as_written(read_run(path)))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +100,9 @@ def test_every_committed_run_is_valid_by_the_schema(schema) -> None:
         {"status": "fine"},
         {"power_cap_w": -5},
         {"cells": [{"workload": "chat"}]},
+        {"cells": [{"workload": "chat", "concurrency": 1, "waves": []}]},
+        {"cells": [{"workload": "chat", "concurrency": 1, "waves": "wave, ms\n0, 1\n"}]},
+        {"below_sha256": "none"},
         {"rig": "../../etc"},
     ],
 )

@@ -16,10 +16,12 @@ from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import SCHEMA_VERSION, Run
+from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, Run
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.migrations import upgrade
 from bench_pipeline.records.yaml.strict import dump_yaml, line_of, parse_yaml, printable
+from bench_pipeline.records.yaml.tables import TableFault, read_tables, write_tables
+from bench_pipeline.records.yaml.whole import refuse_altered, refuse_truncated, sealed
 
 R = TypeVar("R", bound=Record)
 
@@ -29,19 +31,17 @@ _ORDER = {"extra_forbidden": 0, "missing": 2}
 _BARE = (bool, int, float, date)
 """What YAML makes of a bare `on`, `0777`, `1.5` or `2026-11-22` where text is wanted."""
 
-END_MARK = b"..."
-"""YAML's own end of a document, the last line of a run file. Without it a file that was cut
-between two requests would be a valid run with fewer of them."""
-
 
 def parse_record(kind: type[R], text: bytes, where: Path) -> R:
     """`text` as a `kind`. RecordError names file, line, key and mend."""
     if kind is Run:
-        _refuse_truncated(text, where)
+        refuse_truncated(text, where)
     document = parse_yaml(text, where)
+    seal = None
     if kind is Run:
         _refuse_other_schema(document, where)
-        document = upgrade(document)
+        if SEAL in document and _of_this_schema(document):
+            seal = str(document.pop(SEAL))
     elif "slug" in kind.model_fields:
         if document.get("slug", where.stem) != where.stem:
             raise RecordError(
@@ -51,19 +51,35 @@ def parse_record(kind: type[R], text: bytes, where: Path) -> R:
             )
         document["slug"] = where.stem
     try:
-        return kind.model_validate(document)
+        if kind is Run and not _of_this_schema(document):
+            document = upgrade(document)
+        else:
+            read_tables(kind, document)
+        record = kind.model_validate(document)
+    except TableFault as fault:
+        place = printable(".".join(map(str, fault.location)))
+        raise _at(text, fault.location, f"{place}: {fault.problem}", fault.mend, where) from None
     except ValidationError as error:
         # A misspelt key is both unknown and missing: the unknown one is what to mend.
         errors = error.errors(include_url=False)
         first = min(errors, key=lambda e: _ORDER.get(e["type"], 1))
         problem, mend = _explain(first)
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        line = line_of(text, tuple(first["loc"]))
-        raise RecordError(
-            problem + more,
-            mend=f"{mend}; docs/records.md lists every key",
-            where=f"{where}:{line}" if line else where,
-        ) from None
+        raise _at(text, tuple(first["loc"]), problem + more, mend, where) from None
+    if seal is not None:
+        refuse_altered(text, seal, where)
+    return record
+
+
+def _at(
+    text: bytes, location: tuple[int | str, ...], problem: str, mend: str, where: Path
+) -> RecordError:
+    line = line_of(text, location)
+    return RecordError(
+        problem,
+        mend=f"{mend}; docs/records.md lists every key",
+        where=f"{where}:{line}" if line else where,
+    )
 
 
 def _explain(fault: ErrorDetails) -> tuple[str, str]:
@@ -87,18 +103,21 @@ def _explain(fault: ErrorDetails) -> tuple[str, str]:
     return f"{key}: {message}{shown}", mend
 
 
-def _refuse_truncated(text: bytes, where: Path) -> None:
-    if text.strip() and text.rstrip().rpartition(b"\n")[2].rstrip() != END_MARK:
-        raise RecordError(
-            "is cut off: its last line is not the `...` that ends a run file",
-            mend="restore it (git checkout), or copy it here again",
-            where=f"{where}:{len(text.splitlines())}",
-        )
+def _of_this_schema(document: dict) -> bool:
+    return document.get("schema_version") == SCHEMA_VERSION
 
 
 def _refuse_other_schema(document: dict, where: Path) -> None:
     version = document.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if type(version) is not int or version < 1:
+        raise RecordError(
+            f"schema_version: no number of a schema, got `{printable(str(version))}`"
+            if version is not None
+            else "the key `schema_version` is missing",
+            mend=f"write `schema_version: {SCHEMA_VERSION}` into the first line",
+            where=where,
+        )
+    if version > SCHEMA_VERSION:
         raise RecordError(
             f"schema {version} is newer than this code, which reads up to {SCHEMA_VERSION}",
             mend="update bench_pipeline (git pull), or move the file away",
@@ -171,9 +190,13 @@ def run_files(folder: Path) -> Iterator[Path]:
 
 
 def dump_record(record: Record) -> str:
-    """YAML of a record, keys in the order of its class, values that are None left out."""
+    """YAML of a record, keys in the order of its class; values that are None and tables without
+    a line left out."""
     document = record.model_dump(mode="json", exclude_none=True)
-    return dump_yaml(document, explicit_end=isinstance(record, Run))
+    write_tables(type(record), document)
+    is_run = isinstance(record, Run)
+    text = dump_yaml(document, explicit_end=is_run)
+    return sealed(text) if is_run else text
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -16,7 +16,7 @@ from yaml.constructor import ConstructorError
 from bench_pipeline.errors import RecordError
 
 MAX_BYTES = 16 * 2**20
-"""A run file of many hundred requests stays under 1 MiB; more is an accident or an attack."""
+"""A run file of three thousand requests has half a MiB; more is an accident or an attack."""
 
 MAX_NUMBER_LENGTH = 64
 """No count or time has more digits; `1:1:1:…`, base 60, grows into hours of arithmetic."""
@@ -72,19 +72,30 @@ def _fault(problem: str, node: yaml.Node) -> ConstructorError:
     return ConstructorError(None, None, problem, node.start_mark)
 
 
+class Block(str):
+    """Lines of printable text, to be written one below the other after a `|`."""
+
+
 class _Dumper(yaml.CSafeDumper):
     def ignore_aliases(self, data: object) -> bool:
         return True  # readers review these files: no anchors
 
 
 def _represent_str(dumper: _Dumper, text: str) -> yaml.Node:
-    # Half of a character pair, from an engine's log cut within one, has no UTF-8.
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
-    )
+    return dumper.represent_scalar("tag:yaml.org,2002:str", whole_characters(text))
+
+
+def _represent_block(dumper: _Dumper, text: Block) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
 
 
 _Dumper.add_representer(str, _represent_str)
+_Dumper.add_representer(Block, _represent_block)
+
+
+def whole_characters(text: str) -> str:
+    """Half of a character pair, from an engine's log cut within one, has no UTF-8."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def dump_yaml(document: dict, *, explicit_end: bool = False) -> str:
@@ -134,7 +145,8 @@ def _not_yaml(problem: str, where: Path, line: int | None) -> RecordError:
 
 
 def line_of(text: bytes, location: tuple[int | str, ...]) -> int | None:
-    """Line (from 1) of the deepest part of `location` that the text has."""
+    """Line (from 1) of the deepest part of `location` that the text has; within a block of text
+    (`|`), a number counts its lines from its second, the first below a table's header."""
     node = yaml.compose(text, Loader=_Loader)
     line = None
     for step in location:
@@ -147,6 +159,8 @@ def line_of(text: bytes, location: tuple[int | str, ...]) -> int | None:
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
             node = node.value[step]
             line = node.start_mark.line + 1
+        elif isinstance(node, yaml.ScalarNode) and node.style == "|" and isinstance(step, int):
+            return node.start_mark.line + 3 + step
         # any other step is a union's tag in pydantic's location, not a place in the file
     return line
 

@@ -93,11 +93,20 @@ def test_an_unknown_backend_has_its_line() -> None:
 
 
 def test_an_item_of_a_list_has_its_line(run: Run) -> None:
-    text = dump_record(run).replace("wave: 3", "wave: -3", 1)
-    line = next(n for n, row in enumerate(text.splitlines(), 1) if "wave: -3" in row)
+    text = dump_record(run).replace("holds: weights", "holds: secrets", 1)
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "holds: secrets" in row)
     error = parse(text, Run, "run.yaml")
     assert error.where == f"run.yaml:{line}"
-    assert "requests" in error.problem and "got `-3`" in error.problem
+    assert "servers.0.memory.buffers" in error.problem and "got `secrets`" in error.problem
+
+
+def test_a_value_in_a_table_has_its_line(run: Run) -> None:
+    lines = dump_record(run).splitlines()
+    number = next(n for n, row in enumerate(lines) if row.startswith("    3,0,"))
+    lines[number] = lines[number].replace("3,0,", "-3,0,", 1)
+    error = parse("\n".join(lines), Run, "run.yaml")
+    assert error.where == f"run.yaml:{number + 1}"
+    assert "requests.3.wave" in error.problem
 
 
 @pytest.mark.parametrize(
@@ -254,10 +263,15 @@ def test_a_newer_schema_asks_for_newer_code(run: Run) -> None:
     assert "git pull" in error.mend
 
 
-@pytest.mark.parametrize("version", ["0", "-1", "'1'", "one", "[]"])
+@pytest.mark.parametrize("version", ["0", "-1", "'1'", "one", "[]", "true", "4.0", "~"])
 def test_a_schema_that_never_was_is_refused(run: Run, version: str) -> None:
     text = dump_record(run).replace(MARK, f"schema_version: {version}", 1)
     assert "schema_version" in parse(text, Run, "run.yaml").problem
+
+
+def test_a_run_says_its_schema(run: Run) -> None:
+    text = dump_record(run).replace(f"{MARK}\n", "", 1)
+    assert parse(text, Run, "run.yaml").problem == "the key `schema_version` is missing"
 
 
 def test_a_truncated_run_is_never_read(run: Run) -> None:
