@@ -100,7 +100,7 @@ def test_the_program_cannot_use_this_project() -> None:
     with pytest.raises(AssertionError, match="not to be used here"):
         perform(["import bench_pipeline.measures"], checkout().root)
     assert set(re.findall(r"^(?:import|from) (\w+)", "".join(CODES), re.MULTILINE)) == {
-        *("statistics", "numpy", "yaml")
+        *("csv", "json", "statistics", "numpy", "yaml")
     }
 
 
