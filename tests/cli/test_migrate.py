@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.cli.bench import main
+from bench_pipeline.cli.commands import main
 from bench_pipeline.paths import Project
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
 from bench_pipeline.records.yaml.files import dump_record, read_run, write_run
@@ -19,7 +19,7 @@ Printed = pytest.CaptureFixture[str]
 @pytest.fixture
 def older(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A checkout whose runs are all of older schemas."""
-    monkeypatch.setattr("bench_pipeline.cli.bench.checkout", lambda: project)
+    monkeypatch.setattr("bench_pipeline.cli.commands.checkout", lambda: project)
     for where, text in map(original, PACKED):
         path = project.runs / where
         path.parent.mkdir(parents=True, exist_ok=True)
