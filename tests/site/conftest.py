@@ -140,11 +140,16 @@ def site(made: Made) -> Path:
     return made.project.site
 
 
+def installed_chromium() -> str | None:
+    """None: there is none but Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, for as long as this folder's tests run: its event loop must end before others."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if (path := shutil.which(name))), None)
+    found = installed_chromium()
     with sync_playwright() as playwright:
         bundled = Path(playwright.chromium.executable_path)
         if found is None and not bundled.exists():

@@ -4,7 +4,7 @@ that are all named on the axis.
 A panel is compiled once and filled for each run, its scales by signals: there are thousands of
 them on a large site. One width serves all pages: a panel is as wide as a phone's column, and two
 stand side by side where there is room. vl_convert must not be used after a fork, see
-`chart_specs`.
+`specs`.
 """
 
 from collections.abc import Mapping, Sequence

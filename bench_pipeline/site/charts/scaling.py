@@ -10,7 +10,7 @@ from typing import Any
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts import panels
 from bench_pipeline.site.charts.panels import Frame
-from bench_pipeline.site.charts.specs import COLOURS, SHAPES
+from bench_pipeline.site.charts.plots import COLOURS, SHAPES
 from bench_pipeline.site.charts.svg import Vega
 from bench_pipeline.site.source import Row
 

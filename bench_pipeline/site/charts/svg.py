@@ -8,19 +8,26 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench_pipeline.site.charts import lettering
+
 if TYPE_CHECKING:
     from altair import Chart, LayerChart, Step
 
 FONT = "Liberation Sans, Arial, Helvetica"
-"""vl_convert measures text with its own fonts: only names with the same metrics are safe."""
+"""vl_convert measures text with its own fonts: only names with the same metrics are safe. What a
+visitor's font measures plays no part, see `lettering`."""
 
 THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~f') + 'k'"
 """Labels of an axis from 0, each for itself: `500`, `1.5k`."""
+
+ROWS = "rows"
+"""Name of the dataset of a chart of configurations, which whoever draws has to fill."""
 
 Vega = dict[str, Any]
 """A specification as Vega reads it. Not to be changed: it is shared."""
 
 _SVG = "http://www.w3.org/2000/svg"
+_TEXT = f"{{{_SVG}}}text"
 
 
 def layered(
@@ -47,14 +54,14 @@ def layered(
         **others,
     )
     return (
-        chart.configure(font=FONT, background="transparent")
+        chart.configure(font=FONT, background="transparent", aria=False)
         .configure_view(stroke=None)
-        .configure_text(fontSize=12, fill="var(--ink)")
+        .configure_text(fontSize=lettering.SIZE_PX, fill="var(--ink)")
         .configure_axis(
             labelColor="var(--ink-2)",
-            labelFontSize=12,
+            labelFontSize=lettering.SIZE_PX,
             titleColor="var(--ink-2)",
-            titleFontSize=12,
+            titleFontSize=lettering.SIZE_PX,
             titleFontWeight="normal",
             gridColor="var(--line)",
             domainColor="var(--line-2)",
@@ -98,6 +105,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
+def held(text: str, *, bold: bool = False) -> dict[str, str]:
+    """The attributes that hold a text to its width in any font."""
+    px = f"{lettering.width_px(text, bold=bold):g}"
+    return {"textLength": px, "lengthAdjust": "spacingAndGlyphs"}
+
+
 def tidy(
     drawn: str, *, label: str, title: str, kind: str, marks: Mapping[str, Sequence[str]]
 ) -> str:
@@ -105,7 +118,8 @@ def tidy(
 
     `marks`: for each named layer what its marks draw, in order; written as `data-row`. `label` is
     the title's id, unique on its page. Out: Vega's roles and labels for each mark (they can be
-    reached by no keyboard), fonts repeated on each text, digits beyond a hundredth of a pixel.
+    reached by no keyboard), fonts repeated on each text, digits beyond a hundredth of a pixel. Each
+    text gets the width that it was laid out with.
     """
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)
@@ -116,6 +130,8 @@ def tidy(
             for mark, row in zip(group, marks[layer], strict=True):
                 mark.set("data-row", row)
     for element in root.iter():
+        if element.tag == _TEXT and element.text:
+            element.attrib |= held(element.text, bold=element.get("font-weight") == "600")
         for attribute in list(element.attrib):
             if attribute.startswith("aria-") or attribute in (
                 "role",

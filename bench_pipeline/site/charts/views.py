@@ -10,9 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bench_pipeline.site.charts import specs
+from bench_pipeline.site.charts import lettering, specs
 from bench_pipeline.site.charts.configurations import Chart, Mark
 from bench_pipeline.site.charts.kinds import DECODE, KINDS, PREFILL, SENTENCES, Kind
+from bench_pipeline.site.charts.sizes import SIZES, words
 from bench_pipeline.site.source import Tables
 
 VENDOR = Path(__file__).parent.parent / "static" / "vendor"
@@ -93,7 +94,7 @@ def _order(kind: Kind, tables: Tables) -> list[dict[str, Any]]:
 
 
 def _place(kind: Kind, workload: str, follows: bool, chart: Chart | None) -> Place:
-    wide, narrow = (Markup(specs.draw(chart, size)) if chart else Markup() for size in specs.SIZES)
+    wide, narrow = (Markup(specs.draw(chart, size)) if chart else Markup() for size in SIZES)
     name = f"chart-{kind.name}" if follows else f"chart-{kind.name}-{workload}"
     return Place(name, kind, workload, follows, chart, wide, narrow)
 
@@ -108,12 +109,13 @@ def _script(charts: Sequence[Chart]) -> bytes:
                 "unit": kind.unit,
                 "first": kind.first,
                 "last": kind.last,
-                "specs": {size.name: specs.compiled(kind, size) for size in specs.SIZES},
+                "specs": {size.name: specs.compiled(kind, size) for size in SIZES},
             }
             for kind in KINDS
             if any(chart.kind is kind for chart in charts)
         },
         "rows": rows,
+        "widths": lettering.table(_written(charts)),
         "charts": {
             chart.id: {
                 "title": chart.title,
@@ -133,7 +135,23 @@ def _script(charts: Sequence[Chart]) -> bytes:
 def _row(mark: Mark) -> dict[str, Any]:
     """What the marks of a row have in common, as this one has it."""
     shared = {key: mark.datum[key] for key in ("name", "detail", "elsewhere")}
-    return {**shared, "source": mark.source}
+    words_of = {
+        size: {key: lines for key, lines in made.items() if not key.startswith("label")}
+        for size, made in _words(mark).items()
+    }
+    broken = {size: made for size, made in words_of.items() if made}
+    return {**shared, "source": mark.source} | broken
+
+
+def _words(mark: Mark) -> dict[str, Any]:
+    """By size, what a drawing of that size reads beside the mark's `datum`."""
+    return {size.name: words(mark, size) for size in SIZES}
+
+
+def _written(charts: Sequence[Chart]) -> set[str]:
+    """Every character in them."""
+    drawn = (mark.datum for chart in charts for mark in chart.marks)
+    return {c for datum in drawn for key in ("name", "detail", "label") for c in datum.get(key, "")}
 
 
 def _mark(mark: Mark, row: dict[str, Any]) -> dict[str, Any]:
@@ -141,4 +159,10 @@ def _mark(mark: Mark, row: dict[str, Any]) -> dict[str, Any]:
     own = {**mark.datum, "source": mark.source}
     table = {"href": mark.href, "n": mark.n, "interval": mark.interval, "at_text": mark.at_text}
     own |= {key: value for key, value in table.items() if value not in (None, "")}
-    return {key: value for key, value in own.items() if row.get(key) != value}
+    own = {key: value for key, value in own.items() if row.get(key) != value}
+    for size, made in _words(mark).items():
+        shared = row.get(size, {})
+        keys = (key for key in made | shared if made.get(key) != shared.get(key))
+        if differing := {key: made.get(key) for key in keys}:
+            own[size] = differing
+    return own

@@ -12,7 +12,7 @@ from html import escape
 from math import asinh
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.charts.svg import printable
+from bench_pipeline.site.charts import svg
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.rows import cell_anchor
 
@@ -143,9 +143,9 @@ def draw(strip: Strip, samples: Samples) -> str:
         )
         if level == 0 or abs(level) in labelled:
             sign = "" if level == 0 else "+" if level > 0 else "−"
-            parts.append(
-                f'<text x="{_LEFT_PX - 5}" y="{y(level) + 4:.2f}">{sign}{abs(level)} %</text>'
-            )
+            words = f"{sign}{abs(level)} %"
+            width = " ".join(f'{name}="{value}"' for name, value in svg.held(words).items())
+            parts.append(f'<text x="{_LEFT_PX - 5}" y="{y(level) + 4:.2f}" {width}>{words}</text>')
     for start in strip.starts:
         parts.append(f'<path class="start" d="M{x(start - 0.5):.2f} 0V{HEIGHT_PX}"/>')
     dots = "".join(
@@ -154,6 +154,6 @@ def draw(strip: Strip, samples: Samples) -> str:
     return (
         f'<svg class="strip" role="img" aria-labelledby="{escape(strip.id)}" width="{WIDTH_PX}"'
         f' height="{HEIGHT_PX}" viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}">'
-        f'<title id="{escape(strip.id)}">{escape(printable(strip.finding))}</title>'
+        f'<title id="{escape(strip.id)}">{escape(svg.printable(strip.finding))}</title>'
         f'{"".join(parts)}<path class="dots" d="{dots}"/></svg>'
     )

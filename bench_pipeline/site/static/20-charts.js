@@ -103,6 +103,23 @@
   const sizeOf = (figure) =>
     figure.querySelector(".drawings").clientWidth >= wideFrom ? "wide" : "narrow";
 
+  /* As the drawings that came with the page: laid out with the widths of the same table, each text
+     held to its own, whatever font is there. */
+  function width(text, bold) {
+    const { widths } = window.benchCharts;
+    const px = widths[bold ? "bold" : "normal"];
+    return Array.from(String(text), (letter) => px[letter] === undefined ? widths.other : px[letter])
+      .reduce((sum, each) => sum + each, 0);
+  }
+  const isBold = (weight) => String(weight) === "600";
+  function hold(text) {
+    text.removeAttribute("font-family");
+    if (!text.textContent) return;
+    const px = width(text.textContent, isBold(text.getAttribute("font-weight")));
+    text.setAttribute("textLength", px.toFixed(1));
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+
   /* One image with one label, each mark with its row; a mark's own role cannot be reached. */
   function tidy(figure, box, size, words) {
     const svg = box.querySelector("svg");
@@ -115,6 +132,7 @@
       const item = mark.__data__;
       if (item && item.datum && item.datum.row) mark.dataset.row = item.datum.row;
     }
+    all("text", svg).forEach(hold);
     const title = document.createElementNS(svg.namespaceURI, "title");
     title.id = figure.id + "-finding";
     title.textContent = words;
@@ -147,7 +165,8 @@
     const box = document.createElement("div");
     const view = new window.vega.View(parsed(kind.specs, size),
       { renderer: "svg", container: box, hover: false });
-    view.data("rows", drawn.map((mark) => ({ ...rows[mark.row], ...mark })));
+    view.data("rows", drawn.map((mark) =>
+      ({ ...rows[mark.row], ...mark, ...rows[mark.row][size], ...mark[size] })));
     await view.runAsync();
     if (asked !== chosen) {   /* filtered meanwhile: this drawing is of the past */
       view.finalize();
@@ -174,6 +193,8 @@
     running = true;
     try {
       await load();
+      window.vega.textMetrics.width = (item, text) =>
+        width(text === undefined ? item.text : text, isBold(item.fontWeight));
       while (waiting.size) {
         const figure = Array.from(waiting).sort((a, b) => distance(a) - distance(b))[0];
         waiting.delete(figure);

@@ -3,7 +3,7 @@
 Builds stand at their numbers, so that a hundred builds between two points look like a hundred.
 A chart is compiled once for each width and filled for each series: what Altair and Vega-Lite do
 takes ten times as long as the drawing, and a farm has thousands of series. vl_convert must not be
-used after a fork; see `chart_specs`.
+used after a fork; see `charts.specs`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from bench_pipeline.site.charts import svg
+from bench_pipeline.site.charts.lettering import lines, width_px
 from bench_pipeline.site.charts.svg import Vega
 from bench_pipeline.site.trends.series import Point, Series
 
@@ -28,9 +29,8 @@ DENSE = 20
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 46, 14, 6, 10
 _INSET_PX = 22
 """So that no point lies on an axis, and the outermost build's name is not cut off."""
-_CHARACTER_PX = 6.6
-_BUILD_PX = 46
-"""Between two names of builds on the axis."""
+_BETWEEN_PX = 8
+"""Two verdicts, or two names of builds on the axis."""
 
 _ENDS, _VALUES, _HEAD, _NAMED = "ends", "values", "head", "named"
 """Names of the signals: builds and values at the ends of the scales, px above the plot for
@@ -97,11 +97,11 @@ def labels_of(points: Sequence[Point], scale: Scale) -> list[Label]:
     for point in points:
         if not point.flagged or point.verdict is None or point.number is None:
             continue
-        width = len(point.verdict.words) * _CHARACTER_PX
+        width = width_px(point.verdict.words, bold=True)
         left = min(max(0.0, scale.x(point.number) - width / 2), scale.size.plot - width)
         lane = next((lane for lane, end in enumerate(ends) if end <= left), None)
         if lane is not None:
-            ends[lane] = left + width + 8
+            ends[lane] = left + width + _BETWEEN_PX
             made.append(Label(point, point.verdict.words, left, lane))
     return made
 
@@ -130,8 +130,22 @@ def _numbers(points: Sequence[Point]) -> set[int | None]:
 
 
 def _has_room(point: Point, line: Sequence[Point], scale: Scale) -> bool:
-    place = scale.x(point.number or 0)
-    return all(abs(place - scale.x(other.number or 0)) >= _BUILD_PX for other in line)
+    left, right = _name_ends_px(point, scale)
+    others = (_name_ends_px(other, scale) for other in line)
+    return all(right + _BETWEEN_PX <= start or end + _BETWEEN_PX <= left for start, end in others)
+
+
+def _name(point: Point, scale: Scale) -> str:
+    """Beside another of its length; cut where even that has no room."""
+    return lines(svg.printable(point.build), scale.size.plot / 2 - _BETWEEN_PX, most=1)[0]
+
+
+def _name_ends_px(point: Point, scale: Scale) -> tuple[float, float]:
+    """Where a build's name begins and ends: its middle at its tick, but inside of the drawing."""
+    width = width_px(_name(point, scale))
+    most = scale.size.plot + _RIGHT_PX - 1 - width
+    left = min(max(0.0, scale.x(point.number or 0) - width / 2), most)
+    return left, left + width
 
 
 def draw(series: Series, size: Size) -> str:
@@ -179,7 +193,11 @@ def vega(points: Sequence[Point], size: Size) -> Vega:
             for old, new in _joined(points)
         ],
         "names": [
-            {"build": p.number, "text": svg.printable(p.build), "below_px": LANE_PX * (lane + 1)}
+            {
+                "text": _name(p, scale),
+                "x_px": sum(_name_ends_px(p, scale)) / 2,
+                "below_px": LANE_PX * (lane + 1),
+            }
             for lane, line in enumerate(named)
             for p in line
         ],
@@ -290,11 +308,10 @@ def _compiled(size: Size, dense: bool) -> Vega:
         .mark_text(
             fill="var(--ink-2)",
             baseline="alphabetic",
-            limit=_BUILD_PX,
             y=alt.ExprRef("height"),
             dy=alt.ExprRef("datum.below_px"),
         )
-        .encode(x=x, text="text:N"),
+        .encode(x=alt.X("x_px:Q", scale=None, axis=None), text="text:N"),
         "verdicts": rows("labels")
         .mark_text(align="left", baseline="alphabetic", fontWeight=600)
         .encode(

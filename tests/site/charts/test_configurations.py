@@ -9,9 +9,11 @@ import pytest
 
 from bench_pipeline.site.charts import configurations as charts
 from bench_pipeline.site.charts import specs as chart_specs
+from bench_pipeline.site.charts.bars import arranged, bars
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import KINDS, PREFILL
-from bench_pipeline.site.charts.specs import NARROW, SIZES, WIDE, draw
+from bench_pipeline.site.charts.sizes import NARROW, SIZES, WIDE
+from bench_pipeline.site.charts.specs import draw
 from bench_pipeline.site.charts.views import RUNTIME, VENDOR, chart_view
 from tests.factories import measured_run
 from tests.site.charts import charted, drawings
@@ -19,11 +21,6 @@ from tests.site.charts.charted import of_kind, wrong
 from tests.site.conftest import Made, make, on_h100
 
 RUNTIME_SHA256 = "ea6a5936381d06f912466354e2b6a20eb66c4d41f1ca9dff1e0236dfee6ee392"
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory) -> Made:
-    return charted.make_everything(tmp_path_factory.mktemp("charts") / "project")
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +121,13 @@ def stacked(kind, size):
     """The mistake that every usual check passes: bars of one label, summed up."""
     import vl_convert
 
-    spec = chart_specs.bars(kind, size).to_dict()
-    for layer in spec["layer"]:
-        layer["encoding"]["y"] = {"field": "name", "type": "nominal", "axis": None}
-        layer["encoding"]["x"].pop("stack", None)
-    next(layer for layer in spec["layer"] if layer["name"] == "bars")["encoding"]["x"].pop("scale")
-    return vl_convert.vegalite_to_vega(spec)
+    spec = bars(kind, size).to_dict()
+    drawn = next(layer for layer in spec["layer"] if layer["name"] == "bars")
+    del drawn["mark"]["y"], drawn["mark"]["height"], drawn["mark"]["orient"]
+    drawn["encoding"]["y"] = {"field": "name", "type": "nominal", "axis": None}
+    drawn["encoding"]["x"].pop("stack", None)
+    drawn["encoding"]["x"].pop("scale")
+    return arranged(vl_convert.vegalite_to_vega(spec), size)
 
 
 def test_a_chart_that_stacks_bars_of_one_label_would_be_caught(all_charts, monkeypatch):

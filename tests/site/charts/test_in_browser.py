@@ -13,8 +13,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from bench_pipeline.site.charts.configurations import Chart, ChartMaker, tells
 from bench_pipeline.site.charts.kinds import DECODE
-from bench_pipeline.site.charts.specs import SIZES
-from tests.site.charts import charted
+from bench_pipeline.site.charts.sizes import SIZES
 from tests.site.charts.charted import of_kind, wrong
 from tests.site.charts.test_configurations import stacked
 from tests.site.conftest import Made
@@ -22,16 +21,6 @@ from tests.site.conftest import Made
 SETTLED = "!document.querySelector('.chart[aria-busy]')"
 FRONT, FAMILY = "index.html", "families/smollm2.html"
 FILTERS = ("rig", "backend", "concurrency", "workload", "quant", "cap")
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory) -> Made:
-    return charted.make_everything(tmp_path_factory.mktemp("charts") / "project")
-
-
-@pytest.fixture(scope="module")
-def built(everything: Made, tmp_path_factory) -> Path:
-    return charted.write_pages(everything, tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture(scope="module")

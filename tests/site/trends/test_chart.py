@@ -157,6 +157,27 @@ def test_of_many_builds_those_with_room_are_named():
     assert min(b - a for a, b in itertools.pairwise(places)) >= 40
 
 
+def test_long_names_of_builds_neither_touch_nor_leave_the_drawing():
+    builds = [f"v0.11.{n}-{'nightly-of-a-fork-' * (n % 3)}rc1" for n in range(6)]
+    rows = [
+        row | {"build": build, "build_number": 10000 + 400 * n}
+        for n, (build, row) in enumerate(
+            zip(builds, series(*(step(f"b{n}", 100.0) for n in range(6))), strict=True)
+        )
+    ]
+    named = group(ET.fromstring(draw(shown(rows), NARROW)), "builds_marks")
+    ends: dict[float, list[tuple[float, float]]] = {}
+    for text in named:
+        x, y = shift(text)
+        half = float(text.get("textLength", "nan")) / 2
+        ends.setdefault(y, []).append((x - half, x + half))
+    assert sum(map(len, ends.values())) > 1
+    for line in ends.values():
+        assert min(left for left, _ in line) >= -46
+        assert max(right for _, right in line) <= NARROW.width - 46
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(sorted(line)))
+
+
 def test_verdicts_of_near_steps_do_not_cover_each_other():
     ratio = (0.9, 0.89, 0.91)
     steps = [step(f"b{10000 + n}", 100.0, "slower", ratio, flagged=True) for n in range(9)]
