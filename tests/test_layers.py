@@ -40,7 +40,9 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "records": [
         {"base", "table"},
-        {"campaign", "cell", "inventory", "model", "rig", "workload"},
+        {"campaign", "cell", "devices", "model", "rig", "workload"},
+        {"matching"},
+        {"inventory"},
         {"engines", "server"},
         {"run"},
         {"yaml", "json_schema"},

@@ -5,9 +5,11 @@ clocks in MHz, power in W, temperatures in degrees Celsius.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
-from bench_pipeline.records.base import Count, NonNegative, Positive, Record, UtcTime
+from bench_pipeline.records.base import NonNegative, Positive, Record, UtcTime
+from bench_pipeline.records.devices import EngineDevice as EngineDevice
+from bench_pipeline.records.devices import Gpu as Gpu
+from bench_pipeline.records.matching import as_used, matched, why_unmatched
 
 
 class Cpu(Record):
@@ -51,74 +53,6 @@ class OperatingSystem(Record):
     """Release of the kernel."""
 
 
-class Gpu(Record):
-    """One GPU. Clocks, links and temperature are of the moment of capture."""
-
-    index: Count
-    """As its driver counts."""
-    vendor: Literal["nvidia", "amd", "intel", "apple", "other"]
-    """Who made the chip."""
-    name: str
-    """As its driver gives it."""
-    memory_mib: Positive | None = None
-    """Dedicated VRAM; on unified memory, the carve-out."""
-    unified_memory: bool = False
-    """Whether it shares the system's memory."""
-    shared_memory_mib: NonNegative | None = None
-    """AMD: GTT, the system memory that the GPU may map."""
-    driver: str | None = None
-    """Version of the driver."""
-    cuda_version: str | None = None
-    """Newest CUDA that the driver supports."""
-    compute_capability: str | None = None
-    """NVIDIA: `9.0`, ..."""
-    power_cap_w: float | None = None
-    """Limit in force."""
-    power_default_w: float | None = None
-    """Limit from the factory."""
-    power_min_w: float | None = None
-    """Lowest limit that can be set."""
-    power_max_w: float | None = None
-    """Highest limit that can be set."""
-    core_clock_mhz: float | None = None
-    """Of the moment."""
-    core_clock_max_mhz: float | None = None
-    """Highest."""
-    memory_clock_mhz: float | None = None
-    """Of the moment."""
-    memory_clock_max_mhz: float | None = None
-    """Highest."""
-    memory_bus_bits: int | None = None
-    """Width of the memory bus."""
-    pcie_address: str | None = None
-    """`domain:bus:device.function`."""
-    pcie_generation: int | None = None
-    """Of the moment: links slow down when idle."""
-    pcie_generation_max: int | None = None
-    """That card and slot manage."""
-    pcie_width: int | None = None
-    """Lanes in use."""
-    pcie_width_max: int | None = None
-    """Lanes that card and slot manage."""
-    ecc_enabled: bool | None = None
-    """Whether memory errors are corrected."""
-    temperature_c: float | None = None
-    """Of the chip."""
-
-
-class EngineDevice(Record):
-    """One line of the engine's own `--list-devices`."""
-
-    id: str
-    """`CUDA0`, `Vulkan0`: what `--device` takes."""
-    name: str
-    """As the engine prints it."""
-    total_mib: float | None = None
-    """Memory that the engine sees."""
-    free_mib: float | None = None
-    """Of it free when it looked."""
-
-
 class Inventory(Record):
     """The whole machine at one moment."""
 
@@ -141,15 +75,13 @@ class Inventory(Record):
     word for word, contradictions included."""
 
     def gpus_behind(self, device_ids: Sequence[str]) -> list[Gpu]:
-        """The GPUs that the engine knows by these names (`CUDA0`), found by the device's name.
+        """The cards that the engine knows by these names (`CUDA0`), in the same order; one whose
+        card cannot be told is left out. A slice of a card (MIG) is a GPU of its own, of which
+        neither cap nor bandwidth is known."""
+        found = matched(self.engine_devices, self.gpus)
+        devices = {device.id: device for device in self.engine_devices}
+        return [as_used(devices[name], found[name]) for name in device_ids if name in found]
 
-        Of several cards of one kind the first ones: engine and driver may count differently,
-        and nothing in the engine's list tells such cards apart.
-        """
-        used: list[Gpu] = []
-        for device in self.engine_devices:
-            if device.id not in device_ids:
-                continue
-            spare = [gpu for gpu in self.gpus if gpu not in used]
-            used += [gpu for gpu in spare if gpu.name in device.name or device.name in gpu.name][:1]
-        return used
+    def why_unknown(self, device_ids: Sequence[str]) -> str | None:
+        """A sentence where the card behind one of these names cannot be told, else None."""
+        return why_unmatched(self.engine_devices, self.gpus, device_ids)

@@ -18,8 +18,9 @@ class BackendSetup(Record):
     """The wanted build, e.g. `b10434`; None: the newest that this rig's CPU can run."""
     device: str | None = None
     """`--device`: the engine's own name of the device(s), e.g. `Vulkan0`: excludes an iGPU."""
-    split_mode: Literal["none", "layer", "row"] | None = None
-    """`--split-mode`: how several GPUs share a model; `none` uses one."""
+    split_mode: Literal["none", "layer", "row", "tensor"] | None = None
+    """`--split-mode`: how several GPUs share a model; `none` uses one. Newer builds know `tensor`
+    and advise against `row`."""
     main_gpu: Count | None = None
     """`--main-gpu`: the one that `none` uses."""
     gpu_layers: Count | None = None

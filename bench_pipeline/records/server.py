@@ -1,9 +1,31 @@
 """The engine's servers within a run, where the model lay in each, and what the machine allows."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bench_pipeline.records.base import Count, NonNegative, Positive, Record
 from bench_pipeline.records.cell import Failure
+
+_DEVICE = ("--device", "-dev")
+_SPLIT_MODE = ("--split-mode", "-sm")
+_MAIN_GPU = ("--main-gpu", "-mg")
+
+
+def devices_of_command(argv: Sequence[str]) -> list[str]:
+    """The devices that share the model by llama-server's command, as the engine names them: of
+    several under `--split-mode none` only the one that `--main-gpu` numbers; none where no
+    `--device` is given, or it is `none`. Of an option given twice the last one counts."""
+    named = _last(argv, _DEVICE)
+    devices = [] if named in (None, "none") else str(named).split(",")
+    if _last(argv, _SPLIT_MODE) != "none" or len(devices) < 2:
+        return devices
+    number = _last(argv, _MAIN_GPU) or "0"
+    return [devices[int(number)]] if number.isdecimal() and int(number) < len(devices) else []
+
+
+def _last(argv: Sequence[str], option: tuple[str, str]) -> str | None:
+    places = [place for place, word in enumerate(argv[:-1]) if word in option]
+    return argv[places[-1] + 1] if places else None
 
 
 class Buffer(Record):

@@ -11,7 +11,8 @@ from bench_pipeline.harness.telemetry.nvidia import nvidia_gpus
 from bench_pipeline.harness.telemetry.rapl import processor_packages
 from bench_pipeline.harness.telemetry.reading import Source
 from bench_pipeline.inventory.sysfs import SYSTEM
-from bench_pipeline.records.inventory import Gpu, Inventory
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.matching import matched
 from bench_pipeline.records.rig import Backend
 
 
@@ -24,7 +25,7 @@ def computing_devices(
 ) -> tuple[list[Source], list[str]]:
     """What `backend` computes on, as far as it can be read, and a sentence for what cannot.
 
-    With `names` (engine's name by PCI address) only those, by these names. Without: all of
+    With `names` (engine's name by PCI address; maybe none) only those, by these names. Else all of
     CUDA and ROCm, numbered as the driver does; for Vulkan all cards, without an APU's GPU
     unless it is alone. Vulkan has an order of its own, so of several cards none gets a number
     that might be another's: they go by their PCI address.
@@ -39,9 +40,9 @@ def computing_devices(
     if backend in ("rocm", "vulkan"):
         amd = amd_gpus(root)
         cards = [gpu for gpu in amd if not gpu.unified]
-        alone = backend == "rocm" or names or not (devices or cards)
+        alone = backend == "rocm" or names is not None or not (devices or cards)
         devices += amd if alone else cards
-    if names:
+    if names is not None:
         for device in devices:
             if device.key not in names:
                 device.close()
@@ -57,24 +58,8 @@ def computing_devices(
 def engine_names(inventory: Inventory, device_ids: Sequence[str]) -> dict[str, str]:
     """The engine's name of each device in `device_ids` by PCI address: `computing_devices`.
 
-    Engine and driver list devices by name; of cards of one kind both are taken to count in the
-    same order. A device whose card is not found is left out.
+    A device whose card cannot be told, or that no driver gives an address, is left out.
     """
-    kinds = {_kind(device_id) for device_id in device_ids}
-    names: dict[str, str] = {}
-    used: list[Gpu] = []
-    for device in inventory.engine_devices:
-        if _kind(device.id) not in kinds:
-            continue
-        for gpu in inventory.gpus:
-            if gpu not in used and (gpu.name in device.name or device.name in gpu.name):
-                used.append(gpu)
-                if device.id in device_ids and gpu.pcie_address:
-                    names[gpu.pcie_address] = device.id
-                break
-    return names
-
-
-def _kind(device_id: str) -> str:
-    """`CUDA` of `CUDA0`."""
-    return device_id.rstrip("0123456789")
+    found = matched(inventory.engine_devices, inventory.gpus)
+    cards = {name: found[name].pcie_address for name in device_ids if name in found}
+    return {address: name for name, address in cards.items() if address}

@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench_pipeline.records.inventory import Gpu
 from bench_pipeline.records.run import Run
+from bench_pipeline.records.server import devices_of_command
 
 
 @dataclass(frozen=True)
@@ -17,28 +19,44 @@ class Device:
 
 
 def device_of(run: Run) -> Device:
-    """The GPU(s) that `--device` names, by the engine's own device list; else the only one.
+    """The GPU(s) that hold the model by the command; of an imported or published run those that
+    its file names.
 
-    A Vulkan device that no driver library lists as a GPU (a software rasterizer) keeps the
-    name that the engine gives it.
+    A device whose card cannot be told (a software rasterizer, one of several alike) keeps the
+    name and the memory that the engine gives it. Memory that a GPU shares with the system is what
+    it owns and what it may map of the rest.
     """
     if run.backend == "cpu":
         return Device()
+    inventory = run.inventory
     argv = run.servers[0].argv if run.servers else []
-    pinned = argv[argv.index("--device") + 1].split(",") if "--device" in argv[:-1] else []
-    listed = [device for device in run.inventory.engine_devices if device.id in pinned]
-    used = run.inventory.gpus_behind(pinned)
-    if listed and not used:
-        total_mib = [device.total_mib for device in listed]
-        return Device(_counted(device.name for device in listed), sum_if_known(total_mib))
-    used = used or run.inventory.gpus[:1]
+    pinned = devices_of_command(argv)
+    used = inventory.gpus_behind(pinned)
+    if not used or len(used) < len(pinned):
+        listed = [device for device in inventory.engine_devices if device.id in pinned]
+        if listed:
+            total_mib = [device.total_mib for device in listed]
+            return Device(_counted(device.name for device in listed), sum_if_known(total_mib))
+        if run.provenance != "measured":
+            used = inventory.gpus
+        elif len(inventory.gpus) == 1 and not pinned:
+            used = inventory.gpus  # it never came to a command
     if not used:
         return Device()
+    sizes = {device.id: device.total_mib for device in inventory.engine_devices}
+    listed_mib = [sizes.get(name) for name in pinned] or [None] * len(used)
     return Device(
         _counted(gpu.name for gpu in used),
-        sum_if_known([gpu.memory_mib for gpu in used]),
+        sum_if_known([memory_mib(*pair) for pair in zip(used, listed_mib, strict=False)]),
         used[0].driver,
     )
+
+
+def memory_mib(gpu: Gpu, listed_mib: float | None) -> float | None:
+    """What a model can fill; `listed_mib`: what the engine says, where no driver does."""
+    if gpu.unified_memory and gpu.shared_memory_mib is not None:
+        return (gpu.memory_mib or 0) + gpu.shared_memory_mib
+    return listed_mib if gpu.memory_mib is None else gpu.memory_mib
 
 
 def _counted(names: Iterable[str]) -> str:

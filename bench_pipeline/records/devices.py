@@ -1,0 +1,84 @@
+"""GPUs as their drivers know them, devices as the engine lists them."""
+
+from typing import Literal
+
+from bench_pipeline.records.base import Count, NonNegative, Positive, Record
+
+
+class Gpu(Record):
+    """One GPU. Clocks, links and temperature are of the moment of capture."""
+
+    index: Count
+    """As its driver counts."""
+    vendor: Literal["nvidia", "amd", "intel", "apple", "other"]
+    """Who made the chip."""
+    name: str
+    """As its driver gives it."""
+    memory_mib: Positive | None = None
+    """Dedicated VRAM; on unified memory, the carve-out, where there is one."""
+    unified_memory: bool = False
+    """Whether it shares the system's memory."""
+    shared_memory_mib: NonNegative | None = None
+    """Of the system's memory, as much as the GPU may map: AMD's GTT, what NVIDIA's driver counts
+    on unified memory, what macOS lets the GPU wire."""
+    driver: str | None = None
+    """Version of the driver."""
+    vulkan_driver: str | None = None
+    """Vulkan's driver for it and its version: `radv, Mesa 25.2.3`, `NVIDIA, 580.95.05`."""
+    asleep: bool = False
+    """Whether it was suspended when this was captured: a card asleep tells no sensor."""
+    cuda_version: str | None = None
+    """Newest CUDA that the driver supports."""
+    compute_capability: str | None = None
+    """NVIDIA: `9.0`, ..."""
+    power_cap_w: float | None = None
+    """Limit in force."""
+    power_default_w: float | None = None
+    """Limit from the factory."""
+    power_min_w: float | None = None
+    """Lowest limit that can be set."""
+    power_max_w: float | None = None
+    """Highest limit that can be set."""
+    core_clock_mhz: float | None = None
+    """Of the moment."""
+    core_clock_max_mhz: float | None = None
+    """Highest."""
+    memory_clock_mhz: float | None = None
+    """Of the moment."""
+    memory_clock_max_mhz: float | None = None
+    """Highest."""
+    memory_bus_bits: int | None = None
+    """Width of the memory bus."""
+    pcie_address: str | None = None
+    """`domain:bus:device.function`."""
+    pcie_generation: int | None = None
+    """Of the moment: links slow down when idle."""
+    pcie_generation_max: int | None = None
+    """That card and slot manage."""
+    pcie_width: int | None = None
+    """Lanes in use."""
+    pcie_width_max: int | None = None
+    """Lanes that card and slot manage."""
+    ecc_enabled: bool | None = None
+    """Whether memory errors are corrected."""
+    temperature_c: float | None = None
+    """Of the chip."""
+
+
+class EngineDevice(Record):
+    """One line of the engine's own `--list-devices`."""
+
+    id: str
+    """`CUDA0`, `Vulkan0`: what `--device` takes."""
+    name: str
+    """As the engine prints it."""
+    total_mib: float | None = None
+    """Memory that the engine sees."""
+    free_mib: float | None = None
+    """Of it free when it looked."""
+    pcie_address: str | None = None
+    """`domain:bus:device.function`, as the engine's log gives it once a model is loaded."""
+    driver: str | None = None
+    """Vulkan: the driver, as the engine prints it: `radv`, `NVIDIA`."""
+    unified_memory: bool | None = None
+    """Vulkan: whether the engine takes its memory for the system's (`uma`)."""
