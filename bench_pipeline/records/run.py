@@ -75,7 +75,12 @@ class Engine(Record):
     binary_sha256: Sha256 | None = None
     """Of llama-server and then the shared libraries beside it, joined in order of name."""
     env: dict[str, str] = {}
-    """Only what the rig file sets."""
+    """What the rig file sets, and what this code sets (CUDA_DEVICE_ORDER)."""
+    shell_env: dict[str, str] = {}
+    """Variables of the user's shell that reached it and may matter, folders removed."""
+    left_out: list[str] = []
+    """Names of the shell's variables that would have changed its speed or choice of device, and
+    were kept from it."""
     system_info: str | None = None
     """The engine's line of compile features and threads."""
 
@@ -123,7 +128,9 @@ class HostLoad(Record):
     cpu_busy_fraction: Annotated[float, Field(ge=0, le=1)]
     """Of all cores, 0 to 1."""
     foreign_gpu_processes: Count = 0
-    """Programs of others that compute on the GPUs."""
+    """Programs of others that compute on the GPUs of this run."""
+    processes_on_other_gpus: Count = 0
+    """Programs that compute on GPUs which this run does not use."""
     waited_s: NonNegative = 0
     """For the rig to become quiet."""
     quiet: bool | None = None
@@ -191,7 +198,10 @@ class Run(Record):
     mode: Mode = "baseline"
     """What was switched on or off beyond the defaults."""
     power_cap_w: Positive | None = None
-    """The cap in force while this ran; None: no GPU, or it has none."""
+    """The cap in force while this ran, of all cards that held the model together; None: no GPU, it
+    has none, or which card it was cannot be told."""
+    unknown: list[str] = []
+    """What cannot be told of this run, and why: a sentence each."""
     inventory: Inventory
     """The rig, read just before."""
     host_load: HostLoad | None = None

@@ -76,6 +76,8 @@ class MemoryProof(Record):
     """Of so many."""
     buffers: list[Buffer] = []
     """What the engine's log says it put where."""
+    unused_mib: NonNegative | None = None
+    """Of the model's file, what the server ignores: a layer that only drafts (MTP), as a rule."""
     devices: list[DeviceMemory] = []
     """What driver and kernel say was used."""
 

@@ -1,7 +1,6 @@
 """An engine that lies on this machine, and the few questions it answers about itself."""
 
 import hashlib
-import os
 import re
 import signal
 import subprocess
@@ -10,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_pipeline.engines.llama_cpp import libraries
+from bench_pipeline.engines.llama_cpp.environment import engine_environment as engine_environment
+from bench_pipeline.engines.llama_cpp.environment import launch_environment
+from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import Backend
 
 _ANSWER_TIMEOUT_S = 120
 """A first CUDA or Vulkan start compiles or loads for many seconds."""
-
-_UNRECORDED = ("LLAMA_", "GGML_", "OMP_", "GOMP_", "KMP_")
-"""Variables that change how the engine computes. Only those of the rig file reach it: a run
-file records no others, and what it doesn't record must not decide its numbers."""
 
 _DEVICE = re.compile(
     r"^\s+(?P<id>\w+): (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)\s*$"
@@ -61,13 +59,6 @@ class InstalledEngine:
         """Those of its devices that `backend` computes on; none on `cpu`."""
         names = _DEVICE_NAMES[backend]
         return [d for d in self.devices if names and d.id.startswith(names)]
-
-
-def engine_environment(library_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Our environment with the engine's own libraries first and the rig file's variables."""
-    ours = {k: v for k, v in os.environ.items() if not k.startswith(_UNRECORDED)}
-    paths = [str(library_dir), *filter(None, [ours.get("LD_LIBRARY_PATH")])]
-    return {**ours, "LD_LIBRARY_PATH": os.pathsep.join(paths), **env}
 
 
 def digest(binary: Path) -> str:
@@ -133,7 +124,7 @@ def parse_devices(lines: Sequence[str]) -> list[EngineDevice]:
     return [
         EngineDevice(
             id=match["id"],
-            name=match["name"],
+            name=without_addresses(match["name"]),
             total_mib=float(match["total"]),
             free_mib=float(match["free"]),
         )
@@ -149,7 +140,7 @@ def _ask(binary: Path, argument: str, env: Mapping[str, str], where: str) -> str
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=engine_environment(binary.parent, env),
+            env=launch_environment(binary.parent, env),
             timeout=_ANSWER_TIMEOUT_S,
             check=False,
         )

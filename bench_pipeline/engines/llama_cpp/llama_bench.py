@@ -25,11 +25,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench_pipeline.engines import guard
-from bench_pipeline.engines.llama_cpp.installed import (
-    InstalledEngine,
-    does_not_run,
-    engine_environment,
-)
+from bench_pipeline.engines.llama_cpp.environment import launch_environment
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
 from bench_pipeline.engines.llama_cpp.llama_bench_output import BenchRow, read_rows
 from bench_pipeline.engines.llama_cpp.log_reading import ending, out_of_memory, scrub
 from bench_pipeline.progress import Reporter, Step
@@ -117,7 +114,7 @@ def run_llama_bench(
     commands += [[*head, "-p", "0", "-n", str(output_tokens), "-d", ",".join(map(str, depths))]]
 
     private = [model.parent, program.parent, engine.library_dir, Path.home()]
-    environment = engine_environment(engine.library_dir, setup.env)
+    environment = launch_environment(engine.library_dir, setup.env)
     deadline = time.monotonic() + timeout_s
     rows: list[BenchRow] = []
     failure: Failure | None = None
@@ -151,7 +148,8 @@ def bench_settings(
     else:
         placed = ["-ngl", str(999 if layers is None else layers), "-dev", "/".join(devices)]
         placed += ["-sm", setup.split_mode] if setup.split_mode else []
-        placed += ["-mg", str(setup.main_gpu)] if setup.main_gpu is not None else []
+        if setup.main_gpu is not None and setup.main_gpu < len(devices):  # else it is the only one
+            placed += ["-mg", str(setup.main_gpu)]
     if variable := next((name for name in setup.env if name.startswith("LLAMA_ARG_")), None):
         raise CannotBeAlikeError(f"llama-bench does not read {variable}, which the rig file sets")
     more = dict(_translated(setup.args))

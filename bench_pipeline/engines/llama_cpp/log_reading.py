@@ -1,5 +1,6 @@
 """What a server's log may show to others, and what in it says why the server ended."""
 
+import ipaddress
 import re
 import signal
 from collections.abc import Sequence
@@ -7,6 +8,16 @@ from pathlib import Path
 
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\":]+/)+")
 """An absolute path up to its last slash; not the inside of an URL, nor `./a/relative/one`."""
+
+REMOTE = "remote"
+"""Stands for another machine's address."""
+
+_RPC_BRACKETS = re.compile(r"\b(RPC\d*)\[[^\]]*\]")
+_RPC_DEVICE = re.compile(r"(using device RPC\d* )\([^()]*\) ?")
+_ADDRESS = re.compile(
+    r"(?<![\w.:])(?:(?P<four>\d{1,3}(?:\.\d{1,3}){3})|\[(?P<six>[0-9a-fA-F:]+:[0-9a-fA-F:]*)\])"
+    r"(?P<port>:\d{2,5})?(?![\w.])"
+)
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|out-of-memory|OutOf(?:Device|Host)Memory|failed to allocate|"
@@ -19,14 +30,38 @@ _ARGUMENT = re.compile(r"\bargument:? \"?(--?[\w-]+)")
 _PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] (?:(?:srv|cmn|slot|spec)\s+)?")
 
 
-def scrub(line: str, private: Sequence[Path] = ()) -> str:
-    """`line` with folders cut from its paths: a published log names no user and no disk.
+def scrub(line: str, private: Sequence[Path] = (), hosts: Sequence[str] = ()) -> str:
+    """`line` with folders cut from its paths and other machines' addresses replaced: a published
+    log names no user, no disk and no network.
 
-    `private` are folders to cut even where their names hold spaces.
+    `private` are folders to cut even where their names hold spaces; `hosts` names of machines that
+    look like any word.
     """
     for folder in private:
         line = line.replace(f"{folder}/", "")
-    return _PATH.sub("", line)
+    for host in hosts:
+        line = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", REMOTE, line)
+    return without_addresses(_PATH.sub("", line))
+
+
+def without_addresses(text: str) -> str:
+    """`text` with `RPC0` for `RPC0[10.0.0.2:50052]`, and `remote` for every address elsewhere; this
+    machine's own (127.0.0.1) stay."""
+    prefix = _PREFIX.match(text)
+    start = prefix.end() if prefix else 0  # 0.12.100.200 before a line is a time
+    rest = _RPC_DEVICE.sub(r"\1", _RPC_BRACKETS.sub(r"\1", text[start:]))
+    return text[:start] + _ADDRESS.sub(_hidden, rest)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """Four numbers may be a version: with a port, or in a private network, they are an address."""
+    try:
+        address = ipaddress.ip_address(found["four"] or found["six"])
+    except ValueError:
+        return found[0]
+    if address.is_loopback or address.is_unspecified:
+        return found[0]
+    return REMOTE if found["port"] or found["six"] or address.is_private else found[0]
 
 
 def without_prefix(line: str) -> str:

@@ -16,11 +16,15 @@ import httpx
 import psutil
 
 from bench_pipeline.engines import guard
-from bench_pipeline.engines.llama_cpp.installed import (
-    InstalledEngine,
-    does_not_run,
-    engine_environment,
+from bench_pipeline.engines.llama_cpp.command import (
+    drafting_options,
+    missing_devices,
+    placement_options,
+    remote_endpoints,
+    sharing,
 )
+from bench_pipeline.engines.llama_cpp.environment import launch_environment
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
 from bench_pipeline.engines.llama_cpp.log_reading import (
     decisive_line,
     ending,
@@ -71,7 +75,7 @@ class LlamaServer:
     load_ms                   from its start until it answered
     slots                     as proven by `/props`; None until then
     context_tokens_per_slot   likewise
-    devices                   names of the devices it is pinned to; empty on `cpu`
+    devices                   names of the devices that hold the model; empty on `cpu`
     """
 
     def __init__(
@@ -196,36 +200,32 @@ class LlamaServer:
         command += ["--parallel", str(self._wanted_slots)]
         command += ["--ctx-size", str(self._wanted_slots * self._wanted_context)]
         command += ["--threads", str(self._threads)]
-        command += self._placement() + self._drafting()
+        command += self._placed() + self._drafting()
         command += ["--fit", "off"]  # else it moves layers silently
         # Nothing of an earlier prompt may be reused: prefill is measured cold.
         command += ["--no-cache-prompt", "--cache-ram", "0", "--ctx-checkpoints", "0"]
         command += ["--no-webui", "--verbosity", "4"]  # 4: devices, layers and buffers
         return command + self._setup.args + self._extra_args
 
-    def _placement(self) -> list[str]:
-        setup, layers = self._setup, self._setup.gpu_layers
-        if self._backend == "cpu":
-            # `none` keeps a GPU build from using a GPU for large batches all the same
-            return ["--gpu-layers", str(layers or 0), "--device", "none"]
-        chosen = ["--gpu-layers", str(999 if layers is None else layers)]
-        self.devices = self._pinned().split(",")
-        chosen += ["--device", ",".join(self.devices)]
-        chosen += ["--split-mode", setup.split_mode] if setup.split_mode else []
-        chosen += ["--main-gpu", str(setup.main_gpu)] if setup.main_gpu is not None else []
-        return chosen
+    def _placed(self) -> list[str]:
+        placed = placement_options(self._backend, self._setup, self._pinned())
+        self.devices = sharing(placed, self._setup.args + self._extra_args)
+        return placed
 
     def _drafting(self) -> list[str]:
-        """Each switch of its own: by default a draft's layers go where there is room."""
-        if self._draft is None:
-            return []
-        chosen = ["--model-draft", str(self._draft), "--spec-type", "draft-simple"]
-        chosen += ["--gpu-layers-draft", "999" if self.devices else "0"]
-        chosen += ["--device-draft", ",".join(self.devices) or "none"]
-        return [*chosen, "--threads-draft", str(self._threads)]
+        return drafting_options(self._draft, self._pinned(), self._threads)
+
+    def planned_devices(self) -> list[str]:
+        """`devices`, before it is started; none where there is no such device: starting it says
+        why."""
+        with suppress(EngineError):
+            self._placed()
+        return self.devices
 
     def _pinned(self) -> str:
-        """`--device` on a GPU backend: the rig file's, else the only one there is."""
+        """`--device`: the rig file's, else the only one there is; `none` on `cpu`."""
+        if self._backend == "cpu":
+            return "none"
         found = [device.id for device in self._engine.devices_of(self._backend)]
         if self._setup.device is None:
             if len(found) == 1:
@@ -235,7 +235,7 @@ class LlamaServer:
                 if found
                 else f"the engine finds no {self._backend} device"
             )
-        elif missing := [name for name in self._setup.device.split(",") if name not in found]:
+        elif missing := missing_devices(self._setup, found):
             problem = f"the engine finds no {', '.join(missing)}, only {', '.join(found) or 'none'}"
         else:
             return self._setup.device
@@ -258,7 +258,7 @@ class LlamaServer:
             [*watcher, str(os.getpid()), str(self.log_path.absolute()), *self._argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=engine_environment(self._engine.library_dir, self._setup.env),
+            env=launch_environment(self._engine.library_dir, self._setup.env),
             start_new_session=True,
         )
         assert self._guard.stdout is not None
@@ -394,4 +394,5 @@ class LlamaServer:
     def _scrub(self, text: str) -> str:
         folders = [self._model.parent, self._engine.library_dir, Path.home()]
         folders += [self._draft.parent] if self._draft else []
-        return scrub(text, [folder for folder in folders if folder != Path("/")])
+        hosts = remote_endpoints(self._argv)
+        return scrub(text, [folder for folder in folders if folder != Path("/")], hosts)
