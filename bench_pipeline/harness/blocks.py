@@ -78,8 +78,14 @@ def _over(parts: Sequence[tuple[float, Telemetry]], blocks: int) -> Telemetry:
         temperature_max_c=max(
             (p.temperature_max_c for p in known if p.temperature_max_c is not None), default=None
         ),
-        throttle_reasons=sorted({reason for p in known for reason in p.throttle_reasons}),
+        throttle_reasons=_reasons(known),
+        covers=known[0].covers,
         samples=sum(p.samples for p in known),
         interval_ms=max((p.interval_ms for p in known if p.interval_ms is not None), default=None),
         complete=len(known) == blocks and all(p.complete for p in known),
     )
+
+
+def _reasons(parts: Sequence[Telemetry]) -> list[str] | None:
+    told = [part.throttle_reasons for part in parts if part.throttle_reasons is not None]
+    return sorted({reason for reasons in told for reason in reasons}) if told else None

@@ -43,7 +43,7 @@ def capture_inventory(
         return [], []
 
     cpu = probe("CPU", lambda: read_cpu(root), lambda: Cpu(model="unknown"))
-    memory = probe("Memory", read_memory, total_memory)
+    memory = probe("Memory", lambda: read_memory(root), total_memory)
     system = probe(
         "Operating system",
         lambda: read_operating_system(root),

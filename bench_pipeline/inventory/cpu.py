@@ -3,11 +3,12 @@
 import platform
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 
+from bench_pipeline.inventory.cgroup import allowed_cpus, cpu_list, cpu_quota
 from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 from bench_pipeline.records.inventory import Cpu
 
@@ -58,13 +59,20 @@ def read_cpu(root: Path = SYSTEM) -> Cpu:
 
 
 def engine_threads(cpu: Cpu) -> int:
-    """How many threads the engine gets by default: physical cores less one, at least 1.
+    """How many threads the engine gets by default: usable cores less one, at least 1.
 
     The engine's threads spin while they wait for each other, so a thread that shares its
     core with the client and the telemetry holds up all the others: on two shared cores,
-    two threads decode at a third of the speed of one.
+    two threads decode at a third of the speed of one. Nor may one be slower than the others:
+    where cores are of two sorts it gets the fast ones, all of them, as the others have room for
+    the client. A container's quota and affinity bound what is usable.
     """
-    return max(1, (cpu.physical_cores or cpu.logical_cores or 1) - 1)
+    cores = cpu.physical_cores or cpu.logical_cores or 1
+    usable = cores if cpu.usable_cores is None else max(1, min(cores, int(cpu.usable_cores)))
+    fast = cpu.performance_cores
+    if fast is not None and fast < usable:
+        return fast
+    return max(1, min(usable, fast or usable) - 1)
 
 
 def linux_cpu(root: Path = SYSTEM) -> Cpu:
@@ -81,6 +89,8 @@ def linux_cpu(root: Path = SYSTEM) -> Cpu:
         architecture=platform.machine() or None,
         physical_cores=_physical_cores(root, processors),
         logical_cores=logical or None,
+        performance_cores=_performance_cores(root),
+        usable_cores=_usable_cores(root, logical),
         max_mhz=_max_mhz(root),
         flags=sorted(filter(_ENGINE_FLAGS.fullmatch, set(flags))),
         hypervisor=_hypervisor(root, flags),
@@ -113,6 +123,47 @@ def _physical_cores(root: Path, processors: list[dict[str, str]]) -> int | None:
             return len(siblings)
     cores = {(p.get("physical id"), p["core id"]) for p in processors if "core id" in p}
     return len(cores) or None
+
+
+def _cores_of(root: Path, numbers: Iterable[int]) -> int:
+    """How many cores these hardware threads are on."""
+    siblings = set()
+    for number in numbers:
+        topology = root / f"sys/devices/system/cpu/cpu{number}/topology"
+        listed = read_text(topology / "core_cpus_list") or read_text(
+            topology / "thread_siblings_list"
+        )
+        siblings.add(listed or str(number))
+    return len(siblings)
+
+
+def _performance_cores(root: Path) -> int | None:
+    """The fast ones, where the kernel tells two sorts apart: Intel's by two PMUs, ARM's by their
+    capacity."""
+    fast = cpu_list(read_text(root / "sys/devices/cpu_core/cpus") or "")
+    if fast and read_text(root / "sys/devices/cpu_atom/cpus"):
+        return _cores_of(root, fast)
+    capacities: dict[int, float] = {}
+    for file in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpu_capacity"):
+        if (capacity := read_number(file)) is not None:
+            capacities[int(file.parent.name.removeprefix("cpu"))] = capacity
+    # boost bins of one sort differ by a few percent
+    most = max(capacities.values(), default=0)
+    fast = frozenset(n for n, capacity in capacities.items() if capacity >= 0.8 * most)
+    return _cores_of(root, fast) if 0 < len(fast) < len(capacities) else None
+
+
+def _usable_cores(root: Path, logical: int) -> float | None:
+    """Cores' worth that quota and affinity leave; None where they leave all."""
+    allowed, quota = allowed_cpus(root), cpu_quota(root)
+    everything = _cores_of(root, range(logical))
+    found = []
+    if allowed is not None and len(allowed) < logical:
+        found.append(float(_cores_of(root, allowed)))
+    if quota is not None:
+        found.append(quota)
+    least = min(found, default=everything)
+    return least if 0 < least < everything else None
 
 
 def _max_mhz(root: Path) -> float | None:
@@ -169,6 +220,9 @@ def macos_cpu(sysctl: Callable[[str], str | None] = _sysctl) -> Cpu:
         architecture=platform.machine() or None,
         physical_cores=whole("hw.physicalcpu"),
         logical_cores=whole("hw.logicalcpu"),
+        performance_cores=(
+            whole("hw.perflevel0.physicalcpu") if whole("hw.perflevel1.physicalcpu") else None
+        ),
         max_mhz=hz / 1e6 if hz else None,
         flags=sorted(
             flag for name, flag in _APPLE_FEATURES.items() if whole(f"hw.optional.{name}")

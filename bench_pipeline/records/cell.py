@@ -118,8 +118,10 @@ class Telemetry(Record):
     """Median of the samples."""
     temperature_max_c: float | None = None
     """Highest sample."""
-    throttle_reasons: list[str] = []
-    """Why the device held its clocks back, if it did."""
+    throttle_reasons: list[str] | None = None
+    """Why the device held its clocks back, if it did; None: its driver does not tell."""
+    covers: Literal["device", "package"] = "device"
+    """`package`: power and energy are of a chip with CPU and GPU, both together."""
     samples: Count
     """How often it was read."""
     interval_ms: Positive | None = None

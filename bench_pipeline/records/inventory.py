@@ -23,6 +23,10 @@ class Cpu(Record):
     """Cores that this machine sees."""
     logical_cores: int | None = None
     """Hardware threads that this machine sees."""
+    performance_cores: int | None = None
+    """Of the physical cores the fast ones, where there are two sorts."""
+    usable_cores: Positive | None = None
+    """Cores' worth that a container's quota, its cpuset or the affinity leaves, where less."""
     max_mhz: float | None = None
     """Highest clock."""
     flags: list[str] = []
@@ -35,7 +39,10 @@ class Memory(Record):
     """System memory."""
 
     total_mib: Positive | None = None
-    """Installed, as the kernel counts it. None only in an imported run: its file does not say."""
+    """Installed, as the kernel counts it; in a container, what its limit leaves. None only in an
+    imported run: its file does not say."""
+    machine_total_mib: Positive | None = None
+    """Installed in the machine, where a container's limit leaves less."""
     available_mib: NonNegative | None = None
     """Free for programs when this was captured."""
     swap_total_mib: NonNegative | None = None

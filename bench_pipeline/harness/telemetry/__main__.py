@@ -98,8 +98,14 @@ def figures(record: Telemetry) -> list[str]:
         f"  core clock min {show(record.core_clock_min_mhz, 'MHz')},"
         f" median {show(record.core_clock_median_mhz, 'MHz')}",
         f"  temperature max {show(record.temperature_max_c, '°C')}",
-        f"  held back by: {', '.join(record.throttle_reasons) or 'nothing'}",
+        f"  held back by: {held_back(record)}",
     ]
+
+
+def held_back(record: Telemetry) -> str:
+    if record.throttle_reasons is None:
+        return "unknown"
+    return ", ".join(record.throttle_reasons) or "nothing"
 
 
 if __name__ == "__main__":

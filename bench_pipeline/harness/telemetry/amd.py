@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from bench_pipeline.harness.telemetry.processes import server_alias, strangers
-from bench_pipeline.harness.telemetry.reading import MIB, Reading
+from bench_pipeline.harness.telemetry.reading import MIB, Covers, Reading
 from bench_pipeline.inventory.amd import amdgpu_devices, hwmon_folder, is_unified, kfd_node
 from bench_pipeline.inventory.sysfs import SYSTEM, PciDevice, read_number, read_text
 
@@ -42,6 +42,7 @@ class AmdGpu:
         self.key, self.name = device.address, f"ROCm{index}"
         self._folder, self._hwmon = device.folder, hwmon_folder(device)
         self.unified = is_unified(device)
+        self.covers: Covers = "package" if self.unified else "device"
         node = kfd_node(device, root)
         self._gpu_id = read_text(node / "gpu_id") if node else None
         self._kfd = root / "sys/class/kfd/kfd/proc"
@@ -116,8 +117,11 @@ def _energy_j(metrics: bytes) -> float | None:
     return None if count is None else count * _ENERGY_UNIT_J
 
 
-def _throttle(metrics: bytes) -> frozenset[str]:
-    status = _word(metrics, _THROTTLE_AT) or 0
+def _throttle(metrics: bytes) -> frozenset[str] | None:
+    """None where the table is of another revision: its bits mean another thing on each card."""
+    status = _word(metrics, _THROTTLE_AT)
+    if status is None:
+        return None
     return frozenset(
         name for name, bits in _THROTTLES.items() if any(status >> bit & 1 for bit in bits)
     )

@@ -1,6 +1,12 @@
 """One device while it is watched: its samples, and when the next is due."""
 
-from bench_pipeline.harness.telemetry.reading import MEASURED, Reading, Sample, Source
+from bench_pipeline.harness.telemetry.reading import (
+    MEASURED,
+    Measured,
+    Reading,
+    Sample,
+    Source,
+)
 from bench_pipeline.harness.telemetry.renewal import (
     POLL_S,
     RenewalSearch,
@@ -12,7 +18,8 @@ from bench_pipeline.harness.telemetry.renewal import (
 class Device:
     """A source, its samples, and how often it is sampled.
 
-    tells       what it gave when it was first read, and is held to give at every sample
+    tells       what it has ever given, and is held to give at every sample: a card that slept when
+                it was first read told nothing then
     renewal_s   how often its driver renews the values; None: not found (yet)
     interval_s  between two samples
     """
@@ -23,7 +30,7 @@ class Device:
         self.samples: list[Sample] = []
         first = source.read(None)
         self.used_before_mib = first.used_mib or 0.0
-        self.tells = frozenset(name for name in MEASURED if getattr(first, name) is not None)
+        self.tells: frozenset[Measured] = _told(first)
         self.renewal_s = source.renewal_s or found.get(source.key)
         self.interval_s = interval_s or source.interval_s or sampling_interval_s(self.renewal_s)
         self._fixed = interval_s is not None or source.interval_s is not None
@@ -36,7 +43,9 @@ class Device:
             self._search = RenewalSearch(at)
 
     def look(self, server_pid: int | None) -> Reading:
-        return self.source.read(server_pid)
+        reading = self.source.read(server_pid)
+        self.tells |= _told(reading)
+        return reading
 
     def tick(self, at: float, server_pid: int | None) -> float:
         """Does what is due at this moment; the next moment at which something is."""
@@ -57,3 +66,7 @@ class Device:
         self.interval_s = sampling_interval_s(renewal_s)
         if renewal_s is not None:
             found[self.source.key] = renewal_s
+
+
+def _told(reading: Reading) -> frozenset[Measured]:
+    return frozenset(name for name in MEASURED if getattr(reading, name) is not None)

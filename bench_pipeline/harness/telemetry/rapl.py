@@ -5,7 +5,7 @@ Since Linux 5.10 only root may read it, as its course betrays what is computed.
 
 from pathlib import Path
 
-from bench_pipeline.harness.telemetry.reading import DEFAULT_INTERVAL_S, Reading
+from bench_pipeline.harness.telemetry.reading import DEFAULT_INTERVAL_S, Covers, Reading
 from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 
 
@@ -19,6 +19,7 @@ class ProcessorPackage:
     renewal_s: float | None = 0.001
     interval_s: float | None = DEFAULT_INTERVAL_S
     total_mib = 1.0  # it has no memory of its own: `read` gives none
+    covers: Covers = "device"
 
     def __init__(self, zone: Path, name: str, number: int, root: Path = SYSTEM) -> None:
         self.name = self.key = name
@@ -38,12 +39,14 @@ class ProcessorPackage:
             throttle=self._throttle(),
         )
 
-    def _throttle(self) -> frozenset[str]:
-        """Since the last look: the kernel counts how often Intel's packages were too hot."""
+    def _throttle(self) -> frozenset[str] | None:
+        """Since the last look: the kernel counts how often Intel's packages were too hot. None
+        where it does not count."""
         before, now = self._throttled, read_number(self._throttles / "package_throttle_count")
         self._throttled = now
-        hotter = None not in (before, now) and now > before  # type: ignore[operator]
-        return frozenset({"thermal"}) if hotter else frozenset()
+        if before is None or now is None:
+            return None
+        return frozenset({"thermal"}) if now > before else frozenset()
 
     def power_w(self) -> float | None:
         return None

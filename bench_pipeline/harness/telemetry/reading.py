@@ -16,7 +16,7 @@ class Reading:
     used_mib        memory in use there by anyone
     ours_mib        of it, the server's
     energy_j        a counter from some start of its own
-    throttle        why the device holds its clocks back at this moment
+    throttle        why the device holds its clocks back at this moment; None: it does not tell
     strangers       processes that compute there and are neither the server nor ours
     """
 
@@ -26,13 +26,16 @@ class Reading:
     energy_j: float | None = None
     core_clock_mhz: float | None = None
     temperature_c: float | None = None
-    throttle: frozenset[str] = frozenset()
+    throttle: frozenset[str] | None = None
     strangers: frozenset[int] = frozenset()
 
 
 Measured = Literal["power_w", "energy_j", "core_clock_mhz", "temperature_c"]
 MEASURED: tuple[Measured, ...] = ("power_w", "energy_j", "core_clock_mhz", "temperature_c")
 """What a window says of a device, where the device tells it."""
+
+
+Covers = Literal["device", "package"]
 
 
 class Sample(NamedTuple):
@@ -51,6 +54,7 @@ class Source(Protocol):
     energy_range_j  where its energy counter starts again from 0; None: never seen to
     renewal_s       how often the driver renews power and energy; None: to be found out
     interval_s      between two samples; None: as often as the driver renews
+    covers          `device`, or `package`: its power is that of a chip with CPU and GPU
     """
 
     name: str
@@ -59,6 +63,7 @@ class Source(Protocol):
     energy_range_j: float | None
     renewal_s: float | None
     interval_s: float | None
+    covers: Covers
 
     def read(self, server_pid: int | None) -> Reading: ...
 

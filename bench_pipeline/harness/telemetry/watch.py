@@ -28,6 +28,8 @@ class Watch:
     rate, or every `DEFAULT_INTERVAL_S` if that cannot be told. `interval_s` fixes the rate
     instead. `names`: see `computing_devices`.
 
+    `keep` narrows it to the cards that the engine turned out to compute on, once its log says so.
+
     `server_pid` may be set later, when the server is up: memory before it is the reference.
     `gaps` has a sentence for each device that cannot be read.
     """
@@ -45,7 +47,9 @@ class Watch:
         self._swap_before_mib = psutil.swap_memory().used / MIB
         sources, self.gaps = computing_devices(backend, names, root=root, nvml=nvml)
         self.computing = [Device(source, interval_s) for source in sources]
-        self.devices = [Device(HostMemory(), interval_s), *self.computing]
+        self._host = Device(HostMemory(root), interval_s)
+        self.devices = [self._host, *self.computing]
+        self._unneeded: list[Device] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._began_at = time.perf_counter()
@@ -58,7 +62,7 @@ class Watch:
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
-        for device in self.devices:
+        for device in (*self.devices, *self._unneeded):
             device.source.close()
 
     def _run(self) -> None:
@@ -69,6 +73,20 @@ class Watch:
         while not self._stop.wait(max(0.0, due - time.perf_counter())):
             due = min(device.tick(time.perf_counter(), self.server_pid) for device in self.devices)
             self._cpu_s = time.thread_time()
+
+    def keep(self, names: Mapping[str, str]) -> None:
+        """Watches no more than the cards of `names` (engine's name by PCI address), by these names;
+        packages of processors, which have no such address, stay."""
+        kept = []
+        for device in self.computing:
+            if device.source.key in names:
+                device.name = names[device.source.key]
+            elif ":" in device.source.key:
+                self._unneeded.append(device)
+                continue
+            kept.append(device)
+        self.computing = kept
+        self.devices = [self._host, *kept]  # the thread goes on with the list that it has begun
 
     @property
     def cpu_fraction(self) -> float:

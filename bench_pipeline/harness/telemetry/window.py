@@ -106,7 +106,8 @@ def summary(device: Device, samples: Sequence[Sample], interval_s: float) -> Tel
         core_clock_min_mhz=min(clocks, default=None),
         core_clock_median_mhz=float(np.median(clocks)) if clocks else None,
         temperature_max_c=max(degrees, default=None),
-        throttle_reasons=sorted(set().union(*(s.reading.throttle for s in samples))),
+        throttle_reasons=_reasons(samples),
+        covers=device.source.covers,
         samples=len(samples),
         interval_ms=round(interval_s * 1000, 3),
         complete=complete,
@@ -127,6 +128,11 @@ def _counted_j(samples: Sequence[Sample], range_j: float | None) -> list[float] 
             return None
         steps.append(joules)
     return steps
+
+
+def _reasons(samples: Sequence[Sample]) -> list[str] | None:
+    told = [s.reading.throttle for s in samples if s.reading.throttle is not None]
+    return sorted(frozenset().union(*told)) if told else None
 
 
 def _round(value: float | None, digits: int = 1) -> float | None:

@@ -56,7 +56,9 @@ _SETTINGS = {
     "source_title": "The page that a published figure was taken from.",
     "n_workloads": "Workloads that the range covers.",
     "server": "Which of the run's servers answered, from 0.",
-    "throttle_reasons": "Why the device held its clocks back, if it did.",
+    "throttle_reasons": "Why the device held its clocks back, if it did; empty list: it did not, "
+    "no value: its driver does not tell.",
+    "covers": "`device`; or `package`: power and energy are of a chip with CPU and GPU together.",
     "quiet": "Whether the host had become quiet before the start; empty where nobody looked.",
     "provisional": "Measured by profile quick, fewer than "
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",

@@ -23,6 +23,9 @@ METRICS = (
 """Columns of a run's table, in this order; one without any figure is left out, as are hidden
 tokens and the time to the first visible one where no cell hides any."""
 
+PACKAGE = " (CPU and GPU in one package)"
+"""What is said of power and energy that are of both."""
+
 SHARES = ("draft_acceptance", "ceiling_share")
 """Metrics that are written in percent."""
 
@@ -102,7 +105,7 @@ def telemetry_row(device: Row, title: str) -> TelemetryRow:
     return TelemetryRow(
         workload=title,
         concurrency=device["concurrency"],
-        device=device["device"],
+        device=device["device"] + (PACKAGE if device["covers"] == "package" else ""),
         power=Value(
             wording.decimal(device["power_mean_w"]),
             _under(device["power_max_w"], "at most {:.1f}"),
@@ -115,9 +118,13 @@ def telemetry_row(device: Row, title: str) -> TelemetryRow:
             _under(device["core_clock_min_mhz"], "at least {:.0f}"),
         ),
         temperature=wording.decimal(device["temperature_max_c"], 0),
-        throttled=wording.listed(device["throttle_reasons"]) or "no",
+        throttled=_throttled(device["throttle_reasons"]),
         samples=Value(str(device["samples"]), samples),
     )
+
+
+def _throttled(reasons: list[str] | None) -> str:
+    return "unknown" if reasons is None else wording.listed(reasons) or "no"
 
 
 def _under(value: float | None, words: str) -> str:

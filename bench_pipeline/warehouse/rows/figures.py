@@ -106,7 +106,9 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
         "reasoning_tokens": figures.reasoning_tokens,
         "draft_acceptance": figures.draft_acceptance,
         "others_cpu_fraction": cell.others_cpu_fraction,
-        "throttle_reasons": sorted({r for part in cell.telemetry for r in part.throttle_reasons}),
+        "throttle_reasons": sorted(
+            {r for part in cell.telemetry for r in part.throttle_reasons or ()}
+        ),
         "ceiling_share": _share_of_ceiling(run, cell, figures),
         **_ratio("cell_drift", within.ratio if within else None),
         "run_drift": drift.ratio.ratio if drift else None,

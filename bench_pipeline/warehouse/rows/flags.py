@@ -26,7 +26,7 @@ def flags_of(run: Run, cell: Cell, drift: Drift | None, within: Drift | None) ->
         flags.append("busy-host")
     if cell.others_cpu_fraction is not None and cell.others_cpu_fraction > busy_limit(run.backend):
         flags.append("others-cpu")
-    if any(set(part.throttle_reasons) - USUAL_THROTTLING for part in cell.telemetry):
+    if any(set(part.throttle_reasons or ()) - USUAL_THROTTLING for part in cell.telemetry):
         flags.append("throttled")
     if drift and drift.drifted:
         flags.append("drifted")

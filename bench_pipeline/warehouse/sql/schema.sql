@@ -231,7 +231,8 @@ create table telemetry (
     core_clock_min_mhz double,
     core_clock_median_mhz double,
     temperature_max_c double,
-    throttle_reasons varchar[] not null,
+    throttle_reasons varchar[],
+    covers varchar not null,
     samples integer not null,
     interval_ms double,
     complete boolean not null
