@@ -11,6 +11,7 @@ from pathlib import Path
 from bench_pipeline.inventory.sysfs import (
     SYSTEM,
     PciDevice,
+    driver_of,
     pci_device,
     pci_devices,
     pcie_generation,
@@ -28,7 +29,13 @@ def read_amd(root: Path = SYSTEM) -> tuple[list[Gpu], list[str]]:
     Clocks in MHz, power in W, memory in MiB. What the driver does not show is None.
     """
     devices, gaps = amdgpu_devices(root)
-    return [_gpu(index, device, root) for index, device in enumerate(devices)], gaps
+    gpus = [_gpu(index, device, root) for index, device in enumerate(devices)]
+    gaps += [
+        f"amdgpu: the card at {gpu.pcie_address} sleeps: its sensors and power cap cannot be read."
+        for gpu in gpus
+        if gpu.asleep and gpu.power_cap_w is None
+    ]
+    return gpus, gaps
 
 
 def amdgpu_devices(root: Path = SYSTEM) -> tuple[list[PciDevice], list[str]]:
@@ -38,11 +45,11 @@ def amdgpu_devices(root: Path = SYSTEM) -> tuple[list[PciDevice], list[str]]:
     for device in pci_devices(root):
         if device.vendor != _VENDOR or not device.computes:
             continue
-        driver = re.search(r"^DRIVER=(.+)$", read_text(device.folder / "uevent") or "", re.M)
-        if driver and driver[1] == "amdgpu":
+        driver = driver_of(device)
+        if driver == "amdgpu":
             devices.append(device)
         else:
-            state = f"is held by {driver[1]}" if driver else "has no driver"
+            state = f"is held by {driver}" if driver else "has no driver"
             gaps.append(f"amdgpu: the AMD device at {device.address} {state}.")
     return devices, gaps
 
@@ -71,6 +78,7 @@ def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
         unified_memory=unified,
         shared_memory_mib=gtt_mib,
         driver=_driver(root),
+        asleep=is_asleep(device) or None,
         power_cap_w=_scaled(hwmon / "power1_cap", 1e6),
         power_default_w=_scaled(hwmon / "power1_cap_default", 1e6),
         power_min_w=_scaled(hwmon / "power1_cap_min", 1e6),
@@ -110,15 +118,23 @@ def _levels(path: Path) -> tuple[float | None, float | None]:
     return now, max((float(mhz) for mhz, _ in lines), default=None)
 
 
+def is_asleep(device: PciDevice) -> bool:
+    """Whether the kernel has suspended it, as it does with cards that nobody uses."""
+    return read_text(device.folder / "power/runtime_status") in ("suspended", "suspending")
+
+
 def is_unified(device: PciDevice) -> bool:
     """Whether it is an APU's GPU, which shares the system's memory.
 
-    The documentation names a northbridge voltage for APUs only, a memory clock for cards
-    only. Without either sensor: who maps more of the system's memory than it owns is an APU."""
+    The documentation names a northbridge voltage for APUs only, a memory clock for cards only; a
+    card asleep has the file and refuses to be read. Memory that has a maker is soldered to a card.
+    Without any of these: who maps more of the system's memory than it owns is an APU."""
     hwmon = hwmon_folder(device)
-    if read_text(hwmon / "in1_input") is not None:
+    if (hwmon / "in1_input").exists():
         return True
-    if read_text(hwmon / "freq2_input") is not None:
+    if (hwmon / "freq2_input").exists():
+        return False
+    if read_text(device.folder / "mem_info_vram_vendor") not in (None, "unknown"):
         return False
     owned, mapped = (
         read_number(device.folder / f"mem_info_{pool}_total") for pool in ("vram", "gtt")

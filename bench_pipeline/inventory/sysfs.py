@@ -67,6 +67,12 @@ def pci_devices(root: Path = SYSTEM) -> list[PciDevice]:
     return [device for folder in folders if (device := pci_device(folder))]
 
 
+def driver_of(device: PciDevice) -> str | None:
+    """The kernel's driver that holds it; None: no driver does."""
+    found = re.search(r"^DRIVER=(.+)$", read_text(device.folder / "uevent") or "", re.M)
+    return found[1] if found else None
+
+
 def pcie_generation(link_speed: str | None) -> int | None:
     """4 of `16.0 GT/s PCIe`; None of `Unknown`."""
     found = re.match(r"([\d.]+) GT/s", link_speed or "")

@@ -25,8 +25,8 @@ class Gpu(Record):
     """Version of the driver."""
     vulkan_driver: str | None = None
     """Vulkan's driver for it and its version: `radv, Mesa 25.2.3`, `NVIDIA, 580.95.05`."""
-    asleep: bool = False
-    """Whether it was suspended when this was captured: a card asleep tells no sensor."""
+    asleep: bool | None = None
+    """Set where it was suspended when this was captured: a card asleep tells no sensor."""
     cuda_version: str | None = None
     """Newest CUDA that the driver supports."""
     compute_capability: str | None = None

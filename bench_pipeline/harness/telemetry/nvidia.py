@@ -44,6 +44,7 @@ class NvidiaGpu:
         self.name = f"CUDA{index}"
         self._slice, self._sliced = self._find_slice()
         memory = self._memory()
+        self._counts_memory = memory is not None or self._sliced
         # without memory of its own it has the system's
         self.total_mib = (memory or psutil.virtual_memory()).total / MIB
         self._before = frozenset(self._computing())
@@ -134,7 +135,7 @@ class NvidiaGpu:
 
     def _held_mib(self, computing: dict[int, int | None]) -> float | None:
         """By all programs together, where the driver counts no memory of the card's own."""
-        if self._sliced:
+        if self._counts_memory:
             return None
         return sum(used for used in computing.values() if used is not None) / MIB
 

@@ -20,6 +20,7 @@ _OF_THE_MOMENT = {
     "engine_devices",  # which of them an engine lists depends on its backend
     "available_mib",
     "swap_used_mib",
+    "asleep",
     "temperature_c",
     "core_clock_mhz",
     "memory_clock_mhz",

@@ -17,6 +17,7 @@ class Scripted:
 
     name, key, total_mib = "CUDA0", "0000:0a:00.0", 81559.0
     renewal_s = interval_s = None
+    covers = "device"
 
     def __init__(self, readings: Sequence[Reading], energy_range_j: float | None = None) -> None:
         self.readings, self.energy_range_j = readings, energy_range_j
