@@ -12,11 +12,13 @@ from bench_pipeline.inventory.sysfs import (
     SYSTEM,
     PciDevice,
     driver_of,
+    hwmon_folder,
     pci_device,
     pci_devices,
     pcie_generation,
     read_number,
     read_text,
+    scaled,
 )
 from bench_pipeline.records.inventory import Gpu
 
@@ -54,16 +56,11 @@ def amdgpu_devices(root: Path = SYSTEM) -> tuple[list[PciDevice], list[str]]:
     return devices, gaps
 
 
-def hwmon_folder(device: PciDevice) -> Path:
-    """Where its sensors are; it need not exist."""
-    return next(iter(sorted(device.folder.glob("hwmon/hwmon*"))), device.folder / "hwmon")
-
-
 def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
     folder = device.folder
     hwmon = hwmon_folder(device)
     vram_mib, gtt_mib = (
-        _scaled(folder / f"mem_info_{pool}_total", 2**20) for pool in ("vram", "gtt")
+        scaled(folder / f"mem_info_{pool}_total", 2**20) for pool in ("vram", "gtt")
     )
     core_mhz, core_max_mhz = _levels(folder / "pp_dpm_sclk")
     memory_mhz, memory_max_mhz = _levels(folder / "pp_dpm_mclk")
@@ -79,13 +76,13 @@ def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
         shared_memory_mib=gtt_mib,
         driver=_driver(root),
         asleep=is_asleep(device) or None,
-        power_cap_w=_scaled(hwmon / "power1_cap", 1e6),
-        power_default_w=_scaled(hwmon / "power1_cap_default", 1e6),
-        power_min_w=_scaled(hwmon / "power1_cap_min", 1e6),
-        power_max_w=_scaled(hwmon / "power1_cap_max", 1e6),
-        core_clock_mhz=core_mhz or _scaled(hwmon / "freq1_input", 1e6),
+        power_cap_w=scaled(hwmon / "power1_cap", 1e6),
+        power_default_w=scaled(hwmon / "power1_cap_default", 1e6),
+        power_min_w=scaled(hwmon / "power1_cap_min", 1e6),
+        power_max_w=scaled(hwmon / "power1_cap_max", 1e6),
+        core_clock_mhz=core_mhz or scaled(hwmon / "freq1_input", 1e6),
         core_clock_max_mhz=core_max_mhz,
-        memory_clock_mhz=memory_mhz or _scaled(hwmon / "freq2_input", 1e6),
+        memory_clock_mhz=memory_mhz or scaled(hwmon / "freq2_input", 1e6),
         memory_clock_max_mhz=memory_max_mhz,
         memory_bus_bits=_bus_bits(device, root),
         pcie_address=device.address,
@@ -93,13 +90,8 @@ def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
         pcie_generation_max=link and pcie_generation(read_text(link / "max_link_speed")),
         pcie_width=link and _lanes(link / "current_link_width"),
         pcie_width_max=link and _lanes(link / "max_link_width"),
-        temperature_c=_scaled(hwmon / "temp1_input", 1000),
+        temperature_c=scaled(hwmon / "temp1_input", 1000),
     )
-
-
-def _scaled(path: Path, unit: float) -> float | None:
-    number = read_number(path)
-    return None if number is None else round(number / unit, 1)
 
 
 def _lanes(path: Path) -> int | None:

@@ -13,8 +13,16 @@ from bench_pipeline.inventory.cpu import read_cpu
 from bench_pipeline.inventory.memory import read_memory, total_memory
 from bench_pipeline.inventory.nvidia import read_nvidia
 from bench_pipeline.inventory.operating_system import read_operating_system
+from bench_pipeline.inventory.other_gpus import read_others
+from bench_pipeline.inventory.settings import read_settings
 from bench_pipeline.inventory.sysfs import SYSTEM
-from bench_pipeline.records.inventory import Cpu, EngineDevice, Inventory, OperatingSystem
+from bench_pipeline.records.inventory import (
+    Cpu,
+    EngineDevice,
+    Inventory,
+    OperatingSystem,
+    Settings,
+)
 
 T = TypeVar("T")
 
@@ -51,12 +59,15 @@ def capture_inventory(
     )
     nvidia, nvidia_gaps = probe("NVML", lambda: read_nvidia(nvml, root), no_gpus)
     amd, amd_gaps = probe("amdgpu", lambda: read_amd(root), no_gpus)
+    others, other_gaps = probe("Other GPUs", lambda: read_others(root), no_gpus)
+    settings = probe("Settings", lambda: read_settings(root), Settings)
     return Inventory(
         captured_at=datetime.now(UTC).replace(microsecond=0),
         cpu=cpu,
         memory=memory,
         os=system,
-        gpus=[*nvidia, *amd],
+        settings=settings,
+        gpus=[*nvidia, *amd, *others],
         engine_devices=list(engine_devices),
-        gaps=[*gaps, *nvidia_gaps, *amd_gaps],
+        gaps=[*gaps, *nvidia_gaps, *amd_gaps, *other_gaps],
     )

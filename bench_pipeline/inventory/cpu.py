@@ -197,21 +197,21 @@ def _hypervisor(root: Path, flags: list[str]) -> str | None:
     return kind or board or "unknown"
 
 
-def _sysctl(name: str) -> str | None:
+def sysctl(name: str) -> str | None:
     answer = subprocess.run(
         ["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, timeout=10
     )
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def macos_cpu(sysctl: Callable[[str], str | None] = _sysctl) -> Cpu:
+def macos_cpu(ask: Callable[[str], str | None] = sysctl) -> Cpu:
     """From sysctl, which answers None for a name that this Mac does not have."""
 
     def whole(name: str) -> int | None:
-        answer = sysctl(name)
+        answer = ask(name)
         return int(answer) if answer and answer.isdecimal() else None
 
-    model = sysctl("machdep.cpu.brand_string")
+    model = ask("machdep.cpu.brand_string")
     if model is None:
         raise ValueError("sysctl machdep.cpu.brand_string gave no answer")
     hz = whole("hw.cpufrequency_max")  # Intel Macs only

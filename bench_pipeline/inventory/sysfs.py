@@ -73,6 +73,17 @@ def driver_of(device: PciDevice) -> str | None:
     return found[1] if found else None
 
 
+def hwmon_folder(device: PciDevice) -> Path:
+    """Where its sensors are; it need not exist."""
+    return next(iter(sorted(device.folder.glob("hwmon/hwmon*"))), device.folder / "hwmon")
+
+
+def scaled(path: Path, unit: float) -> float | None:
+    """The file's number in units of `unit` of its own."""
+    number = read_number(path)
+    return None if number is None else round(number / unit, 1)
+
+
 def pcie_generation(link_speed: str | None) -> int | None:
     """4 of `16.0 GT/s PCIe`; None of `Unknown`."""
     found = re.match(r"([\d.]+) GT/s", link_speed or "")

@@ -5,6 +5,7 @@ clocks in MHz, power in W, temperatures in degrees Celsius.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from bench_pipeline.records.base import NonNegative, Positive, Record, UtcTime
 from bench_pipeline.records.devices import EngineDevice as EngineDevice
@@ -60,6 +61,23 @@ class OperatingSystem(Record):
     """Release of the kernel."""
 
 
+class Settings(Record):
+    """What of the system's software and settings decides its speed."""
+
+    governor: str | None = None
+    """Of the processor's clock."""
+    energy_preference: str | None = None
+    """What the processor is told to prefer: `performance`, `balance_power`, ..."""
+    platform_profile: str | None = None
+    """The firmware's: `performance`, `balanced`, `low-power`, ..."""
+    power_source: Literal["mains", "battery"] | None = None
+    """None on a machine without a battery, as a rule."""
+    rocm_version: str | None = None
+    """Of the ROCm that is installed."""
+    kernel_parameters: dict[str, str] = {}
+    """Those that bear on memory of GPUs, clocks and mitigations."""
+
+
 class Inventory(Record):
     """The whole machine at one moment."""
 
@@ -71,6 +89,8 @@ class Inventory(Record):
     """System memory."""
     os: OperatingSystem
     """The operating system."""
+    settings: Settings = Settings()
+    """Governor, power source and the like."""
     gpus: list[Gpu] = []
     """Every GPU found, used or not."""
     engine_devices: list[EngineDevice] = []

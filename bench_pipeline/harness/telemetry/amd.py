@@ -10,8 +10,14 @@ from pathlib import Path
 
 from bench_pipeline.harness.telemetry.processes import server_alias, strangers
 from bench_pipeline.harness.telemetry.reading import MIB, Covers, Reading
-from bench_pipeline.inventory.amd import amdgpu_devices, hwmon_folder, is_unified, kfd_node
-from bench_pipeline.inventory.sysfs import SYSTEM, PciDevice, read_number, read_text
+from bench_pipeline.inventory.amd import amdgpu_devices, is_unified, kfd_node
+from bench_pipeline.inventory.sysfs import (
+    SYSTEM,
+    PciDevice,
+    hwmon_folder,
+    read_number,
+    read_text,
+)
 
 _ENERGY_AT = {(1, 4): 24, (1, 5): 88}
 """Byte of the energy counter in those revisions of `gpu_metrics` whose unit the kernel states;
