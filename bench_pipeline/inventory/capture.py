@@ -16,6 +16,7 @@ from bench_pipeline.inventory.operating_system import read_operating_system
 from bench_pipeline.inventory.other_gpus import read_others
 from bench_pipeline.inventory.settings import read_settings
 from bench_pipeline.inventory.sysfs import SYSTEM
+from bench_pipeline.inventory.vulkan import vulkan_devices, with_vulkan
 from bench_pipeline.records.inventory import (
     Cpu,
     EngineDevice,
@@ -60,6 +61,10 @@ def capture_inventory(
     nvidia, nvidia_gaps = probe("NVML", lambda: read_nvidia(nvml, root), no_gpus)
     amd, amd_gaps = probe("amdgpu", lambda: read_amd(root), no_gpus)
     others, other_gaps = probe("Other GPUs", lambda: read_others(root), no_gpus)
+    gpus = [*nvidia, *amd, *others]
+    if gpus and root == SYSTEM:
+        served, vulkan_gaps = probe("Vulkan", vulkan_devices, no_gpus)
+        gpus, gaps = with_vulkan(gpus, served), [*gaps, *vulkan_gaps]
     settings = probe("Settings", lambda: read_settings(root), Settings)
     return Inventory(
         captured_at=datetime.now(UTC).replace(microsecond=0),
@@ -67,7 +72,7 @@ def capture_inventory(
         memory=memory,
         os=system,
         settings=settings,
-        gpus=[*nvidia, *amd, *others],
+        gpus=gpus,
         engine_devices=list(engine_devices),
         gaps=[*gaps, *nvidia_gaps, *amd_gaps, *other_gaps],
     )

@@ -22,6 +22,10 @@ _ANSWER_TIMEOUT_S = 120
 _DEVICE = re.compile(
     r"^\s+(?P<id>\w+): (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)\s*$"
 )
+_VULKAN = re.compile(
+    r"^ggml_vulkan: (?P<number>\d+) = .+ \((?P<driver>[^()]+(?:\([^()]*\)[^()]*)?)\) \| "
+    r"uma: (?P<uma>[01])\b"
+)
 _DEVICE_NAMES: dict[Backend, tuple[str, ...]] = {
     "cuda": ("CUDA",),
     "vulkan": ("Vulkan",),
@@ -120,13 +124,17 @@ def read_devices(binary: Path, env: Mapping[str, str], where: str) -> list[Engin
 
 
 def parse_devices(lines: Sequence[str]) -> list[EngineDevice]:
-    """Devices of a `--list-devices` answer; names may hold parentheses."""
+    """Devices of a `--list-devices` answer; names may hold parentheses. Of a Vulkan device also
+    what the engine prints of it before."""
+    vulkan = {f"Vulkan{match['number']}": match for match in map(_VULKAN.match, lines) if match}
     return [
         EngineDevice(
             id=match["id"],
             name=without_addresses(match["name"]),
             total_mib=float(match["total"]),
             free_mib=float(match["free"]),
+            driver=told["driver"] if (told := vulkan.get(match["id"])) else None,
+            unified_memory=told["uma"] == "1" if told else None,
         )
         for match in map(_DEVICE.match, lines)
         if match
