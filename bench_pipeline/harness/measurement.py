@@ -58,10 +58,10 @@ class Measurement:
         self.item, self.engine, self.workloads = item, engine, workloads
         self.model_path, self.setup = model_path, rig.backends[item.backend]
         self.rules = PROFILES[item.profile]
-        self.record = record = RunRecord(item, rig, engine, model)
+        inventory = capture_inventory(engine.devices)
+        self.record = record = RunRecord(item, rig, engine, model, inventory)
         self.nonces = nonces(seed=int(record.run_id, 16))
-        self.inventory = capture_inventory(engine.devices)
-        self.threads = self.setup.threads or engine_threads(self.inventory.cpu)
+        self.threads = self.setup.threads or engine_threads(inventory.cpu)
         self.serving = Serving(
             item=item,
             engine=engine,
@@ -69,7 +69,6 @@ class Measurement:
             model_path=model_path,
             draft=draft,
             setup=self.setup,
-            inventory=self.inventory,
             threads=self.threads,
             log_stem=runs_folder / rig.slug / item.backend / record.file_stem,
             record=record,
@@ -79,7 +78,10 @@ class Measurement:
     def make(self, reporter: Reporter) -> Run:
         """Everything in order. A run that fails is a result and is returned as one."""
         host_load = wait_until_quiet(
-            self.item.backend, reporter, patience_s=self.rules.quiet_patience_s
+            self.item.backend,
+            reporter,
+            names=self.serving.cards(),
+            patience_s=self.rules.quiet_patience_s,
         )
         failure: Failure | None = None
         try:
@@ -91,7 +93,7 @@ class Measurement:
             failure = as_failure(error)
         except ServerGone as gone:
             failure = gone.failure
-        return self.record.as_run(self.inventory, host_load, failure)
+        return self.record.as_run(host_load, failure)
 
     def _climb(self, reporter: Reporter) -> None:
         """Every workload at each concurrency. A server that does not start ends the climb: the
@@ -148,7 +150,7 @@ class Measurement:
         depths = self._depths()
         self.record.bandwidth = read_bandwidth(
             self.item.backend,
-            self.inventory.gpus_behind(self.record.devices),
+            self.record.inventory.gpus_behind(self.record.devices),
             self.record.devices,
             self.threads,
         )

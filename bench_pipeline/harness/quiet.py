@@ -1,6 +1,7 @@
 """A rig on which nothing else runs: waited for, then insisted on or written down."""
 
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -8,6 +9,7 @@ import pynvml
 
 from bench_pipeline.errors import RigError
 from bench_pipeline.harness.telemetry.processes import OthersCpu, own_tree, programs
+from bench_pipeline.harness.telemetry.reading import Source
 from bench_pipeline.harness.telemetry.sources import computing_devices
 from bench_pipeline.inventory.sysfs import SYSTEM
 from bench_pipeline.progress import Reporter
@@ -34,6 +36,7 @@ def wait_until_quiet(
     backend: Backend,
     reporter: Reporter,
     *,
+    names: Mapping[str, str] | None = None,
     patience_s: float = 60.0,
     look_s: float = LOOK_S,
     root: Path = SYSTEM,
@@ -41,10 +44,11 @@ def wait_until_quiet(
 ) -> HostLoad:
     """What else runs on the rig, after waiting up to `patience_s` for it to end.
 
-    A program that computes on a GPU of the backend after that is a RigError, since what it
-    takes from a run can be anything; processors that others keep busy are written down as
-    `quiet=False`. GPUs do not matter to backend `cpu`. This process and those that it started
-    do not count.
+    A program that computes on a GPU of the run after that is a RigError, since what it takes from a
+    run can be anything; processors that others keep busy are written down as `quiet=False`. The
+    run's GPUs are those of `names` (engine's name by PCI address), or, where none are named, all
+    that the backend could use; programs on the others are counted and no reason to wait. GPUs do
+    not matter to backend `cpu`. This process and those that it started do not count.
     """
     began = time.monotonic()
     devices, _ = computing_devices(backend, root=root, nvml=nvml)
@@ -54,7 +58,7 @@ def wait_until_quiet(
             others = OthersCpu(own_tree())
             time.sleep(look_s)
             busy = others.fraction()
-            strangers = frozenset().union(*(device.read(None).strangers for device in devices))
+            strangers, elsewhere = _strangers(devices, names)
             reasons = []
             if strangers:
                 reasons.append(f"{programs(strangers)} computes on the GPU")
@@ -82,6 +86,19 @@ def wait_until_quiet(
     return HostLoad(
         cpu_busy_fraction=round(busy or 0.0, 3),
         foreign_gpu_processes=0,
+        processes_on_other_gpus=len(elsewhere),
         waited_s=round(waited_s, 2),
         quiet=not reasons,
     )
+
+
+def _strangers(
+    devices: Iterable[Source], names: Mapping[str, str] | None
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Programs on the run's GPUs, and those on others only."""
+    ours: set[int] = set()
+    elsewhere: set[int] = set()
+    for device in devices:
+        here = not names or device.key in names
+        (ours if here else elsewhere).update(device.read(None).strangers)
+    return frozenset(ours), frozenset(elsewhere - ours)

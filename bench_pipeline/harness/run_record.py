@@ -3,15 +3,19 @@
 import platform
 import secrets
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bench_pipeline import __version__
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.environment import SET, left_out, recorded
+from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement import Placement
 from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
-from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run, Session
@@ -21,8 +25,16 @@ from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 class RunRecord:
     """Filled while the run is made; `as_run` at any moment says what there is."""
 
-    def __init__(self, item: PlanItem, rig: Rig, engine: InstalledEngine, model: ModelFile) -> None:
+    def __init__(
+        self,
+        item: PlanItem,
+        rig: Rig,
+        engine: InstalledEngine,
+        model: ModelFile,
+        inventory: Inventory,
+    ) -> None:
         self.item, self.rig, self.engine, self.model = item, rig, engine, model
+        self.inventory = inventory
         self.run_id = secrets.token_hex(6)
         self.started_at = datetime.now(UTC).replace(microsecond=0)
         self.code_commit = code_commit()  # now: the checkout may change while this runs
@@ -45,10 +57,20 @@ class RunRecord:
     def file_stem(self) -> str:
         return f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
 
-    def as_run(
-        self, inventory: Inventory, host_load: HostLoad, failure: Failure | None = None
-    ) -> Run:
-        gpus = inventory.gpus_behind(self.devices)
+    def learn(self, placement: Placement) -> None:
+        """What the first server's log tells of the machine: which card each device is. And what
+        a card that slept when the inventory was taken shows now that it computes."""
+        devices = [
+            device.model_copy(update={"pcie_address": placement.addresses.get(device.id)})
+            for device in self.inventory.engine_devices
+        ]
+        gpus = self.inventory.gpus
+        if any(gpu.asleep for gpu in gpus):
+            gpus = awake(gpus, capture_inventory().gpus)
+        self.inventory = self.inventory.model_copy(update={"engine_devices": devices, "gpus": gpus})
+
+    def as_run(self, host_load: HostLoad, failure: Failure | None = None) -> Run:
+        inventory, env = self.inventory, self.rig.backends[self.item.backend].env
         placement = self.placement or Placement()
         return Run(
             schema_version=4,
@@ -67,7 +89,8 @@ class RunRecord:
             rig=self.rig.slug,
             backend=self.item.backend,
             mode=self.item.mode,
-            power_cap_w=gpus[0].power_cap_w if gpus else None,
+            power_cap_w=self._power_cap_w(),
+            unknown=self.unknown(),
             inventory=inventory,
             host_load=host_load,
             engine=Engine(
@@ -76,7 +99,12 @@ class RunRecord:
                 channel=self.engine.channel,
                 version_line=self.engine.version_line,
                 binary_sha256=self.engine.binary_sha256,
-                env=self.rig.backends[self.item.backend].env,
+                env={
+                    **(SET if self.item.backend == "cuda" else {}),
+                    **{name: without_addresses(value) for name, value in env.items()},
+                },
+                shell_env=recorded(env),
+                left_out=left_out(),
                 system_info=placement.system_info,
             ),
             model=model_record(self.model, placement, self.parameters),
@@ -90,6 +118,24 @@ class RunRecord:
             bare_engine=self.bare_engine,
             bandwidth=self.bandwidth,
         )
+
+    def _power_cap_w(self) -> float | None:
+        """Of all cards that hold the model; None where one has none or is not known."""
+        gpus = self.inventory.gpus_behind(self.devices)
+        caps = [gpu.power_cap_w for gpu in gpus if gpu.power_cap_w is not None]
+        whole = bool(caps) and len(caps) == len(gpus) == len(self.devices)
+        return sum(caps) if whole else None
+
+    def unknown(self) -> list[str]:
+        """What cannot be told of the cards, a sentence each."""
+        reason = self.inventory.why_unknown(self.devices)
+        return [] if reason is None else [f"{reason[0].upper()}{reason[1:]}."]
+
+
+def awake(before: Sequence[Gpu], now: Sequence[Gpu]) -> list[Gpu]:
+    """`before`, each card that slept as it is `now`."""
+    found = {gpu.pcie_address: gpu for gpu in now if gpu.pcie_address}
+    return [found.get(gpu.pcie_address or "", gpu) if gpu.asleep else gpu for gpu in before]
 
 
 def model_record(

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.environment import left_out
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError
@@ -19,7 +20,6 @@ from bench_pipeline.harness.run_record import RunRecord, model_record
 from bench_pipeline.harness.telemetry import Watch, engine_names
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.cell import Failure
-from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup
 from bench_pipeline.records.server import DeviceMemory, Server
@@ -54,7 +54,6 @@ class Serving:
     model_path: Path
     draft: tuple[ModelFile, Path] | None
     setup: BackendSetup
-    inventory: Inventory
     threads: int
     log_stem: Path
     record: RunRecord
@@ -65,21 +64,10 @@ class Serving:
     ) -> Iterator[Running]:
         """EngineError if it does not start or does not run as asked; ServerGone if it ends."""
         number = len(self.record.servers)
-        with Watch(backend=self.item.backend, names=self._watched()) as watch:
+        server = self._server(slots, context_tokens_per_slot, number)
+        with Watch(backend=self.item.backend, names=self._watched(server)) as watch:
             for gap in () if number else watch.gaps:
                 reporter.say(gap)
-            server = LlamaServer(
-                self.engine,
-                model=self.model_path,
-                draft=self.draft[1] if self.draft else None,
-                backend=self.item.backend,
-                setup=self.setup,
-                threads=self.threads,
-                slots=slots,
-                context_tokens_per_slot=context_tokens_per_slot,
-                extra_args=modes.server_arguments(self.item.mode),
-                log_path=self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log"),
-            )
             loaded: list[DeviceMemory] = []
             peak: list[DeviceMemory] = []
             failure: Failure | None = None
@@ -92,6 +80,7 @@ class Serving:
                     watch.server_pid = server.pid
                     if not number:
                         self.record.parameters = _parameters(server)
+                        self._learn(server, watch, reporter)
                     loaded = watch.memory()
                     yield Running(server, watch, runner, number)
                     peak = watch.memory()
@@ -112,11 +101,46 @@ class Serving:
             finally:
                 self._keep(server, watch, loaded, peak, failure)
 
-    def _watched(self) -> dict[str, str]:
-        """The cards to watch, by the engine's names: those that the rig file pins."""
-        pinned = self.setup.device.split(",") if self.setup.device else None
-        listed = [device.id for device in self.engine.devices_of(self.item.backend)]
-        return engine_names(self.inventory, pinned or listed)
+    def _server(self, slots: int, context_tokens_per_slot: int, number: int) -> LlamaServer:
+        return LlamaServer(
+            self.engine,
+            model=self.model_path,
+            draft=self.draft[1] if self.draft else None,
+            backend=self.item.backend,
+            setup=self.setup,
+            threads=self.threads,
+            slots=slots,
+            context_tokens_per_slot=context_tokens_per_slot,
+            extra_args=modes.server_arguments(self.item.mode),
+            log_path=self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log"),
+        )
+
+    def cards(self) -> dict[str, str]:
+        """The cards that will hold the model, by the engine's names, as far as they can be told
+        before the engine has named them: PCI address to name."""
+        return engine_names(self.record.inventory, self._server(1, 1, 0).planned_devices())
+
+    def _watched(self, server: LlamaServer) -> dict[str, str]:
+        """The cards that will hold the model; before it is known which these are, all of them."""
+        inventory, planned = self.record.inventory, server.planned_devices()
+        names = engine_names(inventory, planned)
+        if self.record.servers or len(names) == len(planned):
+            return names
+        return {gpu.pcie_address: gpu.pcie_address for gpu in inventory.gpus if gpu.pcie_address}
+
+    def _learn(self, server: LlamaServer, watch: Watch, reporter: Reporter) -> None:
+        """Which cards compute, from the engine's own lines."""
+        self.record.devices = server.devices
+        self.record.learn(read_placement(server.log_lines()))
+        if self.item.backend != "cpu":
+            watch.keep(engine_names(self.record.inventory, server.devices))
+        for sentence in self.record.unknown():
+            reporter.say(sentence)
+        if names := left_out():
+            reporter.say(
+                f"Kept from the engine: {', '.join(names)} of your shell. What it needs of them "
+                "belongs into the rig file's `env`."
+            )
 
     def _keep(
         self,

@@ -72,7 +72,10 @@ class SessionMeasurement:
         """A run for each build that was measured, or failed; one that fails ends the session."""
         first = self.members[0].measurement
         load = wait_until_quiet(
-            first.item.backend, reporter, patience_s=first.rules.quiet_patience_s
+            first.item.backend,
+            reporter,
+            names=first.serving.cards(),
+            patience_s=first.rules.quiet_patience_s,
         )
         model = first.serving.model
         what = f"{model.family} {model.variant}, builds in turns"
@@ -146,7 +149,7 @@ class SessionMeasurement:
             if bandwidth is None:
                 bandwidth = read_bandwidth(
                     measurement.item.backend,
-                    measurement.inventory.gpus_behind(record.devices),
+                    record.inventory.gpus_behind(record.devices),
                     record.devices,
                     measurement.threads,
                 )
@@ -154,7 +157,7 @@ class SessionMeasurement:
             record.cells = [_stopped(cell, ended) for cell in member.measured()]
             record.ladder = Ladder(concurrencies=self.sentinel.concurrencies, ended="asked")
             record.bandwidth = bandwidth
-            runs.append(record.as_run(measurement.inventory, load, member.failure))
+            runs.append(record.as_run(load, member.failure))
         return runs
 
 

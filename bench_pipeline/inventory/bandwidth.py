@@ -8,9 +8,11 @@ AMD: none. What amdgpu calls the memory clock moves 2, 4, 8 or 16 bits per pin b
 memory (an RX 7900 XTX shows 1,249 MHz x 384 bits and reads 960e9 B/s, eight times the figure
 that twice the clock would give), and the kernel does not tell the kind.
 
-CPU, and GPUs that share its memory: measured here, by reading an array larger than the last
-cache with as many threads as the engine has. It is what such a loop attained, not a bound, and
-less than a GPU of the same memory may reach.
+CPU: measured here, by reading an array larger than the last cache with as many threads as the
+engine has. It is what such a loop attained, not a bound.
+
+GPUs that share the CPU's memory: none, unless the driver tells clock and width. What the CPU reads
+of the same memory says nothing of it: on such chips the GPU has the wider way there.
 """
 
 import time
@@ -49,20 +51,16 @@ def read_bandwidth(
 ) -> list[Bandwidth]:
     """Of the memory that `backend` reads a model from, by device; none where nobody can tell.
 
-    `gpus` are the ones behind `devices` (the engine's names), in the same order; `threads` the
-    engine's. Measuring takes up to 2 s and up to 1 GiB of memory.
+    `gpus` are the ones behind `devices` (the engine's names), in the same order, as many where all
+    could be told; `threads` the engine's. Measuring takes up to 2 s and up to 1 GiB of memory.
     """
     if backend == "cpu":
         return [_measured(HOST, threads)]
-    if backend == "metal":  # all of Apple's chips share one memory, and none has NVML
-        return [_measured(device, threads) for device in devices[:1]]
     if len(gpus) != len(devices):
         return []
     found: list[Bandwidth] = []
     for device, gpu in zip(devices, gpus, strict=True):
-        if gpu.unified_memory:
-            found.append(_measured(device, threads))
-        elif known := _theoretical(device, gpu):
+        if known := _theoretical(device, gpu):
             found.append(known)
     return found
 

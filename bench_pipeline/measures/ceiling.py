@@ -116,9 +116,11 @@ def _bandwidth(run: Run, device: str | None) -> Bandwidth | None:
 
 
 def _weights_bytes(run: Run, server: Server, device: str) -> float | None:
-    """On a GPU what lies there, without the token embedding in host memory; on a CPU the file."""
+    """On a GPU what lies there, without the token embedding in host memory; on a CPU the file, but
+    for layers that the server ignores."""
     if device == HOST:
-        return run.model.size_bytes
+        size_bytes, unused_mib = run.model.size_bytes, server.memory and server.memory.unused_mib
+        return size_bytes and size_bytes - (unused_mib or 0) * MIB
     buffers = server.memory.buffers if server.memory else []
     mib = sum(
         b.mib

@@ -99,7 +99,8 @@ DEFINITIONS: dict[str, Definition] = {
         "Of ceiling",
         "",
         "One stream's decode rate over memory bandwidth / bytes read per token (weights and KV "
-        "cache). Above 1 the weights came from a cache, not from memory.",
+        "cache). Above 1: they came from a cache, where the bandwidth is the hardware's own; where "
+        "it was measured, the loop that did so attained less than there is.",
     ),
     "memory_peak_mib": Definition(
         "Memory",

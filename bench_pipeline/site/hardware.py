@@ -4,17 +4,22 @@ All of it is read from the inventory that the rig captured of itself. A rig's ha
 are shown as notes, never mixed with what was read.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from bench_pipeline.records.engines import build_number
-from bench_pipeline.records.inventory import Gpu, Inventory
+from bench_pipeline.records.inventory import EngineDevice, Gpu, Inventory, Settings
+from bench_pipeline.records.matching import is_software
 from bench_pipeline.site import wording
 from bench_pipeline.site.source import Row, Tables
 
 PRINTED_DRIVER = "driver of each row"
 """Key of `Inventory.as_printed`: the driver that a published page named beside its figures."""
+
+MANY = re.compile(r"^\d+ × | \+ ")
+"""In the name of several cards together."""
 
 MAX_NAMED_BUILDS = 5
 """Of one backend on a rig's card: all builds stand in its history."""
@@ -98,10 +103,11 @@ def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
         if inventory.memory.total_mib:
             details.append(f"{wording.gib(inventory.memory.total_mib)} RAM")
     else:
-        if run["gpu_memory_mib"]:
-            details.append(wording.gib(run["gpu_memory_mib"]))
+        if memory := _row_memory(run, inventory):
+            details.append(memory)
         if run["power_cap_w"]:
-            details.append(f"{wording.trimmed(run['power_cap_w'])} W")
+            together = " in all" if MANY.search(run["gpu"] or "") else ""
+            details.append(f"{wording.trimmed(run['power_cap_w'])} W{together}")
         if driver := run["driver"] or inventory.as_printed.get(PRINTED_DRIVER):
             details.append(wording.driver(driver))
     device = device_of(run)
@@ -113,9 +119,27 @@ def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
     )
 
 
+def _row_memory(run: Row, inventory: Inventory) -> str:
+    for gpu in inventory.gpus:
+        if gpu.unified_memory and gpu.name == run["gpu"]:
+            return shared_words(gpu) or "memory shared with the CPU"
+    return wording.gib(run["gpu_memory_mib"]) if run["gpu_memory_mib"] else ""
+
+
+def shared_words(gpu: Gpu) -> str:
+    """`512 MiB + up to 120 GiB shared`: its carve-out, and what it may map of the system's."""
+    parts = []
+    if gpu.memory_mib:
+        own = gpu.memory_mib
+        parts.append(f"{own:.0f} MiB" if own < 1024 else wording.gib(own))
+    if gpu.shared_memory_mib:
+        parts.append(f"up to {wording.gib(gpu.shared_memory_mib)} shared")
+    return " + ".join(parts)
+
+
 def short(device: str) -> str:
     """A device's name without the maker's ornaments."""
-    for ornament in ("(R)", "(TM)", "NVIDIA ", " Processor"):
+    for ornament in ("(R)", "(TM)", "(tm)", "NVIDIA ", " Processor"):
         device = device.replace(ornament, "")
     return " ".join(device.split()) or "unnamed device"
 
@@ -145,7 +169,10 @@ def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
         rig=rig,
         title=rig_row.get("title") or rig,
         kind=(rig_row.get("kind") or "not declared").replace("-", " "),
-        summary=summary(inventory),
+        summary=summary(
+            inventory,
+            gpu_ran=any(run["rig"] == rig and run["backend"] != "cpu" for run in tables.runs),
+        ),
         facts=tuple(facts),
         notes=tuple(" ".join(part.split()) for part in notes.split("\n\n") if part.strip()),
         gaps=tuple(inventory.gaps),
@@ -170,31 +197,44 @@ def _engines(runs: Iterable[Row]) -> str:
     return ", ".join(told)
 
 
-def summary(inventory: Inventory) -> str:
-    """What the rig is, in a sentence for each part that it has."""
+def summary(inventory: Inventory, gpu_ran: bool = False) -> str:
+    """What the rig is, in a sentence for each part that it has. `gpu_ran`: whether a run of it was
+    on a GPU, read or not."""
     cpu = inventory.cpu
     cores = cpu.physical_cores or cpu.logical_cores
     core_words = f" ({wording.counted(cores, 'core')})" if cores else ""
+    if cores and cpu.usable_cores:
+        core_words = f" ({wording.trimmed(cpu.usable_cores)} of {wording.counted(cores, 'core')})"
     memory_mib = inventory.memory.total_mib
     memory_words = f" with {wording.gib(memory_mib)} of memory" if memory_mib else ""
     first = f"{short(cpu.model)}{core_words}{memory_words}"
     if cpu.hypervisor:
         host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
         first += f", inside a virtual machine{host}"
-    second = (
-        wording.listed([_gpu_words(gpu) for gpu in inventory.gpus])
-        if inventory.gpus
-        else "No GPU: the engine computes on the CPU"
-    )
-    return f"{first}. {second}."
+    gpus = [_gpu_words(gpu) for gpu in inventory.gpus]
+    for device in listed_gpus(inventory):
+        size = f" with {wording.gib(device.total_mib)}" if device.total_mib else ""
+        gpus.append(f"{short(device.name)}{size} as the engine lists it")
+    none = "Its GPU was not read" if gpu_ran else "No GPU: the engine computes on the CPU"
+    return f"{first}. {wording.listed(gpus) or none}."
+
+
+def listed_gpus(inventory: Inventory) -> list[EngineDevice]:
+    """GPUs that the engine lists, once each, on a machine where no driver told of any."""
+    if inventory.gpus:
+        return []
+    found = {device.name: device for device in inventory.engine_devices if not is_software(device)}
+    return list(found.values())
 
 
 def _gpu_words(gpu: Gpu) -> str:
     words = short(gpu.name)
-    if gpu.memory_mib:
-        words += f" with {wording.gib(gpu.memory_mib)}"
     if gpu.unified_memory:
-        words += " carved out of unified memory"
+        memory = shared_words(gpu)
+        words += f" with {memory}" if memory else ""
+        words += "" if gpu.shared_memory_mib else " in memory shared with the CPU"
+    elif gpu.memory_mib:
+        words += f" with {wording.gib(gpu.memory_mib)}"
     if gpu.power_cap_w and gpu.power_max_w:
         if gpu.power_cap_w < gpu.power_max_w:
             share = f"{gpu.power_cap_w / gpu.power_max_w * 100:.0f} % of what it may draw"
@@ -214,22 +254,56 @@ def _facts(inventory: Inventory) -> list[tuple[str, str]]:
     facts = [("Processor", ", ".join(parts))]
     if cpu.flags:
         facts.append(("Instructions", ", ".join(cpu.flags)))
+    if cpu.performance_cores:
+        facts.append(("Fast cores", str(cpu.performance_cores)))
+    if cpu.usable_cores:
+        facts.append(("Usable", f"{wording.trimmed(cpu.usable_cores)} cores' worth"))
     swap = f", {wording.gib(memory.swap_total_mib)} swap" if memory.swap_total_mib else ""
     if memory.total_mib:
-        facts.append(("Memory", f"{wording.gib(memory.total_mib)}{swap}"))
+        machine = memory.machine_total_mib
+        of = f" of the machine's {wording.gib(machine)}" if machine else ""
+        facts.append(("Memory", f"{wording.gib(memory.total_mib)}{of}{swap}"))
     for gpu in inventory.gpus:
         facts += _gpu_facts(gpu, f"GPU {gpu.index}" if len(inventory.gpus) > 1 else "GPU")
+    for device in listed_gpus(inventory):
+        size = f", {wording.gib(device.total_mib)}" if device.total_mib else ""
+        facts.append(("GPU", f"{device.name}{size}, as the engine lists it"))
+    facts += _settings(inventory.settings)
     facts.append(("System", inventory.os.name))
     if inventory.os.kernel:
         facts.append(("Kernel", inventory.os.kernel))
     return facts
 
 
+def _settings(settings: Settings) -> list[tuple[str, str]]:
+    governor = ", ".join(filter(None, (settings.governor, settings.energy_preference)))
+    parameters = " ".join(f"{k}={v}" for k, v in settings.kernel_parameters.items())
+    known = (
+        ("Clock governor", governor),
+        ("Platform profile", settings.platform_profile),
+        ("Power from", settings.power_source),
+        ("ROCm", settings.rocm_version),
+        ("Kernel parameters", parameters),
+    )
+    return [(label, words) for label, words in known if words]
+
+
+def settings_facts(run: Row) -> list[tuple[str, str, Callable[[str], str]]]:
+    """What of it was set in `run`, a row of table `runs`; and its GPUs' Vulkan drivers."""
+    inventory = Inventory.model_validate_json(run["inventory_json"])
+    facts = _settings(inventory.settings)
+    if run["backend"] == "vulkan":
+        drivers = dict.fromkeys(gpu.vulkan_driver for gpu in inventory.gpus if gpu.vulkan_driver)
+        facts += [("Vulkan driver", driver) for driver in drivers]
+    return [(label, words, str) for label, words in facts]
+
+
 def _gpu_facts(gpu: Gpu, label: str) -> list[tuple[str, str]]:
     facts = [(label, gpu.name)]
-    if gpu.memory_mib:
-        what = "shared with the CPU" if gpu.unified_memory else "of its own"
-        facts.append(("VRAM", f"{wording.gib(gpu.memory_mib)} {what}"))
+    if gpu.unified_memory:
+        facts.append(("GPU memory", shared_words(gpu) or "shared with the CPU"))
+    elif gpu.memory_mib:
+        facts.append(("VRAM", f"{wording.gib(gpu.memory_mib)} of its own"))
     power = [
         f"{wording.trimmed(value)} W {name}"
         for value, name in (
@@ -244,6 +318,8 @@ def _gpu_facts(gpu: Gpu, label: str) -> list[tuple[str, str]]:
     if gpu.driver:
         cuda = f", CUDA {gpu.cuda_version}" if gpu.cuda_version else ""
         facts.append(("Driver", f"{gpu.driver}{cuda}"))
+    if gpu.vulkan_driver:
+        facts.append(("Vulkan driver", gpu.vulkan_driver))
     clocks = [
         f"{name} {value:,.0f} MHz"
         for value, name in (

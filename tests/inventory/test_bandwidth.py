@@ -66,18 +66,24 @@ def test_a_card_that_could_not_be_told_from_others_gets_no_figure():
 
 
 @pytest.mark.parametrize(
-    ("backend", "cards", "devices", "expected"),
+    ("backend", "cards", "devices"),
     [
-        ("cpu", [], [], "host"),
-        ("rocm", [gpu(vendor="amd", unified_memory=True)], ["ROCm0"], "ROCm0"),
-        ("metal", [], ["MTL0"], "MTL0"),
+        ("rocm", [gpu(vendor="amd", unified_memory=True)], ["ROCm0"]),
+        ("vulkan", [gpu(vendor="intel", unified_memory=True)], ["Vulkan0"]),
+        ("cuda", [gpu(name="NVIDIA GB10", unified_memory=True)], ["CUDA0"]),
+        ("metal", [gpu(vendor="apple", unified_memory=True)], ["MTL0"]),
+        ("metal", [], ["MTL0"]),
     ],
 )
-def test_memory_that_the_cpu_reads_too_is_measured(backend, cards, devices, expected, monkeypatch):
+def test_what_the_cpu_reads_of_shared_memory_is_no_ceiling_of_the_gpu(backend, cards, devices):
+    assert read_bandwidth(backend, cards, devices, 1) == []
+
+
+def test_what_the_cpu_computes_from_is_measured(monkeypatch):
     monkeypatch.setattr(bandwidth, "_LEAST_BYTES", 32 * MIB)
     monkeypatch.setattr(bandwidth, "_MOST_BYTES", 32 * MIB)
-    (found,) = read_bandwidth(backend, cards, devices, 1)
-    assert (found.device, found.source) == (expected, "measured")
+    (found,) = read_bandwidth("cpu", [], [], 1)
+    assert (found.device, found.source) == ("host", "measured")
     assert 1e8 < found.bytes_per_s < 1e13
     assert "readings of 32 MiB by the CPU, 1 thread" in found.how
 

@@ -7,6 +7,7 @@ from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.run import Run
 from bench_pipeline.site import wording
+from bench_pipeline.site.hardware import listed_gpus
 
 if TYPE_CHECKING:
     from bench_pipeline.measures.statistics import Estimate
@@ -101,8 +102,10 @@ def hardware_card(inventory: Inventory) -> str:
         ("Virtual machine on", cpu.hypervisor),
         *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in inventory.gpus),
     ]
-    if not inventory.gpus:
-        facts.append(("GPU", "none"))
+    listed = listed_gpus(inventory)
+    facts += [("GPU", f"{device.name}, as the engine lists it") for device in listed]
+    if not inventory.gpus and not listed:
+        facts.append(("GPU", "none that a driver here tells of"))
     table = markdown_table(("", ""), [fact for fact in facts if fact[1]])
     gaps = "".join(f"\n- {gap}" for gap in inventory.gaps)
     return table + (f"\n\nNot known:\n{gaps}" if gaps else "")

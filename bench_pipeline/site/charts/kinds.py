@@ -60,7 +60,7 @@ CEILING = Kind(
     title="Share of the memory's ceiling",
     explanation="A stream cannot decode faster than its weights and KV cache can be read from "
     "memory. This is the share of that bound which was reached; above 100 % the weights were "
-    "served from a cache.",
+    "served from a cache, or the bound was measured too low.",
     value="Share of the ceiling, %",
     unit="of its ceiling",
     at="",

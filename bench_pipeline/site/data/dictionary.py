@@ -56,9 +56,8 @@ _SETTINGS = {
     "source_title": "The page that a published figure was taken from.",
     "n_workloads": "Workloads that the range covers.",
     "server": "Which of the run's servers answered, from 0.",
-    "throttle_reasons": "Why the device held its clocks back, if it did; empty list: it did not, "
-    "no value: its driver does not tell.",
-    "covers": "`device`; or `package`: power and energy are of a chip with CPU and GPU together.",
+    "throttle_reasons": "Why the device held its clocks back, if it did; empty also where its "
+    "driver does not tell.",
     "quiet": "Whether the host had become quiet before the start; empty where nobody looked.",
     "provisional": "Measured by profile quick, fewer than "
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
@@ -89,8 +88,8 @@ _SETTINGS = {
     f"change beyond Q3 + {REACH} IQR of the series' earlier ones, once it has {LEAST_HISTORY}.",
 }
 _QUANTITIES = {
-    "gpu_memory_mib": ("MiB", "Memory of the GPU."),
-    "power_cap_w": ("W", "Power cap in force during the run."),
+    "gpu_memory_mib": ("MiB", "Memory of the GPU: its own, and what it may map of the system's."),
+    "power_cap_w": ("W", "Power cap in force during the run, of all its cards together."),
     "power_mean_w": ("W", "Mean power over the measured window."),
     "window_ms": ("ms", "Length of the measured window, warm-up excluded."),
     "prompt_tokens": ("tokens", "Median prompt length as the server counted it."),

@@ -32,6 +32,11 @@ _LABELS = {
     "gaps": "not readable",
 }
 _UNITS = {"_mib": "MiB", "_w": "W", "_mhz": "MHz", "_c": "°C", "_bits": "bits"}
+_READ_LATER = re.compile(
+    r"settings\.|cpu\.(?:performance|usable)_cores|memory\.machine_total_mib"
+    r"|gpus\.\d+\.(?:vulkan_driver|shared_memory_mib)"
+)
+"""What the first inventories did not look for."""
 NOT_THERE = "not there"
 
 
@@ -146,13 +151,18 @@ def changes_between(before: Row, after: Row) -> tuple[Change, ...]:
     old, new = leaves(before["inventory_key"]), leaves(after["inventory_key"])
     alike: dict[tuple[str, str, str], list[str]] = {}
     for path in dict.fromkeys((*old, *new)):
-        if old.get(path) != new.get(path):
+        if old.get(path) != new.get(path) and not _newly_read(path, old, new):
             same = _of_any_gpu(path), words(path, old), words(path, new)
             alike.setdefault(same, []).append(path)
     everything = {**old, **new}
     return tuple(
         Change(label(paths, everything), was, became) for (_, was, became), paths in alike.items()
     )
+
+
+def _newly_read(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """What earlier runs did not look for has not changed since."""
+    return _READ_LATER.match(path) is not None and (path not in old or path not in new)
 
 
 @lru_cache(maxsize=1024)

@@ -70,6 +70,7 @@ def findings(run: Row, servers: list[Row]) -> Facts:
         ("Drift", drift(run)),
         ("Host", host(run)),
         ("Session", session(run)),
+        ("Unknown", " ".join(run["unknown"])),
     )
     return tuple((label, words) for label, words in found if words)
 
@@ -143,15 +144,19 @@ def host(run: Row) -> str:
         return ""
     waited = f" {run['waited_s']:.0f} s" if run["waited_s"] else ""
     busy = wording.percent(run["cpu_busy_before"])
+    beside = ""
+    if run["processes_on_other_gpus"]:
+        programs = wording.counted(run["processes_on_other_gpus"], "program")
+        beside = f"; {programs} computed on GPUs that this run does not use"
     if run["quiet"]:
-        return f"quiet{f' after waiting{waited}' if waited else ''}, CPU {busy} busy before"
+        return f"quiet{f' after waiting{waited}' if waited else ''}, CPU {busy} busy before{beside}"
     others = ""
     if run["foreign_gpu_processes"]:
         programs = wording.counted(run["foreign_gpu_processes"], "other program")
         others = f", {programs} on the GPU"
     return (
         f"not quiet{f' after waiting{waited}' if waited else ''}, and measured all the same: "
-        f"CPU {busy} busy before{others}; provisional"
+        f"CPU {busy} busy before{others}{beside}; provisional"
     )
 
 

@@ -11,7 +11,13 @@ from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts.curves import BareRow, Curve, bare_rows, curve_of
 from bench_pipeline.site.charts.scaling import Scaling, scaling_of
-from bench_pipeline.site.hardware import Hardware, hardware_of, rig_href, shared_devices
+from bench_pipeline.site.hardware import (
+    Hardware,
+    hardware_of,
+    rig_href,
+    settings_facts,
+    shared_devices,
+)
 from bench_pipeline.site.runs import conditions
 from bench_pipeline.site.runs.cells import (
     CellRow,
@@ -297,6 +303,9 @@ def _run_facts(run: Row, hardware: Hardware) -> Facts:
         ("Model SHA-256", run["model_sha256"], str),
         (DEFINITIONS["profile"].label, run["profile"], str),
         ("Environment", None if run["env_json"] in ("", "{}") else run["env_json"], str),
+        ("From the shell", None if run["shell_env_json"] == "{}" else run["shell_env_json"], str),
+        ("Kept from the engine", ", ".join(run["left_out"]), str),
+        *settings_facts(run),
         ("Blocks of the session", " ".join(run["session_blocks"] or ()), str),
         ("CPU busy before", run["cpu_busy_before"], lambda v: f"{v * 100:.0f} %"),
         ("Took", length, str),

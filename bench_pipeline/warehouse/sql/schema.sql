@@ -70,7 +70,8 @@ create table campaign_items (
 
 -- One row per run, failed ones included. `gpu`, `gpu_memory_mib` and `driver` describe the
 -- device(s) the run used; NULL on backend cpu. `memory_verdict` is the worst of its servers'.
--- `quiet` false: the host stayed busy, and was measured all the same. `knee`: the last concurrency
+-- `unknown`: what cannot be told of the run, a sentence each. `left_out`: names of variables that
+-- were kept from the engine. `quiet` false: the host stayed busy, and was measured all the same. `knee`: the last concurrency
 -- that paid; the next one tried, `after_knee`, made the aggregate grow by the share
 -- `after_knee_gain`. `drift_*`: the closing cell over the first, as measures/drift.py says.
 -- `inventory_key` is the same for two runs between which nothing about the rig changed but
@@ -130,7 +131,11 @@ create table runs (
     cpu_busy_before double,
     foreign_gpu_processes integer,
     quiet boolean,
+    processes_on_other_gpus integer,
     waited_s double,
+    "unknown" varchar[] not null,
+    shell_env_json varchar not null,
+    left_out varchar[] not null,
     ladder integer[],
     ladder_ended varchar,
     knee integer,
