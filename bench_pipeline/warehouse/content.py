@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench_pipeline.engines.llama_cpp.command import remote_endpoints
+from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.errors import RecordError
 from bench_pipeline.harness.planning.plan import expand, satisfied
 from bench_pipeline.paths import Project
@@ -97,13 +99,14 @@ def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
 
 def _rig_row(rig: Rig) -> Row:
     backends = {name: setup.model_dump(exclude_none=True) for name, setup in rig.backends.items()}
+    hosts = [h for setup in rig.backends.values() for h in remote_endpoints(setup.args)]
     return {
         "rig": rig.slug,
         "title": rig.title,
         "kind": rig.kind,
         "notes": rig.notes,
         "declared": True,
-        "backends_json": json.dumps(backends),
+        "backends_json": without_addresses(json.dumps(backends), hosts),
     }
 
 

@@ -123,3 +123,35 @@ def test_what_we_started_ourselves_is_not_waited_for(heard, nvml, tmp_path):
         nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(child.pid)]
         look("cuda", heard, nvml, tmp_path, patience_s=0)  # else it were refused
         child.communicate(b"\n")
+
+
+def test_a_stranger_on_a_card_that_is_not_used_is_counted_and_not_waited_for(
+    busy, heard, nvml, tmp_path
+):
+    nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(STRANGER, 700)]
+    load = wait_until_quiet(
+        "cuda",
+        heard,
+        names={"0000:77:00.0": "CUDA3"},
+        patience_s=0.1,
+        look_s=0.01,
+        root=tmp_path,
+        nvml=nvml,
+    )
+    assert (load.quiet, load.foreign_gpu_processes, load.processes_on_other_gpus) == (True, 0, 1)
+    assert heard.lines == []
+
+
+def test_a_stranger_on_a_card_of_the_run_is_refused(busy, heard, nvml, tmp_path):
+    nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(STRANGER, 700)]
+    for names in ({"0000:0a:00.0": "CUDA0"}, {}, None):
+        with pytest.raises(RigError, match=str(STRANGER)):
+            wait_until_quiet(
+                "cuda",
+                heard,
+                names=names,
+                patience_s=0.1,
+                look_s=0.01,
+                root=tmp_path,
+                nvml=nvml,
+            )

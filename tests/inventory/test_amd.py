@@ -5,6 +5,8 @@ Proven against the documentation, not against a card: the trees in `cards` are w
 it, with values like those of a Radeon RX 7900 XTX and of a Strix Halo APU.
 """
 
+from pathlib import Path
+
 import pytest
 
 from bench_pipeline.inventory.amd import read_amd
@@ -135,3 +137,26 @@ def test_a_card_that_amdgpu_does_not_drive_is_a_sentence(pci):
 def test_a_cards_sound_device_is_no_gpu(pci):
     sound = {"vendor": "0x1002", "device": "0xab30", "class": "0x040300"}
     assert read_amd(pci("0000:03:00.1", sound)) == ([], [])
+
+
+def test_a_sleeping_card_is_a_card_and_says_that_it_sleeps(pci, monkeypatch):
+    root = pci(ADDRESS, {**CARD, "power/runtime_status": "suspended"})
+    read = Path.read_text
+
+    def refuse(path, *arguments, **more):
+        if "hwmon" in path.parts or path.name.startswith("pp_dpm"):
+            raise OSError(16, "Device or resource busy")
+        return read(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    (gpu,), (gap,) = read_amd(root)
+    assert (gpu.unified_memory, gpu.asleep, gpu.power_cap_w) == (False, True, None)
+    assert "0000:03:00.0 sleeps" in gap
+
+
+def test_a_small_card_without_sensors_is_told_by_who_made_its_memory(pci):
+    files = {k: v for k, v in CARD.items() if not k.startswith("hwmon")}
+    files["mem_info_vram_total"] = str(4 * 2**30)
+    files["mem_info_vram_vendor"] = "samsung"
+    (gpu,), _ = read_amd(pci(ADDRESS, files))
+    assert not gpu.unified_memory

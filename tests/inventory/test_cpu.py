@@ -136,3 +136,72 @@ def test_the_engine_leaves_a_core_to_client_and_telemetry(physical, logical, thr
 
 def test_the_engine_gets_a_thread_even_where_no_core_was_counted():
     assert engine_threads(Cpu(model="any")) == 1
+
+
+def cores(number, threads_each=2):
+    """/proc and /sys of so many cores, threads numbered side by side."""
+    files = {
+        "proc/cpuinfo": "\n\n".join(
+            f"processor\t: {n}\nmodel name\t: any\nflags\t\t: sse2"
+            for n in range(number * threads_each)
+        )
+    }
+    for n in range(number * threads_each):
+        first = n // threads_each * threads_each
+        siblings = str(first) if threads_each == 1 else f"{first}-{first + threads_each - 1}"
+        files[f"sys/devices/system/cpu/cpu{n}/topology/core_cpus_list"] = siblings
+    return files
+
+
+def test_of_two_sorts_of_cores_the_engine_gets_all_of_the_fast_ones(tree):
+    two_sorts = {"sys/devices/cpu_core/cpus": "0-11", "sys/devices/cpu_atom/cpus": "12-23"}
+    cpu = linux_cpu(tree({**cores(12), **two_sorts}))
+    assert (cpu.physical_cores, cpu.performance_cores, engine_threads(cpu)) == (12, 6, 6)
+
+
+def test_an_arm_cpu_s_fast_cores_are_those_of_the_highest_capacity(tree):
+    capacities = {0: 400, 1: 400, 2: 760, 3: 760, 4: 1024, 5: 980}
+    files = {f"sys/devices/system/cpu/cpu{n}/cpu_capacity": str(c) for n, c in capacities.items()}
+    cpu = linux_cpu(tree({**cores(6, threads_each=1), **files}))
+    assert (cpu.performance_cores, engine_threads(cpu)) == (2, 2)
+
+
+def test_cores_of_one_sort_have_no_fast_ones(tree):
+    files = {f"sys/devices/system/cpu/cpu{n}/cpu_capacity": "1024" for n in range(4)}
+    assert linux_cpu(tree({**cores(4, 1), **files})).performance_cores is None
+    assert linux_cpu(tree(cores(4, 1))).performance_cores is None
+
+
+@pytest.mark.parametrize(
+    ("files", "usable", "threads"),
+    [
+        ({"sys/fs/cgroup/cpu.max": "250000 100000"}, 2.5, 1),
+        ({"sys/fs/cgroup/cpu.max": "max 100000"}, None, 15),
+        ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "600000"}, None, 15),
+        (
+            {
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "600000",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            },
+            6.0,
+            5,
+        ),
+        ({"proc/self/status": "Name:\tx\nCpus_allowed_list:\t0-3,8-9"}, 3.0, 2),
+        ({"proc/self/status": "Cpus_allowed_list:\t0-127"}, None, 15),
+        ({"sys/fs/cgroup/cpuset.cpus.effective": "0-15"}, 8.0, 7),
+        (
+            {
+                "proc/self/cgroup": "0::/machine/box",
+                "sys/fs/cgroup/machine/box/cpu.max": "max 100000",
+                "sys/fs/cgroup/machine/cpu.max": "1200000 100000",
+            },
+            12.0,
+            11,
+        ),
+    ],
+    ids=["quota", "none", "half told", "version 1", "affinity", "all", "cpuset", "from above"],
+)
+def test_quota_and_affinity_bound_the_threads(tree, files, usable, threads):
+    cpu = linux_cpu(tree({**cores(16), **files}))
+    assert (cpu.physical_cores, cpu.usable_cores) == (16, usable)
+    assert engine_threads(cpu) == threads

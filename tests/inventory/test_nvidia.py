@@ -1,6 +1,8 @@
 """What NVML may answer. The errors are the binding's own; a real card's whole answer is
 `fixtures/h100.yaml`, read by test_capture."""
 
+from types import SimpleNamespace
+
 import pynvml
 import pytest
 
@@ -78,3 +80,54 @@ def test_a_card_on_the_bus_without_nvml_is_one_sentence(pci, code):
     gpus, (gap,) = read_nvidia(Nvml({"nvmlInit": pynvml.NVMLError(code)}), root)
     assert gpus == []
     assert gap.startswith("NVML: ") and gap.endswith("an NVIDIA device at 0000:01:00.0.")
+
+
+@pytest.mark.parametrize(
+    ("name", "total_bytes"),
+    [("NVIDIA Thor", 131_000_000_000), ("Orin (nvgpu)", 0), ("NVIDIA GB10", 128_500_000_000)],
+)
+def test_a_board_without_memory_of_its_own_is_unified_however_its_driver_counts(name, total_bytes):
+    memory = SimpleNamespace(total=total_bytes)
+    answers = {"nvmlDeviceGetName": name, "nvmlDeviceGetMemoryInfo": memory}
+    (gpu,), gaps = read_nvidia(Nvml(answers))
+    assert (gpu.unified_memory, gpu.memory_mib, gaps) == (True, None, [])
+    assert gpu.shared_memory_mib == (round(total_bytes / 2**20, 1) or None)
+
+
+def test_a_card_that_counts_the_machine_s_memory_as_its_own_has_none(tree):
+    root = tree({"proc/meminfo": "MemTotal:       32000000 kB\nMemFree: 1 kB"})
+    for total_kib, unified in ((31_700_000, True), (16_000_000, False)):
+        memory = SimpleNamespace(total=total_kib * 1024)
+        answers = {"nvmlDeviceGetName": "NVIDIA Something", "nvmlDeviceGetMemoryInfo": memory}
+        (gpu,), _ = read_nvidia(Nvml(answers), root)
+        assert gpu.unified_memory is unified
+
+
+def test_a_name_that_is_no_text_costs_the_name_alone():
+    broken = UnicodeDecodeError("utf-8", b"\xf8", 0, 1, "invalid start byte")
+    (gpu,), (gap,) = read_nvidia(Nvml({**RTX, "nvmlDeviceGetName": broken}))
+    assert (gpu.name, gpu.memory_mib) == ("NVIDIA GPU", 12227)
+    assert gap.startswith("NVML: GPU 0 does not tell its name")
+
+
+def test_an_answer_that_makes_no_sense_costs_no_other_card():
+    class Two(Nvml):
+        def nvmlDeviceGetCount(self) -> int:
+            return 2
+
+        def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+            self.answers["nvmlDeviceGetPciInfo"] = (
+                SimpleNamespace(busId=b"00000000:0B:00.0") if index else SimpleNamespace()
+            )
+            return index
+
+    gpus, (gap,) = read_nvidia(Two(dict(RTX)))
+    assert [gpu.pcie_address for gpu in gpus] == ["0000:0b:00.0"]
+    assert gap.startswith("NVML: GPU 0 cannot be read")
+
+
+def test_a_card_that_nouveau_holds_is_no_gap_of_nvml(pci):
+    missing = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+    card = {"vendor": "0x10de", "device": "0x2504", "class": "0x030000"}
+    root = pci("0000:01:00.0", {**card, "uevent": "DRIVER=nouveau"})
+    assert read_nvidia(Nvml({"nvmlInit": missing}), root) == ([], [])

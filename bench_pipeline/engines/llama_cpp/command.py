@@ -49,4 +49,6 @@ def remote_endpoints(argv: Sequence[str]) -> list[str]:
         if word == "--rpc":
             for endpoint in argv[place + 1].split(","):
                 found += [endpoint, endpoint.rpartition(":")[0]]
-    return sorted({part for part in found if part}, key=len, reverse=True)
+    own = ("localhost", "127.0.0.1", "0.0.0.0", "[::1]")
+    named = {part for part in found if part and not part.startswith(own)}
+    return sorted(named, key=len, reverse=True)

@@ -39,14 +39,14 @@ def scrub(line: str, private: Sequence[Path] = (), hosts: Sequence[str] = ()) ->
     """
     for folder in private:
         line = line.replace(f"{folder}/", "")
+    return without_addresses(_PATH.sub("", line), hosts)
+
+
+def without_addresses(text: str, hosts: Sequence[str] = ()) -> str:
+    """`text` with `RPC0` for `RPC0[10.0.0.2:50052]`, and `remote` for every address elsewhere and
+    for `hosts`; this machine's own (127.0.0.1) stay."""
     for host in hosts:
-        line = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", REMOTE, line)
-    return without_addresses(_PATH.sub("", line))
-
-
-def without_addresses(text: str) -> str:
-    """`text` with `RPC0` for `RPC0[10.0.0.2:50052]`, and `remote` for every address elsewhere; this
-    machine's own (127.0.0.1) stay."""
+        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", REMOTE, text)
     prefix = _PREFIX.match(text)
     start = prefix.end() if prefix else 0  # 0.12.100.200 before a line is a time
     rest = _RPC_DEVICE.sub(r"\1", _RPC_BRACKETS.sub(r"\1", text[start:]))

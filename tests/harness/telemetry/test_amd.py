@@ -129,3 +129,26 @@ def test_for_vulkan_an_apu_beside_a_card_is_not_watched(pci, nvml):
     assert (gpu.key, gpu.name) == (ADDRESS, "Vulkan0")
     both, _ = computing_devices("rocm", root=root, nvml=nvml)
     assert [gpu.name for gpu in both] == ["ROCm0", "ROCm1"]
+
+
+def test_power_of_an_apu_is_that_of_cpu_and_gpu(pci):
+    (gpu,) = amd_gpus(pci("0000:c4:00.0", {**APU, **INPUT_ONLY}))
+    assert gpu.covers == "package"
+
+
+def test_a_table_of_another_revision_tells_no_throttling(card):
+    (gpu,) = amd_gpus(card)
+    assert gpu.read(None).throttle is None
+    (device_folder(card) / "gpu_metrics").write_bytes(metrics((1, 3), 112, 0))
+    assert gpu.read(None).throttle == frozenset()
+
+
+def test_a_card_that_wakes_tells_what_it_did_not_while_it_slept(card, clock):
+    power = device_folder(card) / "hwmon/hwmon4/power1_average"
+    asleep = power.read_text()
+    power.unlink()
+    device = Device(amd_gpus(card)[0], interval_s=0.1)
+    assert "power_w" not in device.tells
+    power.write_text(asleep)
+    device.look(None)
+    assert "power_w" in device.tells

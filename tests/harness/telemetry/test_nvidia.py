@@ -6,7 +6,9 @@ That a real driver answers so, the committed run of the H100 proves.
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pynvml
 import pytest
 
@@ -167,3 +169,46 @@ def test_in_a_container_the_server_goes_by_the_hosts_number(nvml):
     nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(STRANGER, 9), process(SERVER)]
     reading = gpu.read(os.getpid())
     assert (reading.ours_mib, reading.strangers) == (810, {STRANGER})
+
+
+def test_a_driver_that_knows_only_the_older_question_is_asked_that(nvml):
+    old = pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+    nvml.answers["nvmlDeviceGetCurrentClocksEventReasons"] = old
+    power_brake = pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown
+    nvml.answers["nvmlDeviceGetCurrentClocksThrottleReasons"] = power_brake
+    (gpu,) = nvidia_gpus(nvml)
+    assert gpu.read(None).throttle == frozenset({"power-brake"})
+
+
+def test_what_no_question_tells_is_unknown_and_not_none_at_all(nvml, clock):
+    nvml.answers["nvmlDeviceGetCurrentClocksEventReasons"] = NOT_SUPPORTED
+    (gpu,) = nvidia_gpus(nvml)
+    assert gpu.read(None).throttle is None
+    device = Device(gpu, interval_s=0.1)
+    drive(device, clock, 2.0)
+    assert over_all(device).throttle_reasons is None
+
+
+def test_of_a_card_that_is_divided_only_its_single_slice_s_memory_is_told(nvml):
+    nvml.answers["nvmlDeviceGetMigMode"] = [1, 1]
+    nvml.answers["nvmlDeviceGetMaxMigDeviceCount"] = 1
+    nvml.answers["nvmlDeviceGetMigDeviceHandleByIndex"] = "slice"
+    (gpu,) = nvidia_gpus(nvml)
+    reading = gpu.read(None)
+    assert (reading.power_w, reading.energy_j) == (None, None)
+    assert reading.used_mib == 480
+    nvml.answers["nvmlDeviceGetMaxMigDeviceCount"] = 2
+    (of_several,) = nvidia_gpus(nvml)
+    assert of_several.read(None).used_mib is None
+
+
+@pytest.mark.parametrize("total", [None, 0], ids=["refused", "zero"])
+def test_a_card_that_counts_no_memory_is_read_by_its_programs(nvml, total):
+    nvml.answers["nvmlDeviceGetMemoryInfo"] = (
+        NOT_SUPPORTED if total is None else SimpleNamespace(total=0, used=0)
+    )
+    nvml.answers["nvmlDeviceGetComputeRunningProcesses"] = [process(SERVER, 3000)]
+    (gpu,) = nvidia_gpus(nvml)
+    assert gpu.total_mib == pytest.approx(psutil.virtual_memory().total / 2**20)
+    assert gpu.read(SERVER).used_mib == gpu.read(SERVER).ours_mib
+    assert gpu.read(SERVER).used_mib > 0

@@ -187,3 +187,18 @@ def test_the_command_tells_what_it_finds(capsys):
 def test_the_command_says_so_where_nothing_can_be_read(tree, capsys):
     assert __main__.main(["--backend", "cpu", "--seconds", "0.1"], root=tree({})) == 0
     assert "no device of backend cpu tells power or energy here" in capsys.readouterr().out
+
+
+def test_once_the_cards_are_known_only_they_are_watched_by_the_engine_s_names(nvml):
+    with Watch(backend="cuda", interval_s=0.02, nvml=nvml) as watch:
+        watch.keep({"0000:0a:00.0": "CUDA5"})
+        assert [memory.device for memory in watch.memory()] == ["host", "CUDA5"]
+        watch.keep({"0000:77:00.0": "CUDA0"})
+        assert watch.window().close() == []
+        assert [memory.device for memory in watch.memory()] == ["host"]
+    assert nvml.users == 0
+
+
+def test_where_no_card_is_named_none_is_watched(nvml, tmp_path):
+    with Watch(backend="cuda", names={}, interval_s=0.02, root=tmp_path, nvml=nvml) as watch:
+        assert watch.computing == []
