@@ -121,12 +121,15 @@ class Serving:
         return engine_names(self.record.inventory, self._server(1, 1, 0).planned_devices())
 
     def _watched(self, server: LlamaServer) -> dict[str, str]:
-        """The cards that will hold the model; before it is known which these are, all of them."""
-        inventory, planned = self.record.inventory, server.planned_devices()
-        names = engine_names(inventory, planned)
-        if self.record.servers or len(names) == len(planned):
+        """The cards that hold the model. For the first server all of them, by the names that they
+        probably have: its log tells which they are, and what was in use before it cannot be read
+        afterwards."""
+        inventory = self.record.inventory
+        names = engine_names(inventory, server.planned_devices())
+        if self.record.servers:
             return names
-        return {gpu.pcie_address: gpu.pcie_address for gpu in inventory.gpus if gpu.pcie_address}
+        addresses = [gpu.pcie_address for gpu in inventory.gpus if gpu.pcie_address]
+        return {address: names.get(address, address) for address in addresses}
 
     def _learn(self, server: LlamaServer, watch: Watch, reporter: Reporter) -> None:
         """Which cards compute, from the engine's own lines."""

@@ -29,6 +29,12 @@ _LABELS = {
     "power_cap_w": "power cap",
     "memory_mib": "VRAM",
     "cuda_version": "CUDA of the driver",
+    "settings.governor": "clock governor",
+    "settings.energy_preference": "energy preference of the processor",
+    "settings.platform_profile": "platform profile",
+    "settings.power_source": "power source",
+    "settings.rocm_version": "ROCm",
+    "vulkan_driver": "Vulkan driver",
     "gaps": "not readable",
 }
 _UNITS = {"_mib": "MiB", "_w": "W", "_mhz": "MHz", "_c": "°C", "_bits": "bits"}
@@ -150,19 +156,24 @@ def changes_between(before: Row, after: Row) -> tuple[Change, ...]:
         return ()
     old, new = leaves(before["inventory_key"]), leaves(after["inventory_key"])
     alike: dict[tuple[str, str, str], list[str]] = {}
-    for path in dict.fromkeys((*old, *new)):
-        if old.get(path) != new.get(path) and not _newly_read(path, old, new):
-            same = _of_any_gpu(path), words(path, old), words(path, new)
-            alike.setdefault(same, []).append(path)
+    for path in differing(old, new):
+        same = _of_any_gpu(path), words(path, old), words(path, new)
+        alike.setdefault(same, []).append(path)
     everything = {**old, **new}
     return tuple(
         Change(label(paths, everything), was, became) for (_, was, became), paths in alike.items()
     )
 
 
-def _newly_read(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """What earlier runs did not look for has not changed since."""
-    return _READ_LATER.match(path) is not None and (path not in old or path not in new)
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Paths at which two inventories differ; what earlier runs did not look for has not changed
+    since."""
+    return [
+        path
+        for path in dict.fromkeys((*old, *new))
+        if old.get(path) != new.get(path)
+        and not (_READ_LATER.match(path) and (path not in old or path not in new))
+    ]
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.rigs.history import first_runs_of_builds, label, leaves, words
+from bench_pipeline.site.rigs.history import (
+    differing,
+    first_runs_of_builds,
+    label,
+    leaves,
+    words,
+)
 from bench_pipeline.site.source import Row
 
 WATCHED = ("os.kernel", "driver", "power_cap_w")
@@ -140,7 +146,7 @@ def _rest(seen: _Seen) -> Iterable[Lane]:
     known: dict[str, Any] = {}
     for when, found in seen:
         rest = {path: value for path, value in found.items() if _key(path) not in WATCHED}
-        if spans and rest == known:
+        if spans and not differing(known, rest):
             spans[-1] = Span(spans[-1].value, spans[-1].first, when)
         else:
             spans.append(Span(_named(known, rest) if spans else "", when, when))
@@ -153,7 +159,7 @@ def _rest(seen: _Seen) -> Iterable[Lane]:
 def _named(before: dict[str, Any], after: dict[str, Any]) -> str:
     """What of it is another now: `memory`, `5 things`."""
     everything = {**before, **after}
-    changed = [path for path in everything if before.get(path) != after.get(path)]
+    changed = differing(before, after)
     if len(changed) > 1:
         return f"{len(changed)} things"
     return label(changed, everything)

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.inventory import Inventory, Settings
 from bench_pipeline.records.run import Run
 from bench_pipeline.site.rigs.history import Change, Event, changes_between
 from bench_pipeline.site.rigs.view import RigPage, rig_pages
@@ -114,3 +114,17 @@ def test_every_rig_has_a_card_that_leads_to_its_page(made: Made):
     for rig in made.tables.rigs:
         assert f'href="rigs/{rig["rig"]}.html"' in text
         assert (made.project.site / "rigs" / f"{rig['rig']}.html").is_file()
+
+
+def test_what_was_not_looked_for_before_has_not_changed(tmp_path):
+    first = run_of(0)
+    settings = Settings(governor="performance", kernel_parameters={"iommu": "pt"})
+    looked = changed(first.inventory, vulkan_driver="NVIDIA, 580.95.05").model_copy(
+        update={"settings": settings}
+    )
+    second = run_of(1, inventory=looked)
+    other = looked.model_copy(update={"settings": Settings(governor="powersave")})
+    third = run_of(2, inventory=other)
+    latest, oldest = events(make(tmp_path, [first, second, third]))
+    assert latest.changes == (Change("clock governor", "performance", "powersave"),)
+    assert oldest.changes == ()
