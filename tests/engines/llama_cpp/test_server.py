@@ -13,6 +13,7 @@ import pytest
 
 from bench_pipeline.engines.llama_cpp import server as server_module
 from bench_pipeline.engines.llama_cpp.placement import read_placement
+from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
@@ -256,3 +257,22 @@ class TestDevices:
         setup = BackendSetup(device="Vulkan0,Vulkan7")
         error = self.refusal(start, engine=two_gpus, setup=setup)
         assert error.problem == "the engine finds no Vulkan7, only Vulkan0, Vulkan1"
+
+    def test_of_several_devices_one_may_hold_the_model(self, two_gpus, tmp_path):
+        setup = BackendSetup(device="Vulkan0,Vulkan1", split_mode="none", main_gpu=1)
+        both = BackendSetup(device="Vulkan0,Vulkan1", split_mode="layer")
+        missing = BackendSetup(device="Vulkan7")
+        planned = [
+            LlamaServer(
+                two_gpus,
+                model=tmp_path / "m.gguf",
+                backend="vulkan",
+                setup=each,
+                threads=1,
+                slots=1,
+                context_tokens_per_slot=256,
+                log_path=tmp_path / "log",
+            ).planned_devices()
+            for each in (setup, both, missing)
+        ]
+        assert planned == [["Vulkan1"], ["Vulkan0", "Vulkan1"], []]

@@ -302,3 +302,12 @@ def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(t
         "measured in turns with b10434, 4 blocks in all, until every ratio was known"
     )
     assert dict(older.facts)["Blocks of the session"] == "b10068 b10434 b10434 b10068"
+
+
+def test_what_cannot_be_told_of_a_run_and_who_computed_beside_it_are_said(tmp_path):
+    run = a_run(unknown=["Which card it was cannot be told."])
+    load = run.host_load.model_copy(update={"processes_on_other_gpus": 2})
+    beside = run.model_copy(update={"host_load": load})
+    assert finding(tmp_path / "1", "Unknown", run) == "Which card it was cannot be told."
+    words = finding(tmp_path / "2", "Host", beside)
+    assert words.endswith("; 2 programs computed on GPUs that this run does not use")
