@@ -74,8 +74,8 @@ class Settings(Record):
     """None on a machine without a battery, as a rule."""
     rocm_version: str | None = None
     """Of the ROCm that is installed."""
-    kernel_parameters: dict[str, str] = {}
-    """Those that bear on memory of GPUs, clocks and mitigations."""
+    kernel_parameters: dict[str, str] | None = None
+    """Those that bear on memory of GPUs, clocks and mitigations. None: nobody looked."""
 
 
 class Inventory(Record):
@@ -89,7 +89,7 @@ class Inventory(Record):
     """System memory."""
     os: OperatingSystem
     """The operating system."""
-    settings: Settings = Settings()
+    settings: Settings | None = None
     """Governor, power source and the like."""
     gpus: list[Gpu] = []
     """Every GPU found, used or not."""

@@ -76,11 +76,12 @@ class Engine(Record):
     """Of llama-server and then the shared libraries beside it, joined in order of name."""
     env: dict[str, str] = {}
     """What the rig file sets, and what this code sets (CUDA_DEVICE_ORDER)."""
-    shell_env: dict[str, str] = {}
-    """Variables of the user's shell that reached it and may matter, folders removed."""
-    left_out: list[str] = []
+    shell_env: dict[str, str] | None = None
+    """Variables of the user's shell that reached it and may matter, folders removed. None: nobody
+    looked."""
+    left_out: list[str] | None = None
     """Names of the shell's variables that would have changed its speed or choice of device, and
-    were kept from it."""
+    were kept from it. None: nobody looked, and none was kept."""
     system_info: str | None = None
     """The engine's line of compile features and threads."""
 
@@ -129,8 +130,8 @@ class HostLoad(Record):
     """Of all cores, 0 to 1."""
     foreign_gpu_processes: Count = 0
     """Programs of others that compute on the GPUs of this run."""
-    processes_on_other_gpus: Count = 0
-    """Programs that compute on GPUs which this run does not use."""
+    processes_on_other_gpus: Count | None = None
+    """Programs that compute on GPUs which this run does not use. None: nobody looked."""
     waited_s: NonNegative = 0
     """For the rig to become quiet."""
     quiet: bool | None = None

@@ -275,9 +275,10 @@ def _facts(inventory: Inventory) -> list[tuple[str, str]]:
     return facts
 
 
-def _settings(settings: Settings) -> list[tuple[str, str]]:
+def _settings(settings: Settings | None) -> list[tuple[str, str]]:
+    settings = settings or Settings()
     governor = ", ".join(filter(None, (settings.governor, settings.energy_preference)))
-    parameters = " ".join(f"{k}={v}" for k, v in settings.kernel_parameters.items())
+    parameters = " ".join(f"{k}={v}" for k, v in (settings.kernel_parameters or {}).items())
     known = (
         ("Clock governor", governor),
         ("Platform profile", settings.platform_profile),

@@ -10,7 +10,7 @@ SUPPLY = "sys/class/power_supply"
 
 
 def test_a_machine_that_shows_nothing_has_no_settings(tree):
-    assert read_settings(tree({})) == Settings()
+    assert read_settings(tree({})) == Settings(kernel_parameters={})
 
 
 def test_a_laptop_at_the_mains_is_read(tree):

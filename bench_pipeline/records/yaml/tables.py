@@ -2,8 +2,9 @@
 
 A field is empty where nothing is known; a column in which nothing is known is left out. Text is
 printable ASCII; what else it has, and what would break the line, is written as in the address of
-a web page (`%2C` for a comma). Items of a list are divided by `;`. All of it is exact both ways:
-what is written is read back equal, digit for digit, and nothing else is read.
+a web page (`%2C` for a comma). Items of a list are divided by `;`, and a list without any is an
+empty field, or `;` alone where an empty field says that the list is not known. All of it is exact
+both ways: what is written is read back equal, digit for digit, and nothing else is read.
 """
 
 import re
@@ -118,13 +119,23 @@ class _Column:
     def read(self, texts: Sequence[str]) -> list[Any]:
         """All of a column; raises ValueError if anything but what is written stands there."""
         if self.many:
-            return [_read(self.scalar, text.split(_SEMICOLON)) if text else [] for text in texts]
+            return [self._list(text) for text in texts]
         if "" not in texts:
             return _read(self.scalar, texts)
         if not self.nullable:
             raise ValueError("is empty, but must be known")
         known = iter(_read(self.scalar, [text for text in texts if text]))
         return [next(known) if text else None for text in texts]
+
+    def _list(self, text: str) -> list[Any] | None:
+        if not text:
+            return None if self.nullable else []
+        if self.nullable and text == _SEMICOLON:
+            return []
+        return _read(self.scalar, text.split(_SEMICOLON))
+
+    def written(self, value: Any) -> str:
+        return _SEMICOLON if self.many and self.nullable and value == [] else _written(value)
 
 
 def _columns_of(record: type[Record]) -> dict[str, _Column]:
@@ -137,7 +148,7 @@ def _columns_of(record: type[Record]) -> dict[str, _Column]:
         if len(ways) == 1 and get_origin(only := next(iter(ways))) is list:
             (item,) = get_args(only)
             ways, many = _ways(item), True
-        if len(ways) != 1 or not ways <= _READERS.keys() or (many and nullable):
+        if len(ways) != 1 or not ways <= _READERS.keys():
             raise TypeError(f"{record.__name__}.{name} does not fit into a table")
         columns[name] = _Column(ways.pop(), many, nullable, not field.is_required())
     return columns
@@ -161,8 +172,11 @@ class _Layout:
     columns: dict[str, _Column]
 
     def written(self, rows: list[Document]) -> Block:
-        texts = {name: [_written(row.get(name)) for row in rows] for name in self.columns}
-        shown = [name for name, column in texts.items() if any(column)]
+        texts = {
+            name: [column.written(row.get(name)) for row in rows]
+            for name, column in self.columns.items()
+        }
+        shown = [name for name, fields in texts.items() if any(fields)]
         lines = zip(*(texts[name] for name in shown), strict=True)
         return Block("".join(f"{_COMMA.join(line)}\n" for line in (shown, *lines)))
 

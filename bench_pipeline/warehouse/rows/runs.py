@@ -123,7 +123,7 @@ def run_row(
         "quiet": load.quiet if load else None,
         "processes_on_other_gpus": load.processes_on_other_gpus if load else None,
         "unknown": run.unknown,
-        "shell_env_json": json.dumps(engine.shell_env),
+        "shell_env_json": None if engine.shell_env is None else json.dumps(engine.shell_env),
         "left_out": engine.left_out,
         "waited_s": load.waited_s if load else None,
         "ladder": run.ladder.concurrencies if run.ladder else None,

@@ -32,6 +32,7 @@ telemetry: |
   device,energy_j,energy_from,temperature_max_c,throttle_reasons,samples,complete
   CUDA0,1.5,counter,-3.25,power-cap;thermal,9,true
   CUDA1,,,,,9,false
+  CUDA2,,,,;,9,false
 """
 
 
@@ -52,9 +53,13 @@ def test_a_table_is_read_into_the_list_that_it_stands_for() -> None:
         Wave(wave=0, all_busy_ms=128.111, all_busy_tokens=99),
         Wave(wave=1, all_busy_ms=130.014, all_busy_tokens=99, server=1),
     ]
-    assert [part.throttle_reasons for part in cell.telemetry] == [["power-cap", "thermal"], []]
-    assert [part.energy_j for part in cell.telemetry] == [1.5, None]
-    assert [part.complete for part in cell.telemetry] == [True, False]
+    assert [part.throttle_reasons for part in cell.telemetry] == [
+        ["power-cap", "thermal"],
+        None,  # not known
+        [],  # known to be none
+    ]
+    assert [part.energy_j for part in cell.telemetry] == [1.5, None, None]
+    assert [part.complete for part in cell.telemetry] == [True, False, False]
     assert read(dump_record(cell)) == cell
 
 
