@@ -2,12 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines.builds.releases import Releases
+from tests.engines.builds.releases import Releases, one_release
 
 
 @pytest.fixture
 def upstream() -> Iterator[Releases]:
-    releases = Releases()
-    releases.publish("b11500")
-    yield releases
-    releases.down()
+    with one_release() as releases:
+        yield releases

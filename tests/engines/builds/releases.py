@@ -5,7 +5,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,12 @@ class Releases:
                 pass
 
         return Handler
+
+
+@contextmanager
+def one_release() -> Iterator[Releases]:
+    """Of b11500, whose archives lie ready."""
+    releases = Releases()
+    releases.publish("b11500")
+    yield releases
+    releases.down()
