@@ -20,6 +20,8 @@ CATALOGUE = read_engines(checkout().engines)
 RUNNABLE = [wheel for wheel in CATALOGUE.wheels if not this_host().lacks(wheel.platform)]
 LLVMPIPE = {"GGML_VK_VISIBLE_DEVICES": "0"}
 """Without it the engine overlooks a Vulkan device that is a CPU."""
+PATIENCE_S = 240
+"""For what takes a second on a quiet machine. What is waited for would by itself take longer."""
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def start(engine, small_model, tmp_path):
             "slots": 1,
             "context_tokens_per_slot": 256,
             "log_path": tmp_path / "server.log",
+            "load_timeout_s": PATIENCE_S,
         } | different
         with LlamaServer(arguments.pop("engine", engine), **arguments) as server:
             yield server

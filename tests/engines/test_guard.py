@@ -14,7 +14,7 @@ import pytest
 
 from bench_pipeline.engines import guard
 from bench_pipeline.records.rig import BackendSetup
-from tests.engines.conftest import is_gone
+from tests.engines.conftest import PATIENCE_S, is_gone
 
 OWNER = """
 import pickle, sys, time
@@ -24,7 +24,7 @@ arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
 engine = arguments.pop("engine")
 with LlamaServer(engine, **arguments) as server:
     print(server.pid, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -41,6 +41,7 @@ def owner(engine, small_model, tmp_path):
         "slots": 1,
         "context_tokens_per_slot": 256,
         "log_path": log,
+        "load_timeout_s": PATIENCE_S,
     }
     pickled = tmp_path / "arguments"
     pickled.write_bytes(pickle.dumps(arguments))
@@ -57,7 +58,7 @@ def owner(engine, small_model, tmp_path):
 
 
 def gone_soon(pid: int) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_S
     while not is_gone(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_gone(pid)
@@ -88,7 +89,7 @@ def test_kill_9_of_the_guard_ends_the_server(owner):
 def test_ctrl_c_stops_the_server_in_order(owner):
     process, pid, log = owner
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
-    process.wait(15)
+    process.wait(PATIENCE_S)
     assert is_gone(pid), "stop() returns when the server is gone"
     assert stopped_in_order(log)
 
@@ -110,7 +111,7 @@ def test_sigterm_of_the_guard_stops_the_server_in_order(owner):
 def test_a_server_that_ignores_sigterm_is_killed_with_all_it_started(way, tmp_path):
     """The guard with a stubborn command in the server's place, asked to stop, or orphaned."""
     pids = tmp_path / "pids"
-    stubborn = f"trap '' TERM; sleep 60 & echo $$ $! > {pids}; while :; do sleep 1; done"
+    stubborn = f"trap '' TERM; sleep 600 & echo $$ $! > {pids}; while :; do sleep 1; done"
     command = [str(os.getpid()), str(tmp_path / "log"), "/bin/sh", "-c", stubborn]
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", guard.__file__, *command],
@@ -123,7 +124,7 @@ def test_a_server_that_ignores_sigterm_is_killed_with_all_it_started(way, tmp_pa
     if way == "stop":
         process.stdin.write(b"stop\n")
         process.stdin.flush()
-        process.wait(guard.GRACE_S + 10)
+        process.wait(PATIENCE_S)
     output, _ = process.communicate()
     assert b'{"exit": -9}' in output
     assert all(gone_soon(int(pid)) for pid in pids.read_text().split())

@@ -23,7 +23,7 @@ from bench_pipeline.paths import artefact_cache
 from bench_pipeline.progress import Silent
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
-from tests.engines.conftest import is_gone, shell_script
+from tests.engines.conftest import PATIENCE_S, is_gone, shell_script
 
 JSONL = Path(__file__).parent / "fixtures" / "llama-bench-b11434.jsonl"
 BUILT = [
@@ -264,7 +264,7 @@ run_llama_bench(engine, model, reporter=Silent(), **arguments)
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_however_the_benchmark_ends_no_llama_bench_is_left(way, tmp_path):
     pid_file = tmp_path / "pid"
-    shell_script(tmp_path / "llama-bench", f"echo $$ > {pid_file}; exec sleep 60")
+    shell_script(tmp_path / "llama-bench", f"echo $$ > {pid_file}; exec sleep 600")
     arguments = {
         "backend": "cpu",
         "setup": BackendSetup(),
@@ -273,7 +273,7 @@ def test_however_the_benchmark_ends_no_llama_bench_is_left(way, tmp_path):
         "depths": [32],
         "output_tokens": 8,
         "repetitions": 3,
-        "timeout_s": 60,
+        "timeout_s": 600,
     }
     pickled = tmp_path / "arguments"
     pickled.write_bytes(pickle.dumps((stand_in(tmp_path), tmp_path / "x.gguf", arguments)))
@@ -282,13 +282,13 @@ def test_however_the_benchmark_ends_no_llama_bench_is_left(way, tmp_path):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not pid_file.exists() or not pid_file.read_text().strip():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     pid = int(pid_file.read_text())
     os.kill(owner.pid, way)
-    owner.wait(30)
+    owner.wait(PATIENCE_S)
     while not is_gone(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert is_gone(pid)
