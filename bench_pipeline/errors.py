@@ -5,6 +5,7 @@ BenchError                 a problem, the thing it concerns, and the mend
 ├── EngineError            no engine for this machine, or one that does not start or dies
 │   └── (kind)             `load`, `oom`, `crash`, `hang`, `refused`: the run's failure kind
 ├── ModelError             a model file that cannot be had or has the wrong content
+├── NetworkError           a proxy or certificates of the environment that cannot be used
 ├── RigError               this machine is not the rig it is asked to be
 ├── WarehouseError         the warehouse file is held by another process, missing or broken
 └── SiteError              the warehouse holds something the site refuses to publish
@@ -47,6 +48,10 @@ class EngineError(BenchError):
 
 
 class ModelError(BenchError):
+    pass
+
+
+class NetworkError(BenchError):
     pass
 
 

@@ -122,10 +122,15 @@ def _explain_failure(requirement: str, returncode: int, output: str) -> NoReturn
     # of "ERROR: Could not find a version … (from versions: …)" and "ERROR: No matching
     # distribution …" the first says more
     errors = [line for line in lines if line.startswith("ERROR:")] or lines[-1:]
+    if errors[:1] == ["ERROR: Exception:"]:  # a traceback follows; its last line says what
+        errors = [lines[-1].partition(": ")[2] or lines[-1]]
     said = errors[0].removeprefix("ERROR:").strip() if errors else f"exit status {returncode}"
     mend = (
         "install pip into this environment: `python -m ensurepip`"
         if "No module named pip" in said
+        else "name the HTTP port of the same proxy in `HTTPS_PROXY` instead: pip speaks no SOCKS "
+        "unless PySocks is installed"
+        if "SOCKS" in said
         else "check that this machine reaches its package index (`pip config list`) and that "
         "the index has this version for this platform, then run it again"
     )

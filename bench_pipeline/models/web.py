@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bench_pipeline.errors import ModelError
+from bench_pipeline.errors import ModelError, NetworkError
 from bench_pipeline.fetching.http import DownloadRefused, DownloadStopped, download
 from bench_pipeline.models.assembly import Assembly
 from bench_pipeline.progress import Reporter
@@ -48,6 +48,8 @@ def copy_from_web(
             mend="check the connection and run it again: it resumes where it stopped",
             where=url,
         ) from None
+    except NetworkError as error:
+        raise ModelError(error.problem, mend=error.mend, where=url) from None
     except DownloadRefused as refused:
         raise _refusal(refused, url) from None
 

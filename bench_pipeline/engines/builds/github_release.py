@@ -3,10 +3,9 @@
 from contextlib import closing
 from pathlib import Path
 
-import httpx
-
 from bench_pipeline.engines.builds import upstream
-from bench_pipeline.errors import EngineError
+from bench_pipeline.errors import EngineError, NetworkError
+from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT, DownloadRefused, DownloadStopped, download
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.progress import Reporter, Step
@@ -74,7 +73,7 @@ def download_archive(
     with (
         reporter.step(f"Downloading {target.name}", size_bytes, "bytes") as step,
         closing(_Archive(partial, size_bytes, step)) as archive,
-        httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=upstream.NAMED) as client,
+        outside_client(TIMEOUT, headers=upstream.NAMED) as client,
     ):
         try:
             download(url, {}, archive, client, reporter)
@@ -84,6 +83,8 @@ def download_archive(
                 mend="check the connection and run it again: it resumes where it stopped",
                 where=url,
             ) from None
+        except NetworkError as error:
+            raise EngineError(error.problem, mend=error.mend, where=url) from None
         except DownloadRefused as refused:
             raise EngineError(
                 refused.reason, mend="try later, or choose another build", where=url

@@ -12,7 +12,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from bench_pipeline.errors import EngineError
+from bench_pipeline.errors import EngineError, NetworkError
+from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.engines import Build, ReleaseChannel
 
@@ -126,6 +127,8 @@ def _ask(address: str, timeout_s: float, etag: str | None = None) -> httpx.Respo
         headers["If-None-Match"] = etag
     try:
         response = _get(address, headers, timeout_s)
+    except NetworkError as error:
+        raise NoAnswer(error.problem, mend=error.mend, where=address) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(
             f"upstream cannot be asked: {str(error) or type(error).__name__}",
@@ -166,7 +169,7 @@ def _release_in(response: httpx.Response, address: str) -> Release:
 
 def _get(address: str, headers: dict[str, str], timeout_s: float) -> httpx.Response:
     with (
-        httpx.Client(timeout=timeout_s, follow_redirects=True, max_redirects=3) as client,
+        outside_client(timeout_s, max_redirects=3) as client,
         client.stream("GET", address, headers=headers) as response,
     ):
         deadline = time.monotonic() + timeout_s

@@ -1,3 +1,5 @@
+"""Upstream as a server of our own."""
+
 from collections.abc import Iterator
 
 import pytest
