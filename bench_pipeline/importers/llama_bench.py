@@ -34,6 +34,7 @@ _BY_REGISTRY: dict[str, Backend] = {
     "Metal": "metal",
     "ROCm": "rocm",
     "SYCL": "sycl",
+    "OPENVINO": "openvino",
     "Vulkan": "vulkan",
 }
 _HELPERS = {"", "AMX", "BLAS", "CPU", "RPC"}

@@ -57,7 +57,11 @@ class ReleaseAsset(Record):
     """One archive of a release."""
 
     pattern: str
-    """Name of the archive, with `{build}` for the tag."""
+    """Name of the archive, with `{build}` for the tag and `{version}` for a version that changes
+    from build to build, as ROCm's; of several versions the newest that the machine can use."""
+    libraries: str | None = None
+    """Name of another archive of the same release and version whose libraries belong beside the
+    binary, if the release has it."""
     platform: Platform
     """Where it runs."""
 
@@ -72,7 +76,7 @@ class ReleaseChannel(Record):
     repository: str = "ggml-org/llama.cpp"
     """`owner/name`."""
     assets: dict[Backend, list[ReleaseAsset]]
-    """Archives for each backend; the first that fits the machine is taken."""
+    """Archives for each backend; of those that fit the machine, the first that the release has."""
 
 
 class PathBuild(Record):

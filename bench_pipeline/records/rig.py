@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import Count, Record, Slug
 
-Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl"]
+Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
 
 class BackendSetup(Record):

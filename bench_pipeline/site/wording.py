@@ -13,6 +13,7 @@ BACKEND_NAMES = {
     "metal": "Metal",
     "cpu": "CPU",
     "sycl": "SYCL",
+    "openvino": "OpenVINO",
 }
 
 FAILURES = {

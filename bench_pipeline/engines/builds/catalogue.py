@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from bench_pipeline.engines.builds.assets import Archive, archive
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.engines.builds.upstream import latest_build, redirected
 from bench_pipeline.errors import EngineError
@@ -17,21 +18,27 @@ from bench_pipeline.records.engines import (
 )
 from bench_pipeline.records.rig import Backend, Rig
 
-OTHER_CHANNELS = (
+RECIPE = "build it on this rig as docs/engines.md says (channel `path`)"
+"""What to do where nobody offers a binary."""
+
+UPSTREAMS = (
     "take upstream's release archive (channel `github-release`, whose builds choose their code "
-    "by CPU) or a binary built on this rig (channel `path`): docs/records.md says how"
+    "by CPU)"
 )
 
 
 @dataclass(frozen=True)
 class ReleaseBuild:
-    """One archive of one of upstream's releases."""
+    """A build of one of upstream's releases.
+
+    archives   those that fit this machine; the first that the release has is taken
+    """
 
     build: str
     api: str
     repository: str
-    asset: str
-    """The archive's file name."""
+    backend: Backend
+    archives: tuple[Archive, ...]
     channel: Literal["github-release"] = "github-release"
 
 
@@ -73,14 +80,16 @@ def choose(
                 return found
             shortfalls[found.build] = missing
 
+    fitting = _fitting(catalogue.releases, backend, host)
     releases = catalogue.releases if setup.channel in (None, "github-release") else None
     releases = redirected(releases) if releases else None
-    asset = _release_asset(releases, backend, host)
-    if releases and asset and (wanted is None or build_number(wanted) >= 0):
+    if releases and fitting and (wanted is None or build_number(wanted) >= 0):
         tag = wanted or latest(releases)
-        name = asset.pattern.format(build=tag)
-        return ReleaseBuild(tag, releases.api, releases.repository, name)
+        newest = host.cuda if backend == "cuda" else None
+        archives = tuple(archive(asset, tag, newest) for asset in fitting)
+        return ReleaseBuild(tag, releases.api, releases.repository, backend, archives)
 
+    other_ways = f"{UPSTREAMS}, or {RECIPE}" if fitting and not releases else RECIPE
     where = f"{rig.slug}/{backend}"
     through = f" through channel `{setup.channel}`" if setup.channel else ""
     runnable = [
@@ -90,7 +99,7 @@ def choose(
         needs = "; ".join(f"{name} needs {', '.join(what)}" for name, what in shortfalls.items())
         raise EngineError(
             f"no engine build{through} runs on this {host.system} machine: {needs}",
-            mend=f"choose one that does: {', '.join(runnable)}" if runnable else OTHER_CHANNELS,
+            mend=f"choose one that does: {', '.join(runnable)}" if runnable else other_ways,
             where=where,
         )
     if wanted is not None and known:
@@ -102,7 +111,7 @@ def choose(
         )
     raise EngineError(
         f"no engine for backend `{backend}` on {host.system}, {host.machine}{through}",
-        mend=f"declare one in content/engines.yaml: {OTHER_CHANNELS}",
+        mend=f"{other_ways}; or choose another backend",
         where=where,
     )
 
@@ -120,8 +129,7 @@ def _catalogued(
     ]
 
 
-def _release_asset(
-    releases: ReleaseChannel | None, backend: Backend, host: Host
-) -> ReleaseAsset | None:
+def _fitting(releases: ReleaseChannel | None, backend: Backend, host: Host) -> list[ReleaseAsset]:
+    """Archives of upstream's that this machine can run."""
     assets = releases.assets.get(backend, []) if releases else []
-    return next((asset for asset in assets if not host.lacks(asset.platform)), None)
+    return [asset for asset in assets if not host.lacks(asset.platform)]

@@ -1,9 +1,12 @@
 """Channel `github-release`: an archive of one of upstream's releases."""
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench_pipeline.engines.builds import upstream
+from bench_pipeline.engines.builds.assets import Archive
+from bench_pipeline.engines.builds.catalogue import RECIPE, ReleaseBuild
 from bench_pipeline.errors import EngineError, NetworkError
 from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT, DownloadRefused, DownloadStopped, download
@@ -11,21 +14,49 @@ from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.progress import Reporter, Step
 
 
-def find_archive(api: str, repository: str, build: str, asset: str) -> tuple[str, int, str | None]:
-    """Address, size in bytes and sha256 (None on old releases) of one archive of a release."""
-    assets = {found.name: found for found in upstream.ask_release(api, repository, build).assets}
-    found = assets.get(asset)
-    if found and found.ready and found.browser_download_url and found.size is not None:
-        algorithm, _, digits = (found.digest or "").partition(":")
-        return found.browser_download_url, found.size, digits if algorithm == "sha256" else None
-    named = ", ".join(sorted(name for name in assets if name != asset))
+@dataclass(frozen=True)
+class Found:
+    """A file of a release that can be downloaded; old releases tell no sum."""
+
+    archive: Archive
+    url: str
+    size_bytes: int
+    sha256: str | None
+
+
+def find_archives(choice: ReleaseBuild) -> list[Found]:
+    """What to download of a release: the archive with the binary, then that of its libraries, if
+    it has such. EngineError if it has none that fits, NoAnswer if upstream cannot tell."""
+    assets = {
+        found.name: found
+        for found in upstream.ask_release(choice.api, choice.repository, choice.build).assets
+    }
+    meant = [named for wish in choice.archives for named in wish.versions_in(assets)]
+    found = [there for archive in meant if (there := _found(archive, assets.get(archive.name)))]
+    if found:
+        libraries = Archive(found[0].archive.libraries or "")
+        beside = _found(libraries, assets.get(libraries.name))
+        return [found[0], beside] if beside else [found[0]]
+    named = ", ".join(sorted(name for name, asset in assets.items() if asset.ready))
+    wishes = " or ".join(f"`{wish.name}`" for wish in choice.archives)
+    limit = choice.archives[0].newest
+    fit = f" for CUDA {limit} or older" if limit and "{version}" in choice.archives[0].name else ""
     raise EngineError(
-        f"release {build} has no archive `{asset}`{' to download yet' if found else ''}",
-        mend=f"correct the pattern in content/engines.yaml; it has {named}"
-        if named and not found
-        else "wait until upstream has built it, or choose another build",
-        where=repository,
+        f"release {choice.build} has no archive {wishes}{fit}{' to download yet' if meant else ''}",
+        mend="wait until upstream has built it, or choose another build"
+        if meant or not named
+        else f"choose another build, correct the pattern in content/engines.yaml, or {RECIPE}; "
+        f"it has {named}",
+        where=choice.repository,
     )
+
+
+def _found(archive: Archive, asset: upstream.Asset | None) -> Found | None:
+    if not (asset and asset.ready and asset.browser_download_url and asset.size is not None):
+        return None
+    algorithm, _, digits = (asset.digest or "").partition(":")
+    sha256 = digits if algorithm == "sha256" else None
+    return Found(archive, asset.browser_download_url, asset.size, sha256)
 
 
 class _Archive:

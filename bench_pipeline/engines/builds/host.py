@@ -4,21 +4,29 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+
+import pynvml
 
 from bench_pipeline.records.engines import Platform
 
 _SAME_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 """One name for each instruction set: systems differ in what they call it."""
 
+_LAST_CUDA_BEFORE_TURING = 12
+"""CUDA 13 has no code for older cards."""
+
 
 @dataclass(frozen=True)
 class Host:
-    """`glibc` is None where the C library is another one (musl, macOS, Windows)."""
+    """`glibc` is None where the C library is another one (musl, macOS, Windows); `cuda` is the
+    newest major version of CUDA for which driver and cards are fit, None without such a card."""
 
     system: str
     machine: str
     cpu_flags: frozenset[str] = frozenset()
     glibc: str | None = None
+    cuda: int | None = None
 
     def lacks(self, needed: Platform) -> list[str]:
         """What `needed` asks for and this machine has not, in words; empty: it can run it."""
@@ -37,6 +45,7 @@ def this_host() -> Host:
         machine=_machine(platform.machine()),
         cpu_flags=_cpu_flags(),
         glibc=_glibc(),
+        cuda=_cuda(),
     )
 
 
@@ -66,3 +75,20 @@ def _glibc() -> str | None:
     except (AttributeError, ValueError, OSError):
         return None
     return name.split()[-1] if name else None
+
+
+def _cuda(nvml: ModuleType = pynvml) -> int | None:
+    """Any release of a major version runs under a driver of that major version."""
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        return None
+    try:
+        driver = nvml.nvmlSystemGetCudaDriverVersion_v2() // 1000
+        handles = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+        oldest = min(map(nvml.nvmlDeviceGetCudaComputeCapability, handles))
+    except (nvml.NVMLError, ValueError):
+        return None
+    finally:
+        nvml.nvmlShutdown()
+    return min(driver, _LAST_CUDA_BEFORE_TURING) if tuple(oldest) < (7, 5) else int(driver)

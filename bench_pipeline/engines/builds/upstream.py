@@ -1,21 +1,26 @@
 """What upstream released, by GitHub's releases API: the newest build, and the archives of one.
 
+Builds are prereleases. What upstream calls its latest release is a version (`v0.3.0`) without
+archives, whose one file, `nightly-tag.txt`, holds the tag of the build that it stands for; older
+mirrors still have a build there. Where neither is to be had, the newest of all builds counts.
+
 The newest is asked for politely: by ETag, so that an unchanged answer costs upstream nothing, and
 not again before upstream wants to be asked again.
 """
 
 import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from bench_pipeline.errors import EngineError, NetworkError
 from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.records.base import Record
-from bench_pipeline.records.engines import Build, ReleaseChannel
+from bench_pipeline.records.engines import Build, ReleaseChannel, build_number
 
 RELEASES_API = "BENCH_PIPELINE_RELEASES_API"
 """Environment variable: base address of the releases API, instead of the catalogue's."""
@@ -29,6 +34,10 @@ PATIENT_S = 60.0
 """The same for who cannot go on without an answer."""
 MAX_BYTES = 4 * 2**20
 """A release with forty archives has 100 KB."""
+MAX_LIST_BYTES = 16 * 2**20
+"""A page of the list has thirty of them."""
+POINTER = "nightly-tag.txt"
+"""The file of a version's release that names its build."""
 LONGEST_WAIT = timedelta(days=1)
 """A reset time further off is a mistake of upstream's, or of its clock."""
 
@@ -47,7 +56,11 @@ class Newest(Record):
     archives: list[str]
     """Names of the archives that lie ready: upstream adds them one by one after the tag."""
     etag: str | None = None
-    """Of that answer."""
+    """Of that answer. None: it is asked anew each time."""
+    archives_at: str | None = None
+    """Where the archives are told of, if not there: upstream's latest release is no build."""
+    archives_etag: str | None = None
+    """Of that other answer."""
 
 
 class NoAnswer(EngineError):
@@ -59,6 +72,10 @@ class NoAnswer(EngineError):
     ) -> None:
         super().__init__(problem, mend=mend, where=where)
         self.not_before = not_before
+
+
+class NoSuchRelease(NoAnswer):
+    """Upstream is there and has no release at that address."""
 
 
 class Asset(BaseModel):
@@ -79,8 +96,20 @@ class Asset(BaseModel):
 
 
 class Release(BaseModel):
-    tag_name: str = Field(pattern=r"^b[0-9]{1,9}$")
+    """A build, or a version that has none of its own."""
+
+    tag_name: str = Field(max_length=100)
+    draft: bool = False
     assets: list[Asset] = []
+
+    @property
+    def ready(self) -> list[str]:
+        """Names of the files that have arrived."""
+        return [asset.name for asset in self.assets if asset.ready]
+
+
+_LIST: TypeAdapter[list[Release] | Release] = TypeAdapter(list[Release] | Release)
+"""A mirror of one release may answer with it alone."""
 
 
 def redirected(releases: ReleaseChannel) -> ReleaseChannel:
@@ -98,35 +127,108 @@ def latest_build(releases: ReleaseChannel) -> str:
 def ask_newest(
     releases: ReleaseChannel, known: Newest | None, *, timeout_s: float = TIMEOUT_S
 ) -> Newest:
-    """Upstream's newest release; `known` itself if nothing changed since. NoAnswer if upstream
-    is down, slow, refuses, or answers with what is no release of a build."""
-    address = f"{releases.api.rstrip('/')}/repos/{releases.repository}/releases/latest"
-    etag = known.etag if known and known.address == address else None
-    response = _ask(address, timeout_s, etag)
+    """Upstream's newest release of a build; `known` itself if nothing changed since. NoAnswer if
+    upstream is down, slow, refuses, or answers with what is no release."""
+    every = f"{releases.api.rstrip('/')}/repos/{releases.repository}/releases"
+    address = f"{every}/latest"
+    known = known if known and known.address == address else None
+    try:
+        response = _ask(address, timeout_s, known.etag if known else None)
+    except NoSuchRelease:  # prereleases are all that there is
+        return _newest_listed(every, address, known, timeout_s)
     if known and response.status_code == 304:
-        return known
+        return _with_its_archives(known, timeout_s)
     release = _release_in(response, address)
+    etag = response.headers.get("ETag")
+    if build_number(release.tag_name) >= 0:
+        return Newest(address=address, build=release.tag_name, archives=release.ready, etag=etag)
+    if build := _build_named_by(release, timeout_s):
+        named = Newest(
+            address=address,
+            build=build,
+            archives=[],
+            etag=etag,
+            archives_at=f"{every}/tags/{build}",
+        )
+        try:
+            return _with_its_archives(named, timeout_s)
+        except NoSuchRelease:
+            pass  # removed since, as old ones are
+    return _newest_listed(every, address, known, timeout_s)
+
+
+def _with_its_archives(known: Newest, timeout_s: float) -> Newest:
+    """`known` with the archives that its build has by now; itself if nothing changed."""
+    if known.archives_at is None:
+        return known
+    response = _ask(known.archives_at, timeout_s, known.archives_etag)
+    if response.status_code == 304:
+        return known
+    release = _build_in(response, known.archives_at)
+    etag = response.headers.get("ETag")
+    return known.model_copy(update={"archives": release.ready, "archives_etag": etag})
+
+
+def _build_named_by(version: Release, timeout_s: float) -> Build | None:
+    """The tag that a version's release points to; None if it does not (any more)."""
+    pointer = next((a for a in version.assets if a.name == POINTER and a.ready), None)
+    if pointer is None or not pointer.browser_download_url:
+        return None
+    try:
+        answer = _get(pointer.browser_download_url, NAMED, timeout_s)
+    except (NetworkError, httpx.HTTPError, httpx.InvalidURL):
+        return None
+    found = re.search(rb"\bb[0-9]{1,9}\b", answer.content[:200])
+    return found[0].decode() if answer.status_code == 200 and found else None
+
+
+def _newest_listed(every: str, address: str, known: Newest | None, timeout_s: float) -> Newest:
+    """The newest build of the list of all releases."""
+    same = known if known and known.archives_at == every else None
+    response = _ask(every, timeout_s, same.archives_etag if same else None, MAX_LIST_BYTES)
+    if same and response.status_code == 304:
+        return same
+    try:
+        listed = _LIST.validate_json(response.content)
+    except ValidationError as error:
+        raise NoAnswer(
+            f"upstream's answer is no list of releases: {_fault(error)}", mend=AGAIN, where=every
+        ) from None
+    found = [listed] if isinstance(listed, Release) else listed
+    builds = [r for r in found if build_number(r.tag_name) >= 0 and not r.draft]
+    if not builds:
+        newest = f", the first is `{found[0].tag_name}`" if found else ""
+        raise NoAnswer(
+            f"none of upstream's {len(found)} newest releases is a build{newest}",
+            mend=AGAIN,
+            where=every,
+        )
+    # one that was tagged a moment ago has no archive yet
+    best = max(builds, key=lambda r: (bool(r.ready), build_number(r.tag_name)))
     return Newest(
         address=address,
-        build=release.tag_name,
-        archives=[asset.name for asset in release.assets if asset.ready],
-        etag=response.headers.get("ETag"),
+        build=best.tag_name,
+        archives=best.ready,
+        archives_at=every,
+        archives_etag=response.headers.get("ETag"),
     )
 
 
 def ask_release(api: str, repository: str, build: str) -> Release:
     """The release of that tag, e.g. `b10434`. NoAnswer if upstream cannot tell it."""
     address = f"{api.rstrip('/')}/repos/{repository}/releases/tags/{build}"
-    return _release_in(_ask(address, PATIENT_S), address)
+    return _build_in(_ask(address, PATIENT_S), address)
 
 
-def _ask(address: str, timeout_s: float, etag: str | None = None) -> httpx.Response:
+def _ask(
+    address: str, timeout_s: float, etag: str | None = None, max_bytes: int = MAX_BYTES
+) -> httpx.Response:
     """An answer of status 200; or of 304, only where there is an `etag`."""
     headers = {"Accept": "application/vnd.github+json", **NAMED}
     if etag:
         headers["If-None-Match"] = etag
     try:
-        response = _get(address, headers, timeout_s)
+        response = _get(address, headers, timeout_s, max_bytes)
     except NetworkError as error:
         raise NoAnswer(error.problem, mend=error.mend, where=address) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -148,26 +250,45 @@ def _ask(address: str, timeout_s: float, etag: str | None = None) -> httpx.Respo
             not_before=moment,
         )
     if status == 404:
-        problem = "upstream has no such release: it answers 404"
-        mend = "choose another build, or correct `api` and `repository` in content/engines.yaml"
-    else:
-        problem, mend = f"upstream answers {status} with no release", AGAIN
-    raise NoAnswer(problem, mend=mend, where=address)
+        raise NoSuchRelease(
+            "upstream has no such release: it answers 404",
+            mend="choose another build, or correct `api` and `repository` in content/engines.yaml",
+            where=address,
+        )
+    raise NoAnswer(f"upstream answers {status} with no release", mend=AGAIN, where=address)
+
+
+def _build_in(response: httpx.Response, address: str) -> Release:
+    release = _release_in(response, address)
+    if build_number(release.tag_name) < 0:
+        raise NoAnswer(
+            f"upstream's answer is no release of a build: its tag is `{release.tag_name}`",
+            mend=AGAIN,
+            where=address,
+        )
+    return release
 
 
 def _release_in(response: httpx.Response, address: str) -> Release:
     try:
         return Release.model_validate_json(response.content)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(map(str, fault["loc"]))
-        what = f"`{key}`: {fault['msg']}" if key else fault["msg"]
         raise NoAnswer(
-            f"upstream's answer is no release of a build: {what}", mend=AGAIN, where=address
+            f"upstream's answer is no release of a build: {_fault(error)}",
+            mend=AGAIN,
+            where=address,
         ) from None
 
 
-def _get(address: str, headers: dict[str, str], timeout_s: float) -> httpx.Response:
+def _fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(map(str, fault["loc"]))
+    return f"`{key}`: {fault['msg']}" if key else fault["msg"]
+
+
+def _get(
+    address: str, headers: dict[str, str], timeout_s: float, max_bytes: int = MAX_BYTES
+) -> httpx.Response:
     with (
         outside_client(timeout_s, max_redirects=3) as client,
         client.stream("GET", address, headers=headers) as response,
@@ -179,8 +300,8 @@ def _get(address: str, headers: dict[str, str], timeout_s: float) -> httpx.Respo
             if time.monotonic() > deadline:
                 # each read has a time-out of its own, which an answer in drops never meets
                 raise httpx.ReadTimeout(f"the answer took longer than {timeout_s:g} s")
-            if len(body) > MAX_BYTES:
-                raise httpx.DecodingError(f"the answer is larger than {MAX_BYTES // 2**20} MiB")
+            if len(body) > max_bytes:
+                raise httpx.DecodingError(f"the answer is larger than {max_bytes // 2**20} MiB")
     # without Content-Encoding: what was read is decoded already
     plain = {name: said for name, said in response.headers.items() if name != "content-encoding"}
     return httpx.Response(response.status_code, headers=plain, content=body)

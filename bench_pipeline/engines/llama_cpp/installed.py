@@ -32,6 +32,7 @@ _DEVICE_NAMES: dict[Backend, tuple[str, ...]] = {
     "rocm": ("ROCm",),
     "metal": ("MTL", "Metal"),
     "sycl": ("SYCL",),
+    "openvino": ("OPENVINO",),
     "cpu": (),
 }
 _COMMIT = re.compile(r"\((?:build \d+, commit )?(?P<commit>[0-9a-f]{7,40})\)")

@@ -187,6 +187,20 @@ def test_requests_are_made_exactly_once_whatever_upstream_does(
     assert skipped(daemon.look(), "b11502 is requested already")
 
 
+def test_a_build_is_noticed_by_the_version_that_names_it(
+    daemon: Daemon, upstream: Releases
+) -> None:
+    upstream.publish("b11510")
+    upstream.version, upstream.names = "v0.6.0", "b11500"
+    assert daemon.look().status is TickStatus.SUCCESS
+    assert skipped(daemon.look(), "b11500 is requested already")
+    assert (upstream.answered, upstream.others[-1]) == ([200, 304], ("b11500", 304))
+    daemon.finish_all()
+    upstream.version, upstream.names = "v0.6.1", "b11510"
+    assert daemon.look().status is TickStatus.SUCCESS
+    assert daemon.keys()[-1] in (f"b11510:{CPU}:all", f"b11510:{VULKAN}:all")
+
+
 def test_a_request_names_build_baseline_and_the_sentinel(daemon: Daemon) -> None:
     daemon.look()
     runs = {run.tags["dagster/partition"]: run for run in daemon.instance.get_runs()}

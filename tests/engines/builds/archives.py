@@ -38,6 +38,7 @@ class Upstream:
     cut_after    bytes after which each download but the last is cut
     cuts         how many downloads are cut
     api_status   what the API answers
+    beside       another archive of the same release
     requests     what was asked: path and Range header
     """
 
@@ -45,6 +46,7 @@ class Upstream:
         self.archive, self.build = archive, build
         self.digest: str | None = "sha256:" + hashlib.sha256(archive.read_bytes()).hexdigest()
         self.state = "uploaded"
+        self.beside: Path | None = None
         self.cut_after, self.cuts, self.api_status = 0, 0, 200
         self.requests: list[tuple[str, str | None]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -75,7 +77,12 @@ class Upstream:
             "digest": self.digest,
             "browser_download_url": f"{self.url}/download/{self.archive.name}",
         }
-        return {"tag_name": self.build, "assets": [asset]}
+        assets = [asset]
+        if self.beside:
+            url = f"{self.url}/download/{self.beside.name}"
+            size = self.beside.stat().st_size
+            assets += [{"name": self.beside.name, "size": size, "browser_download_url": url}]
+        return {"tag_name": self.build, "assets": assets}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         upstream = self
@@ -98,7 +105,10 @@ class Upstream:
                 self.wfile.write(body)
 
             def _send_archive(self) -> None:
-                content = upstream.archive.read_bytes()
+                wanted = upstream.archive
+                if upstream.beside and self.path.endswith(upstream.beside.name):
+                    wanted = upstream.beside
+                content = wanted.read_bytes()
                 asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
                 start, end = int(asked[1]) if asked else 0, len(content)
                 self.send_response(206 if asked else 200)

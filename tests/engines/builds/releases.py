@@ -13,6 +13,7 @@ from typing import Any
 
 REPOSITORY = "ggml-org/llama.cpp"
 LATEST = f"/repos/{REPOSITORY}/releases/latest"
+POINTER = "nightly-tag.txt"
 ARCHIVES = ("llama-{build}-bin-ubuntu-x64.tar.gz", "llama-{build}-bin-ubuntu-vulkan-x64.tar.gz")
 
 
@@ -20,14 +21,21 @@ class Releases:
     """Serves what was published, the last as the newest.
 
     instead     status, headers and body to answer with instead of the newest release
+    version     tag of the version that stands there as the newest, builds being prereleases;
+                empty: nothing stands there
+    names       the build that the version's file names, or whatever else is in it
     drop_s      seconds between two bytes of an answer's body
     asked       If-None-Match of each question for the newest release
     answered    the status of each answer to it
+    others      path and status of each other answer
     """
 
     def __init__(self) -> None:
         self.instead: tuple[int, Mapping[str, str], bytes] | None = None
         self.drop_s = 0.0
+        self.version: str | None = None
+        self.names: str | None = None
+        self.others: list[tuple[str, int]] = []
         self.asked: list[str | None] = []
         self.answered: list[int] = []
         self._releases: dict[str, dict[str, Any]] = {}
@@ -55,6 +63,9 @@ class Releases:
         assets = [{"name": name.format(build=build), "state": "uploaded"} for name in names]
         self._releases[build] = {"tag_name": build, "draft": False, "assets": assets}
 
+    def withdraw(self, build: str) -> None:
+        del self._releases[build]
+
     def publish_archive(self, build: str, archive: Path) -> None:
         """A tag with one archive, which can be downloaded."""
         self._files[archive.name] = content = archive.read_bytes()
@@ -66,6 +77,11 @@ class Releases:
             "browser_download_url": f"{self.url}/download/{archive.name}",
         }
 
+    def _pointing(self) -> dict[str, Any]:
+        """The release of a version, whose one file names a build."""
+        pointer = {"name": POINTER, "browser_download_url": f"{self.url}/download/{POINTER}"}
+        return {"tag_name": self.version, "assets": [pointer] if self.names is not None else []}
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         upstream = self
 
@@ -74,21 +90,36 @@ class Releases:
                 *_, name = self.path.split("/")
                 if self.path == LATEST:
                     self._latest()
+                elif name == POINTER and upstream.names is not None:
+                    self._send(200, {}, upstream.names.encode())
                 elif self.path.startswith("/download/"):
                     self._archive(upstream._files[name])
+                elif self.path == LATEST.removesuffix("/latest"):
+                    self._tagged("releases", list(reversed(upstream._releases.values())))
                 elif (release := upstream._releases.get(name)) is not None:
-                    self._send(200, {}, json.dumps(release).encode())
+                    self._tagged(name, release)
                 else:
                     self._send(404, {}, b"{}")
+
+            def _tagged(self, name: str, answer: Any) -> None:
+                body = json.dumps(answer).encode()
+                etag = f'W/"{hashlib.sha256(body).hexdigest()}"'
+                same = self.headers["If-None-Match"] == etag
+                upstream.others.append((name, 304 if same else 200))
+                self._send(*(304, {"ETag": etag}, b"") if same else (200, {"ETag": etag}, body))
 
             def _latest(self) -> None:
                 known = self.headers["If-None-Match"]
                 upstream.asked.append(known)
                 *_, newest = upstream._releases.values()
+                if upstream.version is not None:
+                    newest = upstream._pointing()
                 body = json.dumps(newest).encode()
                 etag = f'W/"{hashlib.sha256(body).hexdigest()}"'
                 if upstream.instead is not None:
                     answer = upstream.instead
+                elif upstream.version == "":
+                    answer = (404, {}, b"{}")
                 elif known == etag:
                     answer = (304, {"ETag": etag}, b"")
                 else:

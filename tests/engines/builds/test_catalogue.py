@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.errors import EngineError
@@ -48,7 +49,7 @@ def test_a_named_build_wins_over_the_rig_file_and_that_over_the_newest(choose_cp
 def test_a_cpu_that_no_wheel_fits_takes_upstreams_newest_release(choose_cpu):
     choice = choose_cpu(ANCIENT_CPU)
     assert (choice.channel, choice.build) == ("github-release", "b99999")
-    assert choice.asset == "llama-b99999-bin-ubuntu-x64.tar.gz"
+    assert choice.archives == (Archive("llama-b99999-bin-ubuntu-x64.tar.gz"),)
 
 
 def test_any_build_number_can_come_from_upstreams_releases(choose_cpu):
@@ -87,10 +88,63 @@ def test_an_unknown_build_is_answered_with_the_known_ones(choose_cpu, build):
     assert "b10434, b10092, b10068" in caught.value.mend
 
 
-def test_a_platform_that_no_channel_serves_is_told_so(catalogue):
-    some_rig = Rig(slug="a-rig", title="A rig", backends={"sycl": BackendSetup()})
-    with pytest.raises(EngineError, match="no engine for backend `sycl` on Linux, x86_64"):
-        choose(catalogue, some_rig, "sycl", None, SERVER_CPU)
+def chosen(catalogue, backend, host, build="b11500", **setup):
+    some_rig = Rig(slug="a-rig", title="A rig", backends={backend: BackendSetup(**setup)})
+    return choose(catalogue, some_rig, backend, build, host)
+
+
+@pytest.mark.parametrize(
+    ("backend", "host", "names"),
+    [
+        ("cpu", ("Linux", "aarch64"), ["ubuntu-arm64.tar.gz"]),
+        ("cpu", ("Linux", "arm64"), ["ubuntu-arm64.tar.gz"]),
+        ("cpu", ("Darwin", "x86_64"), ["macos-x64.tar.gz"]),
+        ("cpu", ("Darwin", "arm64"), ["macos-arm64.tar.gz"]),
+        ("cpu", ("Windows", "AMD64"), ["win-cpu-x64.zip"]),
+        ("metal", ("Darwin", "arm64"), ["macos-arm64.tar.gz"]),
+        ("vulkan", ("Linux", "aarch64"), ["ubuntu-vulkan-arm64.tar.gz"]),
+        ("vulkan", ("Windows", "x86_64"), ["win-vulkan-x64.zip"]),
+        ("cuda", ("Linux", "aarch64"), ["ubuntu-cuda-{version}-arm64.tar.gz"]),
+        ("rocm", ("Linux", "x86_64"), ["ubuntu-rocm-{version}-x64.tar.gz"]),
+        ("rocm", ("Windows", "x86_64"), ["win-rocm-{version}-x64.zip", "win-hip-radeon-x64.zip"]),
+        (
+            "sycl",
+            ("Linux", "x86_64"),
+            ["ubuntu-sycl-fp32-x64.tar.gz", "ubuntu-sycl-fp16-x64.tar.gz"],
+        ),
+        ("openvino", ("Linux", "x86_64"), ["ubuntu-openvino-{version}-x64.tar.gz"]),
+    ],
+)
+def test_upstreams_archives_of_every_system_are_catalogued(catalogue, backend, host, names):
+    choice = chosen(catalogue, backend, Host(*host))
+    assert [archive.name for archive in choice.archives] == [
+        f"llama-b11500-bin-{name}" for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("backend", "host"),
+    [
+        ("metal", SERVER_CPU),
+        ("metal", Host("Darwin", "x86_64")),
+        ("rocm", Host("Linux", "aarch64", glibc="2.39")),
+        ("cuda", Host("Darwin", "arm64")),
+        ("sycl", Host("Linux", "riscv64")),
+    ],
+)
+def test_where_nobody_offers_a_binary_the_recipe_is_named(catalogue, backend, host):
+    with pytest.raises(EngineError, match=f"no engine for backend `{backend}` on") as caught:
+        chosen(catalogue, backend, host)
+    assert "docs/engines.md" in caught.value.mend and "`path`" in caught.value.mend
+    assert "github-release" not in caught.value.mend, "upstream has none either"
+
+
+def test_the_driver_decides_which_cuda_is_fit(catalogue):
+    host = dataclasses.replace(SERVER_CPU, cuda=12)
+    (archive,) = chosen(catalogue, "cuda", host).archives
+    assert archive.newest == 12
+    (archive,) = chosen(catalogue, "rocm", host).archives
+    assert archive.newest is None
 
 
 def test_a_backend_that_the_rig_does_not_declare_is_refused(catalogue):

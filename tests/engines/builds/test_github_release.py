@@ -2,12 +2,14 @@
 
 import dataclasses
 import socket
+import tarfile
 
 import pytest
 
+from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
-from bench_pipeline.engines.builds.install import install
+from bench_pipeline.engines.builds.install import check_obtainable, install
 from bench_pipeline.engines.builds.upstream import latest_build
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching import http as downloads
@@ -101,10 +103,64 @@ def test_a_refusal_is_one_clear_error(choice, upstream, tmp_path, status, proble
 
 
 def test_a_release_without_the_archive_names_those_it_has(choice, upstream, tmp_path):
-    other = dataclasses.replace(choice, asset="llama-for-mars.zip")
+    other = dataclasses.replace(choice, archives=(Archive("llama-for-mars.zip"),))
     with pytest.raises(EngineError, match=r"no archive `llama-for-mars\.zip`") as caught:
         install(other, tmp_path)
-    assert choice.asset in caught.value.mend
+    assert upstream.archive.name in caught.value.mend
+    assert "docs/engines.md" in caught.value.mend
+
+
+def versioned(choice, pattern=f"llama-{BUILD}-bin-{{version}}-x64.tar.gz", **more):
+    """The choice of an archive whose version nobody knows beforehand."""
+    return dataclasses.replace(choice, archives=(Archive(pattern, **more),))
+
+
+def test_a_version_in_the_name_is_learnt_from_the_release_once(
+    choice, upstream, archive, tmp_path, monkeypatch
+):
+    named = archive.with_name(f"llama-{BUILD}-bin-7.14-x64.tar.gz")
+    named.hardlink_to(archive)
+    monkeypatch.setattr(upstream, "archive", named)
+    try:
+        open_choice = versioned(choice)
+        check_obtainable(open_choice, tmp_path)
+        assert upstream.downloads() == []
+        found = install(open_choice, tmp_path)
+        asked = len(upstream.requests)
+        assert install(open_choice, tmp_path) == found
+        check_obtainable(open_choice, tmp_path)
+        assert len(upstream.requests) == asked, "what lies here needs no question"
+    finally:
+        named.unlink()
+    assert f"llama-{BUILD}-bin-7.14-x64" in found.binary.parts
+
+
+def test_a_second_archive_lays_its_libraries_beside_the_binary(choice, upstream, engine, tmp_path):
+    libraries = tmp_path / "cudart-llama-here.tar.gz"
+    with tarfile.open(libraries, "w:gz") as packed:
+        for name in ("libcudart.so.13", "libggml.so", "README"):
+            (tmp_path / name).write_text(f"other {name}")
+            packed.add(tmp_path / name, f"cudart/{name}")
+    upstream.beside = libraries
+    name = f"llama-{BUILD}-bin-here-x64.tar.gz"
+    found = install(versioned(choice, name, libraries=libraries.name), tmp_path / "cache")
+    assert (found.library_dir / "libcudart.so.13").read_text() == "other libcudart.so.13"
+    plain = install(choice, tmp_path / "plain")
+    assert found.binary_sha256 != plain.binary_sha256, "libraries beside it are part of what runs"
+    assert found.version_line == plain.version_line, "its own libraries stay"
+    assert not [name for name in left_in(tmp_path / "cache") if name.endswith(".tar.gz")]
+
+
+def test_libraries_that_a_release_lacks_are_not_missed(choice, tmp_path):
+    name = f"llama-{BUILD}-bin-here-x64.tar.gz"
+    install(versioned(choice, name, libraries="cudart.tar.gz"), tmp_path)
+
+
+def test_a_release_for_too_new_a_cuda_alone_is_none(choice, upstream, archive, tmp_path):
+    pattern = f"llama-{BUILD}-bin-here-x{{version}}.tar.gz"
+    with pytest.raises(EngineError, match="for CUDA 12 or older"):
+        check_obtainable(versioned(choice, pattern, newest=12), tmp_path)
+    check_obtainable(versioned(choice, pattern, newest=64), tmp_path)
 
 
 def test_an_archive_still_on_its_way_up_is_worth_waiting_for(choice, upstream, tmp_path):
