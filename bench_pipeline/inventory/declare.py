@@ -1,18 +1,21 @@
 """The rig file of a machine that has none yet: written once, then edited by people."""
 
+import json
 import platform
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
-from bench_pipeline.inventory.identity import machine_id, this_rig
+from bench_pipeline.inventory.declared_cards import cards, counted, gpu_backends
+from bench_pipeline.inventory.identity import Identity, clones, identify, this_rig
 from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 from bench_pipeline.paths import Project
-from bench_pipeline.records.inventory import Gpu, Inventory
-from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.rig import Backend, Rig
 from bench_pipeline.records.yaml.files import parse_record, read_rigs, write_atomically
 
 _KIND_BY_CHASSIS = {
@@ -24,34 +27,63 @@ _KIND_BY_CHASSIS = {
 """Chassis types of the SMBIOS specification (7.4.1)."""
 
 
-def declare_this_machine(project: Project) -> tuple[Rig, bool]:
+def declare_this_machine(
+    project: Project,
+    inventory: Inventory | None = None,
+    *,
+    asked: Backend | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> tuple[Rig, bool]:
     """This machine's rig, and whether it was declared just now.
 
     A rig file that has this machine's identity is returned as it is, whatever its name;
-    otherwise one is written. RecordError if a rig file cannot be read or written, RigError
-    if two claim this machine.
+    otherwise one is written, and what a person should know of it is told by `say`: what the
+    inventory could not find out, and rigs that this machine is a clone of. RecordError if a rig
+    file cannot be read or written, RigError if two claim this machine.
+
+    `inventory`: this machine's, where it is known already; `asked`: as for `declare`.
     """
-    identity = machine_id()
-    if known := this_rig(read_rigs(project.rigs), identity):
+    identity, rigs = identify(), read_rigs(project.rigs)
+    if known := this_rig(rigs, identity):
         return known, False
-    return declare(project, capture_inventory(), identity, platform.node()), True
+    found = inventory or capture_inventory()
+    rig = declare(project, found, identity, platform.node(), asked=asked)
+    for other in clones(rigs, identity, rig):
+        say(clone_warning(rig, other))
+    for gap in found.gaps:
+        say(f"not known: {gap}")
+    return rig, True
+
+
+def clone_warning(rig: Rig, other: Rig) -> str:
+    return (
+        f"warning: this machine has the machine-id of `{other.slug}`, as if cloned from one image; "
+        f"by its hardware it is another, and was declared as `{rig.slug}`. If it is the same, "
+        f"remove content/rigs/{rig.slug}.yaml, and `machine_marks` from {other.slug}.yaml; else "
+        "give each an identity of its own (`rm /etc/machine-id; systemd-machine-id-setup`)"
+    )
 
 
 def declare(
     project: Project,
     inventory: Inventory,
-    identity: str,
+    identity: Identity | str,
     host_name: str,
     root: Path = SYSTEM,
+    *,
+    asked: Backend | None = None,
 ) -> Rig:
     """Writes `content/rigs/<slug>.yaml` for the machine described and returns the rig.
 
     The slug is the host name; where a rig has that already, this is another machine of the
-    same name and gets `-2`, `-3`, ...
+    same name and gets `-2`, `-3`, ... `asked`: a backend that is wanted, also if only an
+    integrated GPU has it.
     """
     slug = _slug(host_name, taken={path.stem for path in project.rigs.glob("*.yaml")})
     path = project.rigs / f"{slug}.yaml"
-    text = rig_file(slug, inventory, identity, host_name, guess_kind(inventory, root))
+    known = Identity(identity) if isinstance(identity, str) else identity
+    kind = guess_kind(inventory, root)
+    text = rig_file(slug, inventory, known, host_name, kind, asked)
     rig = parse_record(Rig, text.encode(), path)  # what cannot be read back is not written
     write_atomically(path, text)
     return rig
@@ -86,38 +118,46 @@ def _powers_the_machine(supply: Path) -> bool:
 
 
 def title(inventory: Inventory, host_name: str) -> str:
-    """`vm (2-core Intel Xeon Processor)`, `box (AMD Radeon RX 7900 XTX, 8-core ...)`."""
+    """`vm (2-core Intel Xeon Processor)`, `box (4 × NVIDIA GeForce RTX 3090, 8-core ...)`."""
     cpu = inventory.cpu
     model = re.sub(r"\((R|TM)\)|\bCPU\b|@.*|\b\S+-Core Processor|w/ .*|with .*", "", cpu.model)
     cores = f"{cpu.physical_cores}-core " if cpu.physical_cores else ""
-    parts = [*dict.fromkeys(gpu.name for gpu in inventory.gpus), cores + " ".join(model.split())]
+    declared, _left_out = cards(inventory.gpus)
+    parts = [*counted(declared), cores + " ".join(model.split())]
     text = f"{host_name.split('.')[0] or 'rig'} ({', '.join(parts)})"
     return _one_line(text)[:120]
 
 
-def rig_file(slug: str, inventory: Inventory, identity: str, host_name: str, kind: str) -> str:
+def rig_file(
+    slug: str,
+    inventory: Inventory,
+    identity: Identity,
+    host_name: str,
+    kind: str,
+    asked: Backend | None = None,
+) -> str:
     """The YAML of the rig, with the comments that a person needs to edit it."""
-    backends = [_cpu(inventory)]
-    vendors = {gpu.vendor: gpu for gpu in reversed(inventory.gpus)}  # first of each vendor
-    if "nvidia" in vendors:
-        backends.append(_pinned("cuda", "CUDA0", vendors["nvidia"]))
-    if "amd" in vendors:
-        backends.append(_pinned("rocm", "ROCm0", vendors["amd"]))
-    if card := vendors.get("nvidia") or vendors.get("amd"):
-        backends.append(_pinned("vulkan", "Vulkan0", card))
-    if platform.system() == "Darwin" and inventory.cpu.architecture == "arm64":
+    backends = [_cpu(inventory), *gpu_backends(inventory.gpus, asked)]
+    on_apple = platform.system() == "Darwin" and inventory.cpu.architecture == "arm64"
+    if on_apple and not any(text.startswith("  metal:") for text in backends):
         backends.append("  metal: {}\n")
+    hashes = [f'machine_id: "{identity.machine_id}"']
+    if identity.as_user:
+        hashes.append(f'machine_id_as_user: "{identity.as_user}"')
+    if identity.marks:
+        hashes.append(f"machine_marks: {json.dumps(sorted(identity.marks))}")
+    lines = "\n".join(hashes)
     return f"""\
 # A machine that benchmarks. `make bench` declared it; everything may be edited, but
 # - never rename this file: its name, `{slug}`, is the rig's name in run files and URLs;
-# - leave `machine_id` alone: by it this machine finds this file. It is a salted hash, from
-#   which nothing about the machine can be read.
+# - leave `machine_id` and what begins with it alone: by them this machine finds this file. They
+#   are salted hashes, from which nothing about the machine can be read.
 # Processor, memory, GPUs and drivers are not written here: each run reads them itself.
 # docs/records.md lists every key.
 title: {_scalar(title(inventory, host_name))}
 # desktop, server, laptop, mini-pc, virtual-machine or other
 kind: {kind}
-machine_id: "{identity}"
+{lines}
 # What cannot be measured: chassis, risers, purpose. A blank line divides paragraphs.
 notes: ""
 # How the engine computes here. Remove what this machine is not to measure.
@@ -131,17 +171,6 @@ def _cpu(inventory: Inventory) -> str:
     # One less than the physical cores (but at least 1): the engine's threads spin while they
     # wait for each other, and one that shares its core with the client holds up them all.
     threads: {engine_threads(inventory.cpu)}
-"""
-
-
-def _pinned(backend: str, device: str, gpu: Gpu) -> str:
-    return f"""\
-  {backend}:
-    # Only {_one_line(gpu.name)}: with several GPUs, an integrated one included, compare with
-    # what `llama-server --list-devices` prints, in its order.
-    device: {device}
-    split_mode: none
-    main_gpu: 0
 """
 
 

@@ -1,6 +1,6 @@
 """A rig: one machine that benchmarks, declared in `content/rigs/<slug>.yaml`."""
 
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,10 @@ class Rig(Record):
     """What sort of machine it is."""
     machine_id: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$")
     """Salted hash of the machine's identity; tells whether this machine is this rig."""
+    machine_id_as_user: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$")
+    """The same without what only root can read; where there is such."""
+    machine_marks: list[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]] = []
+    """Salted hashes of parts that no other machine has: by one of them it is told from a clone."""
     notes: str = ""
     """What can't be measured: chassis, risers, purpose. Paragraphs divided by a blank line."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)

@@ -3,7 +3,7 @@
 import pytest
 
 from bench_pipeline.inventory.declare import declare, declare_this_machine, guess_kind, title
-from bench_pipeline.inventory.identity import machine_id
+from bench_pipeline.inventory.identity import Identity, machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem
 from bench_pipeline.records.rig import Rig
@@ -96,6 +96,34 @@ def test_an_amd_gpu_adds_rocm_and_vulkan(new):
     assert rig.backends["vulkan"].device == "Vulkan0"
 
 
+def test_what_was_not_found_out_is_told_once_it_is_declared(new):
+    told: list[str] = []
+    found = inventory().model_copy(update={"gaps": ["NVML: driver not loaded."]})
+    declare_this_machine(new, found, say=told.append)
+    declare_this_machine(new, found, say=told.append)
+    assert told == ["not known: NVML: driver not loaded."]
+
+
+def test_a_clone_of_a_declared_machine_is_declared_with_a_warning(new, monkeypatch):
+    for number in "12":
+        me = Identity("f" * 16, None, frozenset({number * 16}))
+        monkeypatch.setattr("bench_pipeline.inventory.declare.identify", lambda me=me: me)
+        monkeypatch.setattr("platform.node", lambda number=number: f"box{number}")
+        told: list[str] = []
+        assert declare_this_machine(new, inventory(), say=told.append)[1]
+    assert [line.split(",")[0] for line in told] == [
+        "warning: this machine has the machine-id of `box1`"
+    ]
+    assert declare_this_machine(new, inventory())[0].slug == "box2"
+
+
+def test_a_rig_file_keeps_what_tells_the_machine_from_others(new):
+    me = Identity("a" * 16, "b" * 16, frozenset({"d" * 16, "c" * 16}))
+    rig = declare(new, inventory(), me, "box")
+    assert (rig.machine_id, rig.machine_id_as_user) == ("a" * 16, "b" * 16)
+    assert rig.machine_marks == ["c" * 16, "d" * 16]
+
+
 def test_the_file_tells_a_person_what_may_be_edited(new):
     rig = declare(new, inventory(), IDENTITY, "box")
     text = (new.rigs / f"{rig.slug}.yaml").read_text()
@@ -116,7 +144,7 @@ def test_no_name_can_break_the_file(new, name):
         (inventory(cpu="Intel(R) Xeon(R) Processor"), "vm (8-core Intel Xeon Processor)"),
         (
             inventory(gpu("nvidia", "NVIDIA H100"), gpu("nvidia", "NVIDIA H100")),
-            "vm (NVIDIA H100, 8-core AMD Ryzen 7 9700X)",
+            "vm (2 × NVIDIA H100, 8-core AMD Ryzen 7 9700X)",
         ),
         (
             inventory(cpu="11th Gen Intel(R) Core(TM) i7-1185G7 @ 3.00GHz"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench_pipeline.engines.llama_cpp import libraries
 from bench_pipeline.engines.llama_cpp.command import missing_devices
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, ask
 from bench_pipeline.errors import EngineError
@@ -17,22 +18,6 @@ _TROUBLE = re.compile(
 """A line of the engine's that may say why it sees no device."""
 
 _LIBRARY = re.compile(r"\b(?P<name>lib[\w+-]+\.so(?:\.\d+)*): cannot open shared object")
-
-_MENDS = {
-    "libvulkan": "install the Vulkan loader: `libvulkan1` on Debian and Ubuntu, `vulkan-loader` on "
-    "Fedora, `vulkan-icd-loader` on Arch",
-    "libcuda": "install NVIDIA's driver; in a container, start it with the GPUs (`--gpus all`)",
-    "libcudart": "install the CUDA runtime of that version, or put it beside llama-server",
-    "libcublas": "install the CUDA runtime of that version, or put it beside llama-server",
-    "libamdhip": "install ROCm of that version",
-    "libroc": "install ROCm of that version",
-    "libhipblas": "install ROCm of that version",
-    "libsycl": "install Intel's oneAPI runtime",
-    "libze_loader": "install Intel's Level Zero loader",
-    "libOpenCL": "install an OpenCL loader",
-    "libopenvino": "install the OpenVINO runtime of that version",
-}
-"""By the beginning of a missing library's name."""
 
 
 def pinned_devices(
@@ -81,11 +66,7 @@ def complaints(binary: Path, env: Mapping[str, str]) -> list[str]:
 
 
 def _mend(said: Sequence[str]) -> str:
-    for line in said:
-        if match := _LIBRARY.search(line):
-            name = match["name"]
-            return next(
-                (mend for start, mend in _MENDS.items() if name.startswith(start)),
-                f"install the package that has {name}",
-            )
+    lacking = list(dict.fromkeys(m["name"] for line in said if (m := _LIBRARY.search(line))))
+    if lacking:
+        return libraries.mend(lacking)
     return "check the GPU's driver and the backend's `env` in the rig's file"

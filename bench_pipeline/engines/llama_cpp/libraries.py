@@ -38,6 +38,11 @@ _ELSEWHERE = (
     (re.compile(r"libcuda\.so\.1|libnvidia-ml\.so\.1"), "NVIDIA's driver"),
     (re.compile(r"lib(?:cudart|cublas|cublasLt)\.so\.(?P<version>\d+)"), "CUDA {version}"),
     (re.compile(r"lib(?:amdhip64|hipblas|hipblaslt|rocblas)\.so\.\d+"), "ROCm"),
+    (
+        re.compile(r"lib(?:sycl|svml|imf|intlc|irng|mkl_\w+|dnnl|tbb)\.so.*"),
+        "Intel's oneAPI runtime",
+    ),
+    (re.compile(r"libopenvino\w*\.so.*"), "the OpenVINO runtime"),
     (re.compile(r"lib(?:ggml|llama|mtmd)\b.*"), "the rest of this build"),
 )
 """What brings a library that no package of Debian holds."""

@@ -52,11 +52,11 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     [
         ("vulkan", "libvulkan.so.1", "libvulkan1"),
         ("cuda", "libcuda.so.1", "NVIDIA's driver"),
-        ("cuda", "libcublas.so.13", "CUDA runtime"),
+        ("cuda", "libcublas.so.13", "CUDA 13"),
         ("rocm", "libamdhip64.so.7", "ROCm"),
         ("rocm", "librocblas.so.5", "ROCm"),
         ("sycl", "libsycl.so.8", "oneAPI"),
-        ("vulkan", "libodd-one.so.3", "the package that has libodd-one.so.3"),
+        ("vulkan", "libodd-one.so.3", "what holds libodd-one.so.3"),
     ],
 )
 def test_a_missing_library_is_told_in_the_engines_words_with_its_mend(
