@@ -11,16 +11,17 @@ BASELINE =
 PORT = 3000
 UV = uv
 
-.PHONY: help bench test packages lint ui lock clean
+.PHONY: help bench list test packages lint ui lock clean
 
 help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
 	@echo '             MODEL="slug ..."  of content/models   (SmolLM2-135M)'
-	@echo '             BACKEND=name      one of the rig      (cpu)'
+	@echo '             BACKEND=name      one of the rig      (its GPU, else cpu)'
 	@echo '             MODE=name         reasoning-off or draft-SLUG (baseline)'
 	@echo '             PROFILE=quick|full                    (quick; full with BASELINE)'
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
 	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
+	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
 	@echo 'make test    the style checks and every test'
 	@echo 'make packages'
@@ -39,6 +40,10 @@ bench:
 	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
 	    $${profile:+--profile "$$profile"} \
 	    $${build:+--build "$$build"} $${baseline:+--baseline $$baseline}
+
+list:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
+	@.venv/bin/python -m bench_pipeline list
 
 ui:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run

@@ -34,7 +34,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--model", nargs="+", default=[DEFAULT_MODEL], metavar="SLUG", help="of content/models"
     )
-    parser.add_argument("--backend", default="cpu", help="one that this machine's rig declares")
+    parser.add_argument(
+        "--backend", help="one that this machine's rig declares; default: its GPU's, else cpu"
+    )
     parser.add_argument(
         "--mode",
         default="baseline",
@@ -116,9 +118,11 @@ def _settle(
 ) -> tuple[RigBackend, str, list[str]]:
     """Where to measure, on which build, with which model files; every wrong choice is told
     before any work."""
+    from bench_pipeline.cli.backends import Chosen, default_backend, told
     from bench_pipeline.engines.builds.catalogue import choose
     from bench_pipeline.engines.builds.host import this_host
     from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+    from bench_pipeline.inventory.capture import capture_inventory
     from bench_pipeline.inventory.declare import declare_this_machine
     from bench_pipeline.models.catalogue import known_model
     from bench_pipeline.records.yaml.files import read_engines
@@ -128,13 +132,22 @@ def _settle(
     for slug in options.model:
         check_wanted(mode, known_model(project, slug), draft)
     files = [*options.model, draft.slug] if draft else options.model
-    rig, newly = declare_this_machine(project)
+    inventory, engines, later = capture_inventory(), read_engines(project.engines), list[str]()
+    rig, newly = declare_this_machine(project, inventory, asked=options.backend, say=later.append)
     file = f"content/rigs/{rig.slug}.yaml"
+    if options.backend:
+        chosen = Chosen(_declared(rig, options.backend, file), "as asked")
+    else:
+        chosen = default_backend(
+            rig, inventory, engines, artefact_cache(), this_host(), build=options.build
+        )
+    backend = chosen.backend
+    reporter.say(told(chosen, rig))
     reporter.say(f"Rig {rig.slug}, {rig.title}")
     if newly:
         reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
-    backend = _declared(rig, options.backend, file)
-    engines = read_engines(project.engines)
+    for line in later:
+        reporter.say(f"  {line}")
     choice = choose(engines, rig, backend, options.build, this_host())
     for build in options.baseline:
         choose(engines, rig, backend, build, this_host())

@@ -16,19 +16,12 @@ import dagster as dg
 from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml.files import read_record
+from bench_pipeline.records.yaml.files import read_what_can_be
 
 
 def declared_rigs(folder: Path) -> tuple[dict[str, Rig], list[RecordError]]:
     """The rigs whose files can be read, by slug, and what is wrong with the others."""
-    rigs: dict[str, Rig] = {}
-    broken: list[RecordError] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            rigs[path.stem] = read_record(Rig, path)
-        except RecordError as error:
-            broken.append(error)
-    return rigs, broken
+    return read_what_can_be(Rig, folder)
 
 
 RIGS, BROKEN_RIG_FILES = declared_rigs(checkout().rigs)

@@ -1,19 +1,12 @@
-"""What is wanted, and what of it is there: the campaigns against the run files."""
-
-from collections.abc import Iterable
+"""What is wanted: all campaigns on all rigs."""
 
 from bench_pipeline.defs.partitions import declared_rigs
-from bench_pipeline.errors import RecordError
-from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied
+from bench_pipeline.harness.planning.plan import PlanItem, expand
 from bench_pipeline.paths import Project
-from bench_pipeline.records.rig import RigBackend
-from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import (
     read_campaigns,
     read_engines,
     read_models,
-    read_run,
-    run_files,
 )
 
 
@@ -26,22 +19,3 @@ def wanted_runs(project: Project) -> list[PlanItem]:
         read_models(project.models),
         read_engines(project.engines),
     )
-
-
-def missing_runs(project: Project, wanted: Iterable[PlanItem]) -> list[PlanItem]:
-    """Those of `wanted` that no run file satisfies, in the same order."""
-    wanted = list(wanted)
-    made = {place: runs_of(project, place) for place in {item.partition for item in wanted}}
-    return [item for item in wanted if not satisfied(item, made[item.partition])]
-
-
-def runs_of(project: Project, place: RigBackend) -> list[Run]:
-    """The valid runs of one rig and backend. The asset `run_files` reports the others."""
-    runs = []
-    for path in run_files(project.runs):
-        if path.parts[-3:-1] == place:
-            try:
-                runs.append(read_run(path))
-            except RecordError:
-                continue
-    return runs

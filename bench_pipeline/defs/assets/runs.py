@@ -14,13 +14,14 @@ from contextlib import contextmanager
 import dagster as dg
 
 from bench_pipeline.defs.assets.cards import markdown_table, speeds_table
-from bench_pipeline.defs.assets.planning import missing_runs, wanted_runs
+from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.defs.assets.rigs import rig_here
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_backends
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
+from bench_pipeline.harness.planning.missing import missing_runs
 from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES

@@ -157,6 +157,18 @@ def read_folder(kind: type[R], folder: Path) -> dict[str, R]:
     return {path.stem: read_record(kind, path) for path in _visible(folder.glob("*.yaml"))}
 
 
+def read_what_can_be(kind: type[R], folder: Path) -> tuple[dict[str, R], list[RecordError]]:
+    """As `read_folder`, and what is wrong with those that cannot be read."""
+    read: dict[str, R] = {}
+    broken: list[RecordError] = []
+    for path in _visible(folder.glob("*.yaml")):
+        try:
+            read[path.stem] = read_record(kind, path)
+        except RecordError as error:
+            broken.append(error)
+    return read, broken
+
+
 def _visible(paths: Iterable[Path]) -> list[Path]:
     """Sorted, without what editors and file managers leave beside a file."""
     return sorted(path for path in paths if not path.name.startswith("."))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench_pipeline.defs.assets.planning import missing_runs
 from bench_pipeline.defs.assets.rigs import wanted_models
 from bench_pipeline.defs.assets.runs import RunsWanted, items_named
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
 from bench_pipeline.errors import EngineError, ModelError, RecordError
+from bench_pipeline.harness.planning.missing import missing_runs
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import Rig, RigBackend
 from tests.factories import measured_run

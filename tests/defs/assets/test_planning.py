@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_pipeline.defs.assets.planning import missing_runs, runs_of, wanted_runs
+from bench_pipeline.defs.assets.planning import wanted_runs
+from bench_pipeline.harness.planning.missing import missing_runs, runs_of
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import RigBackend
 from bench_pipeline.records.run import Run

@@ -154,7 +154,7 @@ def test_requests_are_made_exactly_once_whatever_upstream_does(
     upstream.up()
     for answer, reason in (
         ((200, {}, b'{"tag_name": "b115'), "no release of a build"),
-        ((200, {}, b'{"tag_name": "nightly"}'), "no release of a build"),
+        ((200, {}, b'{"tag_name": 7}'), "no release of a build"),
         ((503, {}, b""), "answers 503"),
     ):
         upstream.instead = answer
