@@ -75,6 +75,15 @@ def findings(run: Row, servers: list[Row]) -> Facts:
     return tuple((label, words) for label, words in found if words)
 
 
+def energy(telemetry: list[Row]) -> Facts:
+    """Whose power it was, where not the GPU's alone. `telemetry`: of one run."""
+    whole = dict.fromkeys(row["device"] for row in telemetry if row["covers"] == "package")
+    if not whole:
+        return ()
+    chip = f"{wording.listed(list(whole))} and the CPU are one chip"
+    return (("Energy", f"{chip}: power and energy are of both together"),)
+
+
 def memory(servers: list[Row]) -> str:
     """`fits at 1, 4 and 8 streams`; with the reason where it does not, or nobody could tell."""
     by_verdict: dict[str, list[Row]] = defaultdict(list)

@@ -149,7 +149,10 @@ class RunPageMaker:
             speeds=_speeds(cells),
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
             log_tail=tuple(run["failure_log_tail"] or ()),
-            findings=conditions.findings(run, servers),
+            findings=(
+                *conditions.findings(run, servers),
+                *conditions.energy(self.telemetry[run_id]),
+            ),
             partners=self._partners(run),
             facts=_run_facts(run, hardware),
             servers=conditions.server_sections(servers, points, self._blocks(run_id)),

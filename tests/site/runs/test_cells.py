@@ -3,6 +3,7 @@
 import pytest
 
 from bench_pipeline.site.runs.cells import telemetry_row
+from bench_pipeline.site.runs.conditions import energy
 
 DEVICE = {
     "device": "ROCm0",
@@ -34,3 +35,9 @@ def test_power_of_a_package_says_that_the_cpu_is_in_it():
     package = telemetry_row({**DEVICE, "throttle_reasons": [], "covers": "package"}, "Chat")
     assert alone.device == "ROCm0"
     assert package.device == "ROCm0 (CPU and GPU in one package)"
+
+
+def test_a_run_on_a_chip_of_both_says_whose_energy_it_counted():
+    [(label, words)] = energy([DEVICE | {"covers": "package"}] * 2)
+    assert (label, words.split(":")[0]) == ("Energy", "ROCm0 and the CPU are one chip")
+    assert energy([DEVICE]) == ()
