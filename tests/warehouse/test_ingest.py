@@ -1,5 +1,6 @@
 """Only what changed is read, and the tables end as if everything had been."""
 
+import csv
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse
 from tests.curve_factories import curve_and_bare_engine, imported_run
+from tests.edits import edit_run
 from tests.factories import failed_cell, measured_cell, measured_run
 
 
@@ -78,7 +80,7 @@ def test_an_edited_file_replaces_its_rows(project, put, small, rows):
     path = put(run)
     put(small(seed=2))
     refresh(project)
-    path.write_text(path.read_text().replace("QuantFactory", "somebody-else"))
+    edit_run(path, "QuantFactory", "somebody-else")
     report = refresh(project)
     assert report.rejected == []
     assert (report.ingested, report.removed, report.unchanged) == (1, 0, 1)
@@ -188,9 +190,9 @@ def test_the_decode_rate_agrees_with_the_servers_raw_counts(project, put, rows):
     refresh(project)
     document = yaml.safe_load(path.read_text())
     for cell in document["cells"]:
-        waves: dict[int, list[float]] = {}
-        for request in cell["requests"]:
-            rate = (request["output_tokens"] - 1) / request["server_decode_ms"] * 1000
+        waves: dict[str, list[float]] = {}
+        for request in csv.DictReader(cell["requests"].splitlines()):
+            rate = (int(request["output_tokens"]) - 1) / float(request["server_decode_ms"]) * 1000
             waves.setdefault(request["wave"], []).append(rate)
         medians = sorted(sorted(rates)[len(rates) // 2] for rates in waves.values())
         recomputed = medians[len(medians) // 2]
