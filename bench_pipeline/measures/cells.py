@@ -15,10 +15,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench_pipeline.measures import formulas
-from bench_pipeline.measures.statistics import Estimate, far_out, median_with_interval
+from bench_pipeline.measures.statistics import Estimate, far_out, median_with_interval, middle
 from bench_pipeline.records.cell import Cell, Request
 
 
@@ -59,7 +57,7 @@ def wave_values(
     for request in requests:
         if (figure := value(request)) is not None:
             waves[request.wave].append(figure)
-    return {wave: float(np.median(waves[wave])) for wave in sorted(waves)}
+    return {wave: middle(waves[wave]) for wave in sorted(waves)}
 
 
 def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -> list[float]:
@@ -89,7 +87,7 @@ def by_repetition(cell: Cell, waves: Mapping[int, float]) -> list[float]:
     The waves' own, or in a session the median over each start's waves.
     """
     if starts := by_start(cell, waves):
-        return [float(np.median(start)) for start in starts if start]
+        return [middle(start) for start in starts if start]
     return [waves[wave] for wave in sorted(waves)]
 
 
@@ -99,13 +97,13 @@ def clocks_agree(requests: list[Request]) -> bool | None:
     theirs = by_wave(requests, formulas.server_decode_tok_s)
     if not ours or not theirs:
         return None
-    return bool(abs(np.median(ours) / np.median(theirs) - 1) <= formulas.CLOCKS_AGREE_WITHIN)
+    return bool(abs(middle(ours) / middle(theirs) - 1) <= formulas.CLOCKS_AGREE_WITHIN)
 
 
 def delivered_on_time(requests: list[Request]) -> bool | None:
     """Whether at least half of the waves were, of which at least half of the streams were."""
     waves = by_wave(requests, formulas.delivered_on_time)
-    return bool(np.median(waves) >= 0.5) if waves else None
+    return bool(middle(waves) >= 0.5) if waves else None
 
 
 def believed(requests: list[Request]) -> bool:
@@ -138,7 +136,7 @@ def figures_of(cell: Cell) -> CellFigures:
         clocks_agree=clocks_agree(cell.requests),
         outliers=far_out(rates),
         delivered_on_time=delivered_on_time(cell.requests),
-        reasoning_tokens=float(np.median(hidden)) if hidden else None,
+        reasoning_tokens=middle(hidden) if hidden else None,
         draft_acceptance=_draft_acceptance(cell.requests),
     )
 

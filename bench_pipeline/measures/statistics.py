@@ -62,6 +62,13 @@ class Ratio:
         return self.lo > 1 + floor or self.hi < 1 - floor
 
 
+def middle(values: Sequence[float]) -> float:
+    """Median of one value or more: numpy's to the last digit, a hundred times quicker for a few."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return float(ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2)
+
+
 @lru_cache(maxsize=64)
 def _median_ranks(n: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
     """The ranks of the two middle values (one value, if n is odd) in each resample of n.
@@ -74,15 +81,23 @@ def _median_ranks(n: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
     return picks[:, (n - 1) // 2].copy(), picks[:, n // 2].copy()
 
 
+@lru_cache(maxsize=64)
+def _counted_ranks(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same without repeating what repeats: the pairs of ranks, and how often each came."""
+    pairs, counts = np.unique(np.stack(_median_ranks(n)), axis=1, return_counts=True)
+    return pairs[0], pairs[1], counts
+
+
 def median_with_interval(values: Sequence[float]) -> Estimate | None:
     """None for no values. The order of the values makes no difference."""
     if not values:
         return None
     array = np.sort(np.asarray(values, dtype=float))
-    median = float(np.median(array))
+    median = middle(array.tolist())
     if len(array) < LEAST_VALUES:
         return Estimate(median, None, None, len(array))
-    lo, hi = _interval(_resampled_medians(array))
+    below, above, counts = _counted_ranks(len(array))
+    lo, hi = _counted_interval((array[below] + array[above]) / 2, counts)
     return Estimate(median, lo, hi, len(array))
 
 
@@ -125,6 +140,24 @@ def far_out(values: Sequence[float]) -> int:
 def _resampled_medians(ordered: np.ndarray, seed: int = SEED) -> np.ndarray:
     below, above = _median_ranks(len(ordered), seed)
     return (ordered[below] + ordered[above]) / 2
+
+
+def _counted_interval(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """`_interval` of RESAMPLES values, each given once with its count: a few hundred at most."""
+    order = np.argsort(values)
+    ends = np.cumsum(counts[order])
+    tail = (1 - CONFIDENCE) / 2
+    found = []
+    for share in (tail, 1 - tail):
+        place = share * (RESAMPLES - 1)
+        rank = int(place)
+        at = np.searchsorted(ends, [rank, rank + 1], side="right")
+        low, high = values[order[at]].tolist()
+        weight = place - rank
+        # from the nearer end, as numpy does: the same digits
+        step = high - low
+        found.append(low + step * weight if weight < 0.5 else high - step * (1 - weight))
+    return found[0], found[1]
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:

@@ -9,10 +9,13 @@ import pytest
 
 from bench_pipeline.measures.statistics import (
     CONFIDENCE,
+    RESAMPLES,
+    SEED,
     Estimate,
     Ratio,
     far_out,
     median_with_interval,
+    middle,
     ratio_of_medians,
 )
 
@@ -47,6 +50,21 @@ def test_against_a_bootstrap_written_out() -> None:
     assert estimate.median == 100.4
     # both draw among the same seven values, so the quantiles agree exactly
     assert [estimate.lo, estimate.hi] == list(np.quantile(medians, [0.025, 0.975]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 12, 29, 30, 47])
+def test_median_and_interval_are_numpy_s_to_the_last_digit(
+    n: int, random: np.random.Generator
+) -> None:
+    """Counting equal resamples and taking the middle by hand are short cuts, nothing else."""
+    for values in (random.normal(100, 1, n), random.lognormal(0, 9, n), random.integers(0, 4, n)):
+        assert middle(values.tolist()) == np.median(values)
+        found = median_with_interval(values.tolist())
+        assert found is not None and found.median == np.median(values)
+        if n >= 3:
+            draws = np.random.default_rng(SEED).integers(0, n, size=(RESAMPLES, n))
+            medians = np.median(np.sort(values)[draws], axis=1)
+            assert [found.lo, found.hi] == np.quantile(medians, [0.025, 0.975]).tolist()
 
 
 @pytest.mark.parametrize("n", [3, 4, 5, 8, 13, 40])

@@ -23,10 +23,10 @@ def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
         }
         for warmup, requests in ((True, cell.warmups), (False, cell.requests)):
             rows["requests"] += [
-                {**place, "warmup": warmup, **dict(request)} for request in requests
+                {**place, "warmup": warmup, **vars(request)} for request in requests
             ]
-        rows["waves"] += [{**place, **dict(wave)} for wave in cell.waves]
-        rows["telemetry"] += [{**place, **dict(part)} for part in cell.telemetry]
+        rows["waves"] += [{**place, **vars(wave)} for wave in cell.waves]
+        rows["telemetry"] += [{**place, **vars(part)} for part in cell.telemetry]
         rows["measurements"].append(measurement_row(run, cell, device, drift))
     rows["curve_points"] = [curve_row(run, point, device) for point in run.curves]
     rows["bare_tests"] = [
