@@ -1,11 +1,3 @@
-from collections.abc import Iterator
+from tests.engines.builds.conftest import upstream
 
-import pytest
-
-from tests.engines.builds.releases import Releases, one_release
-
-
-@pytest.fixture
-def upstream() -> Iterator[Releases]:
-    with one_release() as releases:
-        yield releases
+__all__ = ["upstream"]
