@@ -102,6 +102,7 @@ def export_duckdb(
     with _in_place_of(path) as unfinished, duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set force_compression = 'uncompressed'")
         connection.execute(f"attach {_quoted(str(unfinished))} as made ({_DUCKDB_FILE})")
+        connection.execute("begin")  # else each of some hundred comments waits for the disk
         for table, file in parquet_files.items():
             connection.execute(
                 f'create table made."{table}" as from read_parquet({_quoted(str(file))})'
@@ -110,6 +111,7 @@ def export_duckdb(
                 connection.execute(
                     f'comment on column made."{table}"."{column}" is {_quoted(meaning)}'
                 )
+        connection.execute("commit")
         connection.execute("detach made")
 
 

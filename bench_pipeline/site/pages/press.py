@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import wording
@@ -25,6 +26,23 @@ class Assets:
     js: str
 
 
+class _Compiled(BytecodeCache):
+    """Each template is compiled once for a process, however many sites it builds."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)  # refused if the template's text is another
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 class Press:
     """Renders templates; `files` are the static files that every page refers to."""
 
@@ -36,6 +54,7 @@ class Press:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            bytecode_cache=_COMPILED,
         )
         self._environment.globals.update(site=site, assets=assets, dictionary=DEFINITIONS)
         self._environment.filters.update(
