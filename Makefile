@@ -58,8 +58,9 @@ lint:
 packages:
 	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh test
 
-test: packages lint
-	@.venv/bin/python -m pytest --numprocesses auto
+test: packages
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
+	@sh scripts/test.sh
 
 # One universal resolution for every platform; the test set and a bare rig's set agree with it.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \

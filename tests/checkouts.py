@@ -1,15 +1,18 @@
 """Copies of this checkout, for tests that run its commands as a user would."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.yaml.files import read_rigs
+from tests.waiting import PATIENCE_S
 
 BIN = Path(sys.executable).parent
 
@@ -50,6 +53,14 @@ def as_on_a_new_machine(copy: Path) -> Path:
     return copy
 
 
+def without_measured_runs(copy: Path) -> Path:
+    """Only the figures taken over from other pages are left to be published: few and small."""
+    for path in Project(copy).runs.rglob("*.yaml"):
+        if not path.name.startswith("published-"):
+            path.unlink()
+    return copy
+
+
 def with_tiny_workloads(copy: Path, tokens: int) -> Path:
     """Replaces the workloads by two whose answers have `tokens` tokens."""
     folder = copy / "content" / "workloads"
@@ -61,6 +72,17 @@ def with_tiny_workloads(copy: Path, tokens: int) -> Path:
     return copy
 
 
+def with_rules(copy: Path, **rules: str) -> Path:
+    """Sets these rules in each profile, as they would stand in the source."""
+    place = copy / "bench_pipeline" / "harness" / "planning" / "profiles.py"
+    text = place.read_text()
+    for name, value in rules.items():
+        text, found = re.subn(rf"\b{name}=.*,\n", f"{name}={value},\n", text)
+        assert found == len(PROFILES), name
+    place.write_text(text)
+    return copy
+
+
 def bare_environment() -> dict[str, str]:
     """What a login shell has after `activate`, where the artefact cache is, and the tests' own
     lock; no more."""
@@ -69,7 +91,9 @@ def bare_environment() -> dict[str, str]:
     return environment | {"PATH": f"{BIN}{os.pathsep}{os.defpath}"}
 
 
-def run_in(copy: Path, *command: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+def run_in(
+    copy: Path, *command: str, timeout_s: float = PATIENCE_S
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=copy,

@@ -6,6 +6,7 @@ that a second test run, and a benchmark, find them there.
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -26,16 +27,44 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="bench_pipeline-lock-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ[LOCK_VARIABLE] = str(Path(folder) / "rig.lock")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell starts a suite in the background. Programs that tests start would inherit
+        # it and be deaf to Ctrl-C; a handler that does nothing is not inherited.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A checkout's content, without any run."""
-    project = Project(tmp_path / "checkout")
+LONGEST_FIRST = (
+    *("defs/new_builds/test_with_the_daemon", "cli/test_bench", "harness/test_run"),
+    *("faults/", "harness/", "engines/", "test_fresh_clone", "test_layers", "defs/"),
+    *("site/charts/test_in_browser", "site/compare/test_in_browser", "site/"),
+)
+"""Workers take whole files, in this order and then by name: what takes long begins early, what
+starts a browser stays together, and at the end small files fill up."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(here).as_posix()
+        found = (n for n, start in enumerate(LONGEST_FIRST) if file.startswith(start))
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
+def without_runs(folder: Path) -> Project:
+    """A checkout's content in `folder`, without any run."""
+    project = Project(folder)
     ignored = shutil.ignore_patterns("runs")
     shutil.copytree(checkout().content, project.content, ignore=ignored)
     project.runs.mkdir(parents=True)
     return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return without_runs(tmp_path / "checkout")
 
 
 @pytest.fixture(scope="session")

@@ -13,31 +13,30 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @contextmanager
 def answering(method: str, path: str, answer: Answer) -> Iterator[str]:
     """Serves `answer` and yields the base URL. Replies still under way when it ends are cut."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
+    ready = threading.Event()
+    loop: asyncio.AbstractEventLoop
     base_url = ""
+    end: asyncio.Event
 
-    async def start() -> web.AppRunner:
-        nonlocal base_url
+    async def serve() -> None:
+        nonlocal loop, base_url, end
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=2**24)
         app.router.add_route(method, path, answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
-
-    def run() -> None:
-        runner = loop.run_until_complete(start())
         ready.set()
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
+        await end.wait()
+        await runner.cleanup()
 
-    thread = threading.Thread(target=run)
+    # asyncio.run() also cancels, and waits for, what the clean-up left
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     ready.wait()
     try:
         yield base_url
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(end.set)
         thread.join()

@@ -1,6 +1,8 @@
 """The promises for a fresh clone: commands typed exactly so, with no variable set."""
 
+import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -14,8 +16,24 @@ def clone(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path / "a clone")
 
 
-def test_the_site_is_built_from_the_committed_runs(clone: Path) -> None:
-    done = run_in(clone, *COMMAND)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """A clone in which the command ran, and what it said; to be read and not changed."""
+    clone = copy_checkout(tmp_path_factory.mktemp("published") / "a clone")
+    return clone, run_in(clone, *COMMAND)
+
+
+@pytest.fixture
+def known(clone: Path, published: tuple[Path, CompletedProcess[str]]) -> Path:
+    """A clone whose warehouse knows the committed runs already, and that has no site."""
+    shutil.copytree(published[0] / "warehouse", clone / "warehouse")
+    return clone
+
+
+def test_the_site_is_built_from_the_committed_runs(
+    published: tuple[Path, CompletedProcess[str]],
+) -> None:
+    clone, done = published
     assert done.returncode == 0, done.stderr
     assert (clone / "site_out" / "index.html").stat().st_size > 1000
     ranges = (clone / "site_out" / "data" / "ranges.csv").read_text()
@@ -23,30 +41,30 @@ def test_the_site_is_built_from_the_committed_runs(clone: Path) -> None:
     assert (clone / "warehouse" / "measurements.duckdb").exists()
 
 
-def test_a_malformed_run_file_is_named_and_the_rest_is_published(clone: Path) -> None:
-    place = clone / "content" / "benchmarks" / "runs" / "gaming-desktop" / "cuda"
+def test_a_malformed_run_file_is_named_and_the_rest_is_published(known: Path) -> None:
+    place = known / "content" / "benchmarks" / "runs" / "gaming-desktop" / "cuda"
     (place / "published-000000000000.yaml").write_text("schema_version: 1\nrun_id: [\n...\n")
-    done = run_in(clone, *COMMAND)
+    done = run_in(known, *COMMAND)
     assert done.returncode == 1
     said = done.stdout + done.stderr
     assert "nothing_left_out" in said
     assert "gaming-desktop/cuda/published-000000000000.yaml:3: not valid YAML" in said
     assert "mend: correct that line" in said
-    assert "LFM2,8B-A1B" in (clone / "site_out" / "data" / "ranges.csv").read_text()
+    assert "LFM2,8B-A1B" in (known / "site_out" / "data" / "ranges.csv").read_text()
 
 
-def test_a_broken_rig_file_takes_only_its_own_rig_out(clone: Path) -> None:
-    rig = clone / "content" / "rigs" / "h100-vm.yaml"
+def test_a_broken_rig_file_takes_only_its_own_rig_out(known: Path) -> None:
+    rig = known / "content" / "rigs" / "h100-vm.yaml"
     rig.write_text(rig.read_text() + "colour: green\n")
-    listed = run_in(clone, "dagster", "asset", "list", "-m", "bench_pipeline.definitions")
+    listed = run_in(known, "dagster", "asset", "list", "-m", "bench_pipeline.definitions")
     assert listed.returncode == 0
     assert "site_pages" in listed.stdout
     assert "a rig is left out" in listed.stderr
     assert "unknown key `colour`" in listed.stderr
-    done = run_in(clone, *COMMAND)
+    done = run_in(known, *COMMAND)
     assert done.returncode == 1
     assert "content/rigs/h100-vm.yaml" in done.stdout + done.stderr
-    assert (clone / "site_out" / "index.html").exists()
+    assert (known / "site_out" / "index.html").exists()
 
 
 def test_dagster_dev_finds_the_same_definitions(clone: Path) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from bench_pipeline.paths import checkout
+from tests.once import once
 
 ROOT = checkout().root
 PACKAGE = ROOT / "bench_pipeline"
@@ -229,22 +229,17 @@ def test_only_the_control_plane_knows_dagster() -> None:
     assert wrong == []
 
 
+def make_rig_environment(folder: Path) -> None:
+    """With requirements/rig.txt and nothing else, not even pip."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    pip += ["--quiet", "--no-deps", "--no-compile", "--require-hashes"]
+    subprocess.run([*pip, "-r", str(ROOT / "requirements" / "rig.txt")], check=True)
+
+
 @pytest.fixture(scope="session")
-def rig_python(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Python of an environment with requirements/rig.txt and nothing else, not even pip."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "rig-environment"
-    python = folder / "bin" / "python"
-    with FileLock(f"{folder}.lock"):  # several workers of one test run, one environment
-        if not (folder / "complete").exists():
-            command = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
-            subprocess.run(command, check=True)
-            pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
-            pip += ["--no-deps", "--no-compile", "--require-hashes"]
-            requirements = str(ROOT / "requirements" / "rig.txt")
-            subprocess.run([*pip, "-r", requirements], check=True)
-            (folder / "complete").touch()
-    return python
+def rig_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "rig-environment", make_rig_environment) / "bin" / "python"
 
 
 def ask(python: Path, code: str, cwd: Path) -> Any:

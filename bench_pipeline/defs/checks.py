@@ -245,15 +245,16 @@ KEYS_OF_PUBLISHED = {
 )
 def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
     differing: list[tuple[Any, ...]] = []
-    for name, (table, texts, numbers) in KEYS_OF_PUBLISHED.items():
-        path = str(project.site / "data" / name)
-        published = ", ".join([*texts, *(f"{number}::double" for number in numbers)])
-        csv = f"select {published} from read_csv(?, all_varchar = true, header = true)"
-        own = f"select {published} from {table}"
-        found = query(project, f"({csv}) except all ({own})", [path])
-        missing = query(project, f"({own}) except all ({csv})", [path])
-        differing += [(name, "only published", *row[: len(texts)]) for row in found]
-        differing += [(name, "not published", *row[: len(texts)]) for row in missing]
+    with Warehouse(project.warehouse).read() as connection:
+        for name, (table, texts, numbers) in KEYS_OF_PUBLISHED.items():
+            path = str(project.site / "data" / name)
+            published = ", ".join([*texts, *(f"{number}::double" for number in numbers)])
+            csv = f"select {published} from read_csv(?, all_varchar = true, header = true)"
+            own = f"select {published} from {table}"
+            found = connection.execute(f"({csv}) except all ({own})", [path]).fetchall()
+            missing = connection.execute(f"({own}) except all ({csv})", [path]).fetchall()
+            differing += [(name, "only published", *row[: len(texts)]) for row in found]
+            differing += [(name, "not published", *row[: len(texts)]) for row in missing]
     width = max((len(row) for row in differing), default=0)
     return none_of(
         [row + ("",) * (width - len(row)) for row in differing],

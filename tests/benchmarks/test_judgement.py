@@ -64,5 +64,5 @@ def test_a_slowed_engine_is_stopped_for_its_share_and_otherwise_itself(tmp_path:
             states.append(running.status())
             time.sleep(0.0017)
         wrapper.terminate()
-        assert wrapper.wait(timeout=20) == 7
+        assert wrapper.wait() == 7
     assert 0.3 < states.count(psutil.STATUS_STOPPED) / len(states) < 0.7

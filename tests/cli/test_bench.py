@@ -5,13 +5,13 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
+from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_run
 from tests.checkouts import (
@@ -19,18 +19,22 @@ from tests.checkouts import (
     bare_environment,
     copy_checkout,
     run_in,
+    with_rules,
     with_tiny_workloads,
+    without_measured_runs,
 )
+from tests.engines.conftest import is_gone
+from tests.waiting import PATIENCE_S, requests_begun, wait_until
 
 BENCH = ("python", "-m", "bench_pipeline", "bench")
-PATIENCE_S = 240
-"""Another test may hold the rig; a run here takes seconds."""
 
 
 @pytest.fixture
 def clone(tmp_path: Path, engine: InstalledEngine, small_model: tuple[ModelFile, Path]) -> Path:
-    """A checkout with tiny workloads; engine and model lie in the cache already."""
+    """A checkout with tiny workloads and a curve of one point; engine and model lie in the cache
+    already. No run here waits for a busy machine to become quiet."""
     copy = as_on_a_new_machine(copy_checkout(tmp_path / "clone"))
+    with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", quiet_patience_s="0")
     return with_tiny_workloads(copy, tokens=12)
 
 
@@ -40,7 +44,8 @@ def runs_in(clone: Path) -> set[Path]:
 
 
 def started(clone: Path) -> subprocess.Popen[str]:
-    """A benchmark in the background, with output enough for minutes."""
+    """A benchmark in the background, with output enough for a minute."""
+    without_measured_runs(clone)
     with_tiny_workloads(clone, tokens=1000)
     return subprocess.Popen(
         BENCH,
@@ -53,26 +58,14 @@ def started(clone: Path) -> subprocess.Popen[str]:
     )
 
 
-def its_server(bench: subprocess.Popen[str]) -> psutil.Process:
-    """llama-server below `bench`, once it answers requests (it has used CPU for a while)."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and bench.poll() is None:
-        for process in psutil.Process(bench.pid).children(recursive=True):
-            try:
-                if process.name() == "llama-server" and process.cpu_times().user > 2:
-                    return process
-            except psutil.NoSuchProcess:
-                continue
-        time.sleep(0.2)
-    raise AssertionError(f"no server came: {bench.communicate(timeout=10)}")
-
-
-def is_gone(process: psutil.Process) -> bool:
-    try:
-        process.wait(timeout=20)
-    except psutil.TimeoutExpired:
-        return process.status() == psutil.STATUS_ZOMBIE
-    return True
+def its_server(bench: subprocess.Popen[str], clone: Path) -> psutil.Process:
+    """llama-server below `bench`, in the middle of an answer."""
+    runs = Project(clone).runs
+    wait_until(lambda: requests_begun(runs) or bench.poll() is not None, "a request")
+    assert bench.poll() is None, bench.communicate()
+    below = psutil.Process(bench.pid).children(recursive=True)
+    (server,) = (process for process in below if process.name() == "llama-server")
+    return server
 
 
 def test_from_nothing_to_the_page_and_nothing_twice(clone: Path) -> None:
@@ -102,42 +95,39 @@ def test_from_nothing_to_the_page_and_nothing_twice(clone: Path) -> None:
 
 
 def test_ctrl_c_stops_the_server_and_writes_nothing(clone: Path) -> None:
-    before = runs_in(clone)
     bench = started(clone)
-    server = its_server(bench)
+    server = its_server(bench, clone)
     bench.send_signal(signal.SIGINT)
-    _, stderr = bench.communicate(timeout=60)
+    _, stderr = bench.communicate(timeout=PATIENCE_S)
     assert bench.returncode == 130
     assert "Traceback" not in stderr
     assert stderr.strip().splitlines()[-1].startswith("interrupted: ")
-    assert is_gone(server)
-    assert runs_in(clone) == before
+    wait_until(lambda: is_gone(server.pid), "the server's end")
+    assert runs_in(clone) == set()
 
 
 def test_killed_it_leaves_no_server_and_no_half_file_and_goes_on_later(clone: Path) -> None:
-    before = runs_in(clone)
     bench = started(clone)
-    server = its_server(bench)
+    server = its_server(bench, clone)
     os.kill(bench.pid, signal.SIGKILL)
-    bench.communicate(timeout=60)
-    assert is_gone(server)
-    assert runs_in(clone) == before
+    bench.communicate(timeout=PATIENCE_S)
+    wait_until(lambda: is_gone(server.pid), "the server's end")
+    assert runs_in(clone) == set()
     leftovers = [p.name for p in clone.rglob(".*.yaml.*")]
     assert leftovers == []
 
     with_tiny_workloads(clone, tokens=12)
     again = run_in(clone, *BENCH)
     assert again.returncode == 0, again.stderr
-    assert len(runs_in(clone) - before) == 1
+    assert len(runs_in(clone)) == 1
 
 
 def test_a_server_that_dies_is_a_result_and_the_command_says_so(clone: Path) -> None:
-    before = runs_in(clone)
     bench = started(clone)
-    its_server(bench).kill()
-    stdout, stderr = bench.communicate(timeout=120)
+    its_server(bench, clone).kill()
+    stdout, stderr = bench.communicate(timeout=PATIENCE_S)
     assert bench.returncode == 1
-    (path,) = runs_in(clone) - before
+    (path,) = runs_in(clone)
     run = read_run(path)
     assert run.status == "failed"
     assert run.failure is not None and run.failure.kind == "crash"

@@ -15,13 +15,13 @@ from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.records.engines import EngineCatalogue, WheelBuild
 from bench_pipeline.records.rig import BackendSetup
 from bench_pipeline.records.yaml.files import read_engines
+from tests.waiting import PATIENCE_S
 
 CATALOGUE = read_engines(checkout().engines)
 RUNNABLE = [wheel for wheel in CATALOGUE.wheels if not this_host().lacks(wheel.platform)]
+
 LLVMPIPE = {"GGML_VK_VISIBLE_DEVICES": "0"}
 """Without it the engine overlooks a Vulkan device that is a CPU."""
-PATIENCE_S = 240
-"""For what takes a second on a quiet machine. What is waited for would by itself take longer."""
 
 
 @pytest.fixture

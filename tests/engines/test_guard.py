@@ -14,7 +14,8 @@ import pytest
 
 from bench_pipeline.engines import guard
 from bench_pipeline.records.rig import BackendSetup
-from tests.engines.conftest import PATIENCE_S, is_gone
+from tests.engines.conftest import is_gone
+from tests.waiting import PATIENCE_S, wait_until
 
 OWNER = """
 import pickle, sys, time
@@ -24,7 +25,7 @@ arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
 engine = arguments.pop("engine")
 with LlamaServer(engine, **arguments) as server:
     print(server.pid, flush=True)
-    time.sleep(600)
+    sys.stdin.read()
 """
 
 
@@ -47,6 +48,7 @@ def owner(engine, small_model, tmp_path):
     pickled.write_bytes(pickle.dumps(arguments))
     process = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(pickled)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -57,11 +59,8 @@ def owner(engine, small_model, tmp_path):
     process.communicate()
 
 
-def gone_soon(pid: int) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_gone(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_gone(pid)
+def wait_for_the_end(*pids: int) -> None:
+    wait_until(lambda: all(is_gone(pid) for pid in pids), f"the end of {pids}")
 
 
 def guard_of(pid: int) -> psutil.Process:
@@ -76,14 +75,14 @@ def test_kill_9_of_the_benchmark_ends_the_server_and_its_guard(owner):
     process, pid, _ = owner
     watcher = guard_of(pid).pid
     process.kill()
-    assert gone_soon(pid) and gone_soon(watcher)
+    wait_for_the_end(pid, watcher)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 def test_kill_9_of_the_guard_ends_the_server(owner):
     _, pid, _ = owner
     guard_of(pid).kill()
-    assert gone_soon(pid)
+    wait_for_the_end(pid)
 
 
 def test_ctrl_c_stops_the_server_in_order(owner):
@@ -97,13 +96,13 @@ def test_ctrl_c_stops_the_server_in_order(owner):
 def test_sigterm_of_the_benchmark_ends_the_server(owner):
     process, pid, _ = owner
     process.terminate()
-    assert gone_soon(pid)
+    wait_for_the_end(pid)
 
 
 def test_sigterm_of_the_guard_stops_the_server_in_order(owner):
     _, pid, log = owner
     guard_of(pid).terminate()
-    assert gone_soon(pid)
+    wait_for_the_end(pid)
     assert stopped_in_order(log)
 
 
@@ -119,15 +118,14 @@ def test_a_server_that_ignores_sigterm_is_killed_with_all_it_started(way, tmp_pa
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    while not pids.exists() or len(pids.read_text().split()) < 2:
-        time.sleep(0.02)
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "the command")
     if way == "stop":
         process.stdin.write(b"stop\n")
         process.stdin.flush()
         process.wait(PATIENCE_S)
     output, _ = process.communicate()
     assert b'{"exit": -9}' in output
-    assert all(gone_soon(int(pid)) for pid in pids.read_text().split())
+    wait_for_the_end(*map(int, pids.read_text().split()))
 
 
 def test_the_guard_does_not_depend_on_the_thread_that_started_it(start):

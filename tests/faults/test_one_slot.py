@@ -27,7 +27,7 @@ def test_what_the_later_streams_wait_for_is_the_queue(engine, small_model, tmp_p
         streams = asyncio.run(run_wave(server.base_url, prompts, 160))
     first, *later = sorted(as_requests(streams, 0, streams[0].sent_at), key=lambda r: r.ttft_ms)
     for request in later:
-        assert formulas.queue_ms(request) >= 0.9 * request.ttft_ms
+        assert formulas.queue_ms(request) > first.server_decode_ms
         # from one zero: a busy machine lets a later stream connect a little later
         first_token_ms = request.sent_at_ms + request.ttft_ms
         assert first_token_ms > first.server_prompt_ms + first.server_decode_ms

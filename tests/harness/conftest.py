@@ -1,20 +1,22 @@
 """A project whose workloads take a second, and the pieces of a run on it."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import Project
+from tests.conftest import without_runs
 
 SHORT_WORKLOADS = {
     "chat": {"prompt_tokens": 30, "output_tokens": 48, "order": 1},
-    "rag": {"prompt_tokens": 120, "output_tokens": 24, "order": 2},
+    "rag": {"prompt_tokens": 60, "output_tokens": 24, "order": 2},
 }
 
 
-@pytest.fixture
-def short_project(project: Project) -> Project:
+def with_short_workloads(folder: Path) -> Project:
+    project = without_runs(folder)
     shutil.rmtree(project.workloads)
     project.workloads.mkdir()
     for slug, shape in SHORT_WORKLOADS.items():
@@ -26,6 +28,11 @@ def short_project(project: Project) -> Project:
 
 
 @pytest.fixture
+def short_project(tmp_path: Path) -> Project:
+    return with_short_workloads(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
 def item(engine, small_model, test_rig) -> PlanItem:
     model, _ = small_model
     return PlanItem(test_rig.slug, "cpu", engine.build, model.slug, model.sha256)

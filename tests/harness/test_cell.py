@@ -105,7 +105,8 @@ def test_the_quick_profile_makes_three_repetitions_after_a_warm_up(stand_in: Sta
 
 
 def test_a_cell_ends_once_its_medians_are_known(stand_in: StandIn):
-    rules = dataclasses.replace(PROFILES["full"], target_half_width=0.9)
+    # within any distance: how evenly a busy machine lets the stand-in answer is not the matter
+    rules = dataclasses.replace(PROFILES["full"], target_half_width=1e9)
     cell = measure(stand_in, rules)
     assert (cell.stop_reason, len(cell.waves)) == ("converged", 5)
 

@@ -5,37 +5,53 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench_pipeline.harness.client.prompts import PromptFitter
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import measure_run
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project
+from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
-from tests.harness.conftest import SHORT_WORKLOADS
+from tests.engines.conftest import is_gone
+from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
+from tests.waiting import PATIENCE_S, requests_begun, wait_until
+
+CURVE_DEPTHS = (64, 128)
+Make = Callable[..., tuple[Run, Path]]
 
 
 @pytest.fixture
-def make(short_project, item, engine, small_model, test_rig):
+def make(short_project, item, engine, small_model, test_rig) -> Make:
     """Makes a run; keyword arguments replace the real pieces."""
+    model, model_path = small_model
+    pieces = {
+        "project": short_project,
+        "rig": test_rig,
+        "engine": engine,
+        "model": model,
+        "model_path": model_path,
+    }
+    return lambda **changes: measure_run(item, **(pieces | changes))
 
-    def make(**changes):
-        model, model_path = small_model
-        pieces = {
-            "project": short_project,
-            "rig": test_rig,
-            "engine": engine,
-            "model": model,
-            "model_path": model_path,
-            **changes,
-        }
-        return measure_run(item, **pieces)
 
-    return make
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, item, engine, small_model, test_rig) -> tuple[Run, Path]:
+    """A quick run of the real pieces, to be read and not changed. Its curves end early: long
+    prompts are the same to the harness."""
+    model, model_path = small_model
+    project = with_short_workloads(tmp_path_factory.mktemp("quick") / "checkout")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROFILES, "quick", replace(PROFILES["quick"], curve_depths=CURVE_DEPTHS))
+        return measure_run(
+            item, project=project, rig=test_rig, engine=engine, model=model, model_path=model_path
+        )
 
 
 def servers_below(pid: int) -> list[psutil.Process]:
@@ -44,8 +60,8 @@ def servers_below(pid: int) -> list[psutil.Process]:
     return [child for child in children if child.name() == "llama-server"]
 
 
-def test_every_cell_of_a_quick_run_holds_its_raw_requests(make, short_project):
-    run, path = make()
+def test_every_cell_of_a_quick_run_holds_its_raw_requests(made):
+    run, path = made
     assert run.status == "ok", run.failure
     assert read_run(path) == run
     assert [(c.workload, c.concurrency) for c in run.cells] == [
@@ -74,14 +90,18 @@ def test_every_cell_of_a_quick_run_holds_its_raw_requests(make, short_project):
         assert figures.aggregate_tok_s.median > 0
 
 
-def test_a_run_proves_what_ran(make, engine, small_model):
-    run, path = make()
+def test_a_run_proves_what_ran(made, engine, small_model):
+    run, path = made
     model, _ = small_model
     assert run.engine.build == engine.build
     assert run.engine.binary_sha256 == engine.binary_sha256
     assert run.engine.commit in run.engine.version_line
     assert [s.slots for s in run.servers] == [1, 4, 1, 1]  # then the curves and the closing cell
     assert [cell.server for cell in run.cells] == [0, 0, 1, 1]
+    assert [(p.depth_tokens, p.status, p.server, len(p.cold)) for p in run.curves] == [
+        (depth, "ok", 2, 3) for depth in CURVE_DEPTHS
+    ]
+    assert run.closing.server == 3
     assert "CPU" in run.engine.system_info
     assert any("model buffer size" in line for line in run.servers[0].log_proof)
     assert run.model.sha256 == model.sha256
@@ -93,10 +113,11 @@ def test_a_run_proves_what_ran(make, engine, small_model):
         assert path.with_name(f"{path.stem}-{number}.server.log").stat().st_size > 1000
 
 
-def test_a_run_file_holds_no_path_of_the_machine(make, short_project):
-    run, path = make()
+def test_a_run_file_holds_no_path_of_the_machine(made, tmp_path_factory):
+    run, path = made
     text = path.read_text()
-    for private in (str(short_project.root), str(Path.home()), run.harness.python and "/tmp/"):
+    base = str(tmp_path_factory.getbasetemp())
+    for private in (base, str(Path.home()), run.harness.python and "/tmp/"):
         assert private not in text
 
 
@@ -112,18 +133,27 @@ def test_a_model_that_the_engine_refuses_is_a_failed_run_with_the_engines_words(
     assert read_run(path).failure == run.failure
 
 
-def test_a_server_that_dies_during_a_request_is_a_crash_and_what_was_measured_is_kept(make):
-    def kill_soon():
-        while not (found := servers_below(os.getpid())):
-            time.sleep(0.05)
-        time.sleep(2.5)
-        found[0].kill()
+def test_a_server_that_dies_during_a_request_is_a_crash_and_what_was_measured_is_kept(
+    make, short_project
+):
+    """Killed in the second cell, whose warm-up is the fifth request, in the middle of an answer
+    far longer than a look at the log takes."""
+    rag = short_project.workloads / "rag.yaml"
+    rag.write_text(rag.read_text().replace("tokens: 24", "tokens: 1500"))
 
-    threading.Thread(target=kill_soon, daemon=True).start()
+    def kill_in_the_second_cell():
+        wait_until(lambda: requests_begun(short_project.runs) >= 5, "the second cell")
+        (server,) = servers_below(os.getpid())
+        server.kill()
+
+    killer = threading.Thread(target=kill_in_the_second_cell)
+    killer.start()
     run, path = make()
+    killer.join()
     assert (run.status, run.failure.kind) == ("failed", "crash"), run.failure
     assert "died during a request" in run.failure.message
-    assert run.cells[-1].status == "failed"
+    assert [cell.status for cell in run.cells] == ["ok", "failed"]
+    assert len(run.cells[0].requests) == 3
     assert read_run(path) == run
     assert not servers_below(os.getpid())
 
@@ -156,10 +186,6 @@ sys.exit(main())
 """
 
 
-def logs_of(project: Project) -> list[Path]:
-    return list(project.runs.rglob("*.server.log"))
-
-
 @pytest.fixture
 def benchmark(request, short_project, test_rig, small_model):
     """The rig's command in a process of its own, in the middle of a request."""
@@ -177,19 +203,12 @@ def benchmark(request, short_project, test_rig, small_model):
     request.addfinalizer(process.stderr.close)
     request.addfinalizer(process.wait)
     request.addfinalizer(process.kill)
-    while not any("processing task" in log.read_text() for log in logs_of(short_project)):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
+    wait_until(
+        lambda: requests_begun(short_project.runs) or process.poll() is not None, "a request"
+    )
+    assert process.poll() is None, process.stderr.read()
     (server,) = servers_below(process.pid)
     return process, server, short_project
-
-
-def wait_until_gone(server: psutil.Process) -> bool:
-    for _ in range(100):
-        if not server.is_running() or server.status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def written(project: Project) -> dict[str, str]:
@@ -203,14 +222,14 @@ def test_kill_9_leaves_no_server_and_no_partial_file(benchmark):
     process, server, project = benchmark
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert wait_until_gone(server)
+    wait_until(lambda: is_gone(server.pid), "the server's end")
     assert not written(project)
 
 
 def test_ctrl_c_stops_the_server_and_writes_nothing(benchmark):
     process, server, project = benchmark
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130, process.stderr.read()
+    assert process.wait(PATIENCE_S) == 130, process.stderr.read()
     assert "nothing was written" in process.stderr.read()
-    assert wait_until_gone(server)
+    wait_until(lambda: is_gone(server.pid), "the server's end")
     assert not written(project)

@@ -8,6 +8,7 @@ import pytest
 from bench_pipeline.inventory import bandwidth
 from bench_pipeline.inventory.bandwidth import last_cache_bytes, read_bandwidth, time_reading
 from bench_pipeline.records.inventory import Gpu
+from tests.waiting import PATIENCE_S
 
 MIB = 2**20
 
@@ -98,7 +99,7 @@ def test_every_thread_reads_its_own_part_and_all_of_it(monkeypatch):
             reading_threads.add(threading.get_ident())
             read_bytes.append(part.nbytes)
             assert part.min() == 1, "a page never written is no page of its own"
-            barrier.wait(60)  # both at once, else this times out
+            barrier.wait(PATIENCE_S)  # both at once, else this times out
 
     barrier = threading.Barrier(2)
     monkeypatch.setattr(bandwidth.np, "add", Add)

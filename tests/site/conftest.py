@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.cell import Failure
@@ -20,7 +21,9 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.once import once
 from tests.session_factories import session_runs
+from tests.waiting import PATIENCE_S
 
 EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
 GEMMA3 = SMOLLM2.model_copy(
@@ -130,9 +133,15 @@ def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Everything at once, built. Tests may read it, not change it."""
-    made = make(tmp_path_factory.mktemp("site") / "project", a_bit_of_everything(), published=True)
-    made.build()
-    return made
+    return Made(
+        Project(
+            once(
+                tmp_path_factory,
+                "a-bit-of-everything",
+                lambda folder: make(folder, a_bit_of_everything(), published=True).build(),
+            )
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +164,15 @@ def browser() -> Iterator[Browser]:
         if found is None and not bundled.exists():
             pytest.fail("no browser: `make packages`, or `playwright install chromium`")
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        new_context = browser.new_context
+
+        def patient_context(**options: Any) -> BrowserContext:
+            """Playwright's own half a minute is too little for a busy machine."""
+            context = new_context(**options)
+            context.set_default_timeout(PATIENCE_S * 1000)
+            return context
+
+        browser.new_context = patient_context  # type: ignore[method-assign]
         yield browser
         browser.close()
 

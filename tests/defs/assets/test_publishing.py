@@ -2,27 +2,30 @@
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from bench_pipeline.definitions import build_defs
-from bench_pipeline.paths import Project, checkout
+from bench_pipeline.defs.checks import ALL_CHECKS
+from bench_pipeline.paths import Project
 from bench_pipeline.progress import Silent
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.conftest import without_runs
 from tests.curve_factories import curve_and_bare_engine
 from tests.defs.assets.conftest import QUIET, failed_checks, made
 from tests.factories import failed_cell, measured_run
 
 Launch = Callable[..., dg.ExecuteInProcessResult]
 Put = Callable[[Run], Path]
-ChecksAfter = Callable[[Callable[[Project], None]], set[str]]
+ChecksAfter = Callable[..., set[str]]
 FLOW = [
     *("run_files", "measurements", "speed_ranges", "workload_speeds"),
     *("comparisons", "build_trends", "site_pages"),
@@ -34,25 +37,38 @@ def published(project: Project, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_reaches_the_page_and_every_check_passes(
-    project: Project, put: Put, launch: Launch
-) -> None:
-    run = measured_run()
-    put(run)
-    result = launch("publish")
+@dataclass(frozen=True)
+class Published:
+    project: Project
+    run: Run
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """One measured run, published; to be copied, not changed."""
+    project = without_runs(tmp_path_factory.mktemp("published") / "checkout")
+    write_run(run := measured_run(**curve_and_bare_engine()), project.runs)
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = build_defs(project=project, reporter=Silent())
+        job = definitions.resolve_job_def("publish")
+        result = job.execute_in_process(instance=instance, run_config=QUIET)
+    return Published(project, run, result)
+
+
+def test_a_run_reaches_the_page_and_every_check_passes(published_once: Published) -> None:
+    project, run, result = published_once.project, published_once.run, published_once.result
     assert result.success
     assert sorted(made(result)) == sorted(FLOW)
     assert failed_checks(result) == {}
-    assert len(result.get_asset_check_evaluations()) == 9
+    assert len(result.get_asset_check_evaluations()) == len(ALL_CHECKS) == 9
     assert len(published(project, "measurements.csv")) == len(run.cells)
 
 
-def test_a_materialization_tells_a_person_what_is_in_it(put: Put, launch: Launch) -> None:
-    put(measured_run())
-    events = launch("publish").get_asset_materialization_events()
+def test_a_materialization_tells_a_person_what_is_in_it(published_once: Published) -> None:
     metadata = {
         event.materialization.asset_key.to_user_string(): event.materialization.metadata
-        for event in events
+        for event in published_once.result.get_asset_materialization_events()
     }
     assert metadata["run_files"]["dagster/row_count"].value == 1
     assert metadata["measurements"]["dagster/row_count"].value == 8
@@ -98,36 +114,25 @@ def test_what_can_t_be_read_is_named_while_the_rest_is_published(
     assert len(published(project, "ranges.csv")) == 2
 
 
-@pytest.fixture(scope="module")
-def published_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One measured run, published; to be copied, not changed."""
-    project = Project(tmp_path_factory.mktemp("published") / "checkout")
-    shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
-    write_run(measured_run(**curve_and_bare_engine()), project.runs)
-    with dg.DagsterInstance.ephemeral() as instance:
-        definitions = build_defs(project=project, reporter=Silent())
-        job = definitions.resolve_job_def("publish")
-        assert job.execute_in_process(instance=instance, run_config=QUIET).success
-    return project
-
-
 @pytest.fixture
 def checks_after(
-    published_once: Project, tmp_path: Path, instance: dg.DagsterInstance
+    published_once: Published, tmp_path: Path, instance: dg.DagsterInstance
 ) -> ChecksAfter:
-    """The checks that fail once something was done to what is published, nothing refreshed."""
+    """The checks that fail once something was done to what is published, nothing refreshed; of
+    all, or of `only` those named."""
+    by_name = {key.name: check for check in ALL_CHECKS for key in check.check_keys}
 
-    def after(change: Callable[[Project], None]) -> set[str]:
+    def after(change: Callable[[Project], None], only: Sequence[str] = tuple(by_name)) -> set[str]:
         project = Project(tmp_path / "copy")
-        shutil.copytree(published_once.root, project.root)
+        shutil.copytree(published_once.project.root, project.root)
         change(project)
-        checks = dg.AssetSelection.checks_for_assets(*map(dg.AssetKey, FLOW))
+        checks = dg.AssetSelection.checks(*(by_name[name] for name in only))
         job = dg.define_asset_job("checks_alone", selection=checks)
         definitions = dg.Definitions.merge(build_defs(project=project), dg.Definitions(jobs=[job]))
         result = definitions.resolve_job_def("checks_alone").execute_in_process(
             instance=instance, run_config=QUIET, raise_on_error=False
         )
-        assert len(result.get_asset_check_evaluations()) == 9
+        assert len(result.get_asset_check_evaluations()) == len(only)
         return set(failed_checks(result))
 
     return after
@@ -170,13 +175,13 @@ def tampering(sql: str) -> Callable[[Project], None]:
 def test_a_number_that_slipped_through_is_caught(
     checks_after: ChecksAfter, asset: str, check: str, sql: str
 ) -> None:
-    assert check in checks_after(tampering(f"update {asset} set {sql}"))
+    assert checks_after(tampering(f"update {asset} set {sql}"), [check]) == {check}
 
 
 def test_a_measurement_that_stands_twice_is_caught(checks_after: ChecksAfter) -> None:
     twice = "select * from measurements union all select * from measurements"
-    failed = checks_after(tampering(f"create or replace table measurements as {twice}"))
-    assert "measurements_key_unique" in failed
+    change = tampering(f"create or replace table measurements as {twice}")
+    assert checks_after(change, ["measurements_key_unique"]) == {"measurements_key_unique"}
 
 
 def test_what_nobody_touched_passes(checks_after: ChecksAfter) -> None:
@@ -193,7 +198,7 @@ def test_a_point_whose_clocks_disagree_has_no_figure_and_holds_nothing_up(
         write_run(measured_run(seed=2, curves=curves), project.runs)
         assert refresh(project).ingested == 1
 
-    assert "figures_finite_and_positive" not in checks_after(add)
+    assert checks_after(add, ["figures_finite_and_positive"]) == set()
 
 
 def test_a_run_file_that_vanished_is_caught(checks_after: ChecksAfter) -> None:

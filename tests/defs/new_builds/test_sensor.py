@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -133,8 +133,14 @@ def skipped(tick: InstigatorTick, reason: str) -> bool:
     return True
 
 
+class InTwoHours(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + timedelta(hours=2)
+
+
 def test_requests_are_made_exactly_once_whatever_upstream_does(
-    daemon: Daemon, upstream: Releases
+    daemon: Daemon, upstream: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # first sight
     first = daemon.look()

@@ -28,14 +28,16 @@ class Releases:
     asked       If-None-Match of each question for the newest release
     answered    the status of each answer to it
     others      path and status of each other answer
+    dropped     bytes that went out one by one
     """
 
     def __init__(self) -> None:
         self.instead: tuple[int, Mapping[str, str], bytes] | None = None
-        self.drop_s = 0.0
+
         self.version: str | None = None
         self.names: str | None = None
         self.others: list[tuple[str, int]] = []
+        self.drop_s, self.dropped = 0.0, 0
         self.asked: list[str | None] = []
         self.answered: list[int] = []
         self._releases: dict[str, dict[str, Any]] = {}
@@ -144,6 +146,7 @@ class Releases:
                         return
                     for byte in body:
                         self.wfile.write(bytes([byte]))
+                        upstream.dropped += 1
                         time.sleep(upstream.drop_s)
                 except OSError:
                     pass  # whoever asked has gone

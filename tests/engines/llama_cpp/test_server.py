@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import threading
-import time
 
 import httpx
 import pytest
@@ -18,11 +17,13 @@ from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
 from tests.engines.conftest import is_gone, shell_script
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def complete(base_url: str, tokens: int = 2) -> dict:
     asked = {"prompt": "Rivers are", "n_predict": tokens, "ignore_eos": True}
-    return httpx.post(f"{base_url}/completion", json=asked, timeout=60).raise_for_status().json()
+    answer = httpx.post(f"{base_url}/completion", json=asked, timeout=PATIENCE_S)
+    return answer.raise_for_status().json()
 
 
 def test_every_build_starts_answers_and_stops(every_build, start):
@@ -174,9 +175,9 @@ def test_less_context_than_asked_for_is_refused(start):
 
 
 def test_a_server_that_never_answers_is_a_hang_and_is_killed(engine, start, tmp_path):
-    deaf = shell_script(tmp_path / "llama-server", "echo I hear nothing; exec sleep 60")
-    with pytest.raises(EngineError, match="did not answer within 1 s") as caught:
-        start(engine=dataclasses.replace(engine, binary=deaf), load_timeout_s=1).__enter__()
+    deaf = shell_script(tmp_path / "llama-server", "echo I hear nothing; exec sleep 600")
+    with pytest.raises(EngineError, match="did not answer within 3 s") as caught:
+        start(engine=dataclasses.replace(engine, binary=deaf), load_timeout_s=3).__enter__()
     assert caught.value.kind == "hang"
     assert caught.value.log_tail == ("I hear nothing",)
 
@@ -218,15 +219,13 @@ def test_a_server_killed_during_a_request_is_seen_to_be_dead(start):
     with start() as server:
         asking = threading.Thread(target=ask, args=(server.base_url,))
         asking.start()
-        while not any("processing task" in line for line in server.log_lines()):
-            time.sleep(0.02)
+        wait_until(
+            lambda: any("processing task" in line for line in server.log_lines()), "a request"
+        )
         os.kill(server.pid, signal.SIGKILL)
-        asking.join(30)
-        for _ in range(100):
-            if not server.alive():
-                break
-            time.sleep(0.02)
-        assert failed and not server.alive()
+        asking.join(PATIENCE_S)
+        assert failed
+        wait_until(lambda: not server.alive(), "its end")
         assert any("processing task" in line for line in server.log_tail(30))
     assert server.exit_status == -signal.SIGKILL
 

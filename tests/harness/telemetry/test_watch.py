@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
 from bench_pipeline.harness.telemetry import Watch, __main__, engine_names, programs
@@ -20,24 +21,18 @@ from bench_pipeline.records.inventory import (
 )
 from tests.harness.telemetry.card import LOST, STRANGER, Clock, live_card, process
 from tests.inventory.cards import NOT_SUPPORTED
-
-
-def wait_for(condition, seconds=30):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.005)
+from tests.waiting import wait_until
 
 
 def sampled(watch, times):
     before = len(watch.computing[0].samples)
-    wait_for(lambda: len(watch.computing[0].samples) >= before + times)
+    wait_until(lambda: len(watch.computing[0].samples) >= before + times, "samples", look_s=0.005)
 
 
 def test_the_hosts_memory_and_the_servers_share_of_it_are_read(tree):
     with Watch(backend="cpu", interval_s=0.02, root=tree({})) as watch:
         watch.server_pid = os.getpid()
-        wait_for(lambda: len(watch.devices[0].samples) > 2)
+        wait_until(lambda: len(watch.devices[0].samples) > 2, "samples")
         (host,) = watch.memory()
         assert watch.window().close() == []  # no power readings on this device
     assert host.device == "host"
@@ -145,7 +140,8 @@ def test_what_we_use_ourselves_is_not_others_use():
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
         try:
             counted, uncounted = OthersCpu([os.getpid(), child.pid]), OthersCpu([os.getpid()])
-            time.sleep(2)
+            used = psutil.Process(child.pid).cpu_times
+            wait_until(lambda: used().user > 0.5, "some of the processors' time")
             excluded, included = counted.fraction(), uncounted.fraction()
         finally:
             child.kill()
