@@ -24,8 +24,12 @@ def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.cli.choices import sections
 
     broken: list[RecordError] = []
-    for heading, rows in sections(project, artefact_cache(), broken):
-        show(heading, rows)
+    try:
+        for heading, rows in sections(project, artefact_cache(), broken):
+            show(heading, rows)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for error in broken:
         print(f"error: {error}", file=sys.stderr)
     return 1 if broken else 0

@@ -71,6 +71,12 @@ def test_all_sorts_of_choices_are_listed_and_every_file_is_named(tmp_path: Path)
     assert "\033" not in done.stdout
 
 
+def test_who_has_seen_enough_may_stop_reading(tmp_path: Path) -> None:
+    clone = copy_checkout(tmp_path / "clone")
+    done = run_in(clone, "sh", "-c", "python -m bench_pipeline list | true")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_broken_file_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
     clone = copy_checkout(tmp_path / "clone")
     (clone / "content" / "models" / "broken.yaml").write_text("family: [")
