@@ -120,7 +120,7 @@ class Telemetry(Record):
     """Highest sample."""
     throttle_reasons: list[str] | None = None
     """Why the device held its clocks back, if it did; None: its driver does not tell."""
-    covers: Literal["device", "package"] = "device"
+    covers: Literal["package"] | None = None
     """`package`: power and energy are of a chip with CPU and GPU, both together."""
     samples: Count
     """How often it was read."""

@@ -46,7 +46,7 @@ RULES = (
     ),
     Rule("OMP_* GOMP_* KMP_* MKL_* OPENBLAS_* BLIS_* GOTO_* VECLIB_*", "drop", "sets threads"),
     Rule(
-        "CUDA_* CUBLAS_* CUDNN_* NCCL_* NVIDIA_TF32_OVERRIDE __GL_*",
+        "CUDA_* CUBLAS_* CUDNN_* NVIDIA_TF32_OVERRIDE __GL_*",
         "drop",
         "changes how CUDA computes, launches or allocates",
     ),
@@ -71,6 +71,11 @@ RULES = (
         "LD_PRELOAD LD_AUDIT LD_BIND_* MALLOC_* GLIBC_TUNABLES TCMALLOC_* MIMALLOC_*",
         "drop",
         "puts other code, or memory of another size of page, under the engine",
+    ),
+    Rule(
+        "NCCL_*",
+        "record",
+        "how cards speak to each other; also set to keep a host's links from harm, so it must pass",
     ),
     Rule("LD_LIBRARY_PATH", "record", "a driver's libraries may be found by nothing else"),
     Rule(

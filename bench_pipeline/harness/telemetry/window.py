@@ -107,7 +107,7 @@ def summary(device: Device, samples: Sequence[Sample], interval_s: float) -> Tel
         core_clock_median_mhz=float(np.median(clocks)) if clocks else None,
         temperature_max_c=max(degrees, default=None),
         throttle_reasons=_reasons(samples),
-        covers=device.source.covers,
+        covers="package" if device.source.covers == "package" else None,
         samples=len(samples),
         interval_ms=round(interval_s * 1000, 3),
         complete=complete,

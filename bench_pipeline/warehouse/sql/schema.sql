@@ -237,7 +237,7 @@ create table telemetry (
     core_clock_median_mhz double,
     temperature_max_c double,
     throttle_reasons varchar[],
-    covers varchar not null,
+    covers varchar,
     samples integer not null,
     interval_ms double,
     complete boolean not null

@@ -69,6 +69,12 @@ def test_what_must_pass_is_recorded_without_folders_and_ids(monkeypatch):
     assert left_out() == []
 
 
+def test_what_keeps_a_host_s_links_from_harm_passes_and_is_told(monkeypatch):
+    monkeypatch.setenv("NCCL_NVLS_ENABLE", "0")
+    assert engine_environment(LIBRARIES, {})["NCCL_NVLS_ENABLE"] == "0"
+    assert (left_out(), recorded({})) == ([], {"NCCL_NVLS_ENABLE": "0"})
+
+
 def test_cards_are_counted_as_their_driver_counts_unless_the_rig_file_says_otherwise(monkeypatch):
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
     assert launch_environment(LIBRARIES, {})["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
