@@ -177,14 +177,25 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A desktop page without network; the test fails on any error in its console."""
+@pytest.fixture(scope="package")
+def desktop(browser: Browser) -> Iterator[BrowserContext]:
+    """Without network. A context is a window of its own, which costs more than the largest page."""
     context = browser.new_context(viewport={"width": 1350, "height": 900}, offline=True)
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(desktop: BrowserContext) -> Iterator[Page]:
+    """A desktop page without network, which no earlier test has left anything to; the test fails
+    on any error in its console."""
+    page = desktop.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
     yield page
-    context.close()
+    if page.url.startswith("file:"):
+        page.evaluate("localStorage.clear()")
+    for opened in desktop.pages:
+        opened.close()
     assert not errors

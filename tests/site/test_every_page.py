@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.site.browsing import render_all
 from tests.site.every_kind import (
@@ -20,13 +20,20 @@ from tests.site.every_kind import (
 )
 
 
-@pytest.fixture
-def without_script(browser: Browser) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def scriptless(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(
         viewport={"width": 1350, "height": 900}, offline=True, java_script_enabled=False
     )
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def without_script(scriptless: BrowserContext) -> Iterator[Page]:
+    page = scriptless.new_page()
+    yield page
+    page.close()
 
 
 def test_every_page_opens_without_asking_for_anything_else(page: Page, site: Path):

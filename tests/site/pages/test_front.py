@@ -266,18 +266,20 @@ def test_on_a_phone_the_variant_stays_while_the_row_scrolls(browser: Browser, si
     context.close()
 
 
-def test_a_filter_is_painted_within_a_tenth_of_a_second(page: Page, site: Path):
+def test_a_filter_is_painted_in_the_next_frame(page: Page, site: Path):
+    """How long that takes is `benchmarks/site_speed.py`'s to tell."""
     visit(page, site)
-    took = page.evaluate(
+    before, painted = page.evaluate(
         """() => new Promise(done => {
+          const tables = document.querySelector("#tables"), before = tables.innerText;
           const select = document.querySelector("#filters [name=workload]");
-          const start = performance.now();
           select.value = "rag";
           select.dispatchEvent(new Event("change", { bubbles: true }));
-          requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+          requestAnimationFrame(() => done([before, tables.innerText]));
         })"""
     )
-    assert took <= 100
+    page.wait_for_timeout(300)
+    assert before != painted == page.locator("#tables").inner_text()
 
 
 def test_a_filter_lives_in_the_address_and_survives_reload_and_back(page: Page, site: Path):
