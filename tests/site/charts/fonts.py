@@ -22,7 +22,7 @@ def only(family: str, folder: Path) -> dict[str, str]:
         check=True,
     ).stdout.split(":")
     if not listed[0].strip():
-        pytest.fail(f"no font {family}: install {PACKAGES[family]}, sh scripts/test_packages.sh")
+        pytest.fail(f"no {family} ({PACKAGES[family]}): sh scripts/system_packages.sh test")
     settings = folder / "fonts.conf"
     settings.write_text(
         f"<fontconfig><dir>{Path(listed[0].strip()).parent}</dir>"
