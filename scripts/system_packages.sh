@@ -13,10 +13,14 @@ loads() {
 
 has_browser() { # those that tests/site/conftest.py looks for
     for name in chromium chromium-browser google-chrome; do
-        ! command -v $name >/dev/null 2>&1 || return 0
+        ! has $name || return 0
     done
     downloads=${PLAYWRIGHT_BROWSERS_PATH:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/ms-playwright}
     ls -d "$downloads"/chromium* >/dev/null 2>&1
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
 }
 
 has_font() {
@@ -51,6 +55,7 @@ look() {
         need chromium has_browser
         need libatomic1 loads libatomic.so.1 # the browser driver's node is linked to it
         need mesa-vulkan-drivers has_software_vulkan
+        need fontconfig has fc-list # tells the tests which fonts there are
         need fonts-liberation has_font LiberationSans-Regular.ttf
         need fonts-dejavu-core has_font DejaVuSans.ttf
     fi

@@ -123,6 +123,13 @@ def request(
     )
 
 
+def slowed(request: Request, times: float) -> Request:
+    """The same, decoding `times` as long."""
+    decode_ms = request.decode_ms * times
+    end_to_end_ms = request.end_to_end_ms + decode_ms - request.decode_ms
+    return request.model_copy(update={"decode_ms": decode_ms, "end_to_end_ms": end_to_end_ms})
+
+
 def requests_and_waves(
     workload: str,
     concurrency: int,

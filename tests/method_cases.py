@@ -19,7 +19,7 @@ from bench_pipeline.records.cell import Cell, CurvePoint, Request
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Bandwidth, BareEngine, BareTest
 from bench_pipeline.records.yaml.files import read_run, write_run
-from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run, slowed
 from tests.method_document import DOCUMENT, Outcome, blocks_of, perform, run_files_of
 from tests.session_factories import session_runs
 
@@ -47,7 +47,7 @@ def timed(cell: Cell, *, late_waves: int) -> Cell:
 
 
 def with_an_outlier(cell: Cell) -> Cell:
-    slow = cell.requests[3].model_copy(update={"decode_ms": cell.requests[3].decode_ms * 2})
+    slow = slowed(cell.requests[3], 2)
     return cell.model_copy(update={"requests": [*cell.requests[:3], slow, *cell.requests[4:]]})
 
 

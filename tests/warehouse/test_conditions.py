@@ -6,7 +6,7 @@ from bench_pipeline.records.run import HostLoad, Ladder
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.rows.whole_run import rows_of
-from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
+from tests.factories import SMOLLM2, measured_cell, measured_run, slowed, started_server
 
 
 def a_run(**fields):
@@ -129,7 +129,7 @@ def test_what_disturbed_a_cell_is_flagged(cell, run, flags):
 
 def test_outliers_are_counted_and_kept():
     cell = measured_cell("chat", 1, decode_tok_s=115.0, repetitions=12)
-    slow = cell.requests[0].model_copy(update={"decode_ms": cell.requests[0].decode_ms * 5})
+    slow = slowed(cell.requests[0], 5)
     odd = cell.model_copy(update={"requests": [slow, *cell.requests[1:]]})
     [row] = rows_of(a_run(cells=[odd]), "x")["measurements"]
     assert (row["outliers"], row["n"]) == (1, 12)

@@ -9,7 +9,7 @@ from bench_pipeline.measures.cells import by_wave
 from bench_pipeline.measures.formulas import decode_tok_s
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.site.runs.samples import HEIGHT_PX, WIDTH_PX, Samples, Strip, draw
-from tests.factories import measured_cell, measured_run
+from tests.factories import measured_cell, measured_run, slowed
 from tests.site.conftest import make
 
 HALF_PX = 0.5
@@ -53,7 +53,7 @@ def test_each_dot_lies_at_its_wave_and_none_is_cut_off(tok_s):
 def test_all_cells_of_a_run_share_a_scale_so_that_a_calm_one_looks_calm(tmp_path):
     calm = measured_cell("chat", 1, decode_tok_s=115.0, repetitions=8)
     wild = measured_cell("rag", 1, decode_tok_s=80.0, repetitions=8)
-    slow = wild.requests[3].model_copy(update={"decode_ms": wild.requests[3].decode_ms * 2})
+    slow = slowed(wild.requests[3], 2)
     requests = [*wild.requests[:3], slow, *wild.requests[4:]]
     wild = wild.model_copy(update={"requests": requests})
     made = make(tmp_path, [measured_run(cells=[calm, wild])])

@@ -14,7 +14,7 @@ from bench_pipeline.site.runs.cells import CellRow
 from bench_pipeline.site.runs.view import RunPage
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
-from tests.factories import SMOLLM2, measured_cell, measured_run, started_server
+from tests.factories import SMOLLM2, measured_cell, measured_run, slowed, started_server
 from tests.session_factories import session_runs
 from tests.site.conftest import EARLIER, MISTRAL, make, on_h100
 
@@ -199,7 +199,7 @@ def test_a_cell_whose_tokens_came_late_says_so_and_is_not_listed(tmp_path):
 
 def test_outliers_stand_beside_the_repetitions(tmp_path):
     cell = measured_cell("chat", 1, decode_tok_s=115.0, repetitions=12)
-    slow = cell.requests[0].model_copy(update={"decode_ms": cell.requests[0].decode_ms * 5})
+    slow = slowed(cell.requests[0], 5)
     odd = cell.model_copy(update={"requests": [slow, *cell.requests[1:]]})
     (shown,) = section(tmp_path, a_run(cells=[odd])).cells
     assert (shown.n, shown.outliers) == (12, "1 outlier")
