@@ -1,6 +1,7 @@
 """Templates and static files: what turns a page's values into its bytes."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ _HERE = Path(__file__).parent.parent
 STATIC = _HERE / "static"
 """Style sheets and scripts: of each kind, the files in order of name are published as one, under
 a name that holds its hash."""
+
+_COMMENTS = re.compile(rb"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+"""Those that stand on lines of their own: for who reads the source, not for who loads the page."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Press:
 def _static_files() -> tuple[dict[str, bytes], Assets]:
     files, named = {}, {}
     for kind in ("css", "js"):
-        content = b"\n".join(path.read_bytes() for path in sorted(STATIC.glob(f"*.{kind}")))
+        whole = b"\n".join(path.read_bytes() for path in sorted(STATIC.glob(f"*.{kind}")))
+        content = _COMMENTS.sub(b"", whole)
         named[kind] = f"static/site-{hashlib.sha256(content).hexdigest()[:10]}.{kind}"
         files[named[kind]] = content
     return files, Assets(**named)
