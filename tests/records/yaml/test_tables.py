@@ -262,6 +262,7 @@ def test_every_declared_table_is_complete(run: Run) -> None:
         core_clock_median_mhz=1,
         temperature_max_c=1,
         throttle_reasons=["a"],
+        covers="package",
         samples=1,
         interval_ms=1,
         complete=True,
