@@ -33,7 +33,6 @@ class Releases:
 
     def __init__(self) -> None:
         self.instead: tuple[int, Mapping[str, str], bytes] | None = None
-
         self.version: str | None = None
         self.names: str | None = None
         self.others: list[tuple[str, int]] = []
