@@ -26,6 +26,10 @@ class BenchError(Exception):
         place = f"{where}: " if where is not None else ""
         super().__init__(f"{place}{problem}\n  mend: {mend}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """To come whole out of a process that was started for a part of the work."""
+        return BenchError.__new__, (type(self), *self.args), self.__dict__
+
 
 class RecordError(BenchError):
     pass

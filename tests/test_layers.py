@@ -72,9 +72,10 @@ FLOORS: dict[str, list[set[str]]] = {
         {"tables"},
         {"charts", "compare"},
         {"data", "runs", "trends"},
-        {"models", "rigs"},
+        {"groups", "kept", "models", "rigs"},
         {"view"},
         {"pages"},
+        {"crew"},
         {"build"},
     ],
     "defs": [

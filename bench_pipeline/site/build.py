@@ -9,15 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
+from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.site.crew import make_missing
 from bench_pipeline.site.data.downloads import write_downloads
-from bench_pipeline.site.pages.render import render
-from bench_pipeline.site.source import Tables, read_tables
-from bench_pipeline.site.view import view
+from bench_pipeline.site.groups import plan
+from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
+from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
 from bench_pipeline.warehouse.store import Warehouse
 
 MAX_INDEX_BYTES = 150_000
 """Of the front page with its style and script, gzipped: above it, the build fails."""
 WARN_INDEX_BYTES = 100_000
+
+PAGES = "pages"
+"""Folder beside the warehouse for what need not be made again; see `kept`."""
 
 STAMP = "build.json"
 """The only file that differs between two builds of the same data; also marks a folder as ours."""
@@ -32,18 +39,22 @@ class SiteReport:
     warnings: tuple[str, ...]
 
 
-def build_site(warehouse: Path, out: Path, root: Path | None = None) -> SiteReport:
+def build_site(
+    warehouse: Path, out: Path, root: Path | None = None, reporter: Reporter | None = None
+) -> SiteReport:
     """Writes the site to `out`, replacing the one that is there.
 
     `root` is the project whose run files the warehouse was made from; by default the one in
-    which the warehouse lies. All is made in a folder beside `out` and swapped in at the end: a
-    build that fails leaves the old site as it was. SiteError where the warehouse holds what
-    must not be published, a run file is not the one it was made from, or `out` is not a site.
+    which the warehouse lies. Pages whose every input is as it was come from `PAGES` beside the
+    warehouse: they are the bytes that would be made. The site is made in a folder beside `out` and
+    swapped in at the end: a build that fails leaves the old one as it was. SiteError where the
+    warehouse holds what must not be published, a run file is not the one it was made from, or
+    `out` is not a site.
     """
     root = warehouse.resolve().parent.parent if root is None else root
     _refuse_to_replace_anything_else(out)
     try:
-        return _build(warehouse, out, root)
+        return _build(warehouse, out, root, reporter or Silent())
     except OSError as error:
         raise SiteError(
             f"cannot be written: {error.strerror}",
@@ -52,31 +63,45 @@ def build_site(warehouse: Path, out: Path, root: Path | None = None) -> SiteRepo
         ) from None
 
 
-def _build(warehouse: Path, out: Path, root: Path) -> SiteReport:
+def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteReport:
     out.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         making.chmod(0o755)
+        kept, press = Kept(warehouse.parent / PAGES), Press()
         with Warehouse(warehouse).read() as connection:
-            tables = read_tables(connection, warehouse)
+            tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
             (making / "data").mkdir()
             downloads = write_downloads(connection, tables, root, making / "data")
-        pages = render(view(tables), tables, downloads)
-        index_bytes = _index_bytes(pages)
+            parts = plan(connection, tables)
+            make_missing(connection, warehouse, parts, kept, reporter)
+            if not parts.divided:
+                tables = read_tables(connection, warehouse)
+        said = [kept.value(group.key, "said") for group in parts.groups]
+        site = whole_site(parts, said, tables)
+        rigs = keep_rigs(press, parts, kept, tables, site.runs)
+        lines = list(rigs.values())
+        count, index_bytes = 0, 0
+        for pages in render(press, parts, kept, site, said, lines, tables, downloads):
+            index_bytes = index_bytes or _index_bytes(pages)
+            count += sum(path.endswith(".html") for path in pages)
+            for path, content in pages.items():
+                _write(making / path, content)
+        made = (*parts.groups, *parts.trend_places)
+        count += sum(kept.publish(key, making) for key in (*(part.key for part in made), *rigs))
         warnings = _warnings(index_bytes, tables)
-        for path, content in pages.items():
-            _write(making / path, content)
         stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
         _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())
         files = [path for path in making.rglob("*") if path.is_file()]
         report = SiteReport(
-            pages=sum(path.endswith(".html") for path in pages),
+            pages=count,
             bytes_index_gzip=index_bytes,
             files=len(files),
             bytes_total=sum(path.stat().st_size for path in files),
             warnings=warnings,
         )
         _swap(making, out)
+        kept.sweep()
         return report
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -89,7 +114,7 @@ def _index_bytes(pages: dict[str, bytes]) -> int:
     if total > MAX_INDEX_BYTES:
         raise SiteError(
             f"the front page weighs {total:,} bytes gzipped, over {MAX_INDEX_BYTES:,}",
-            mend="lower ROWS_ON_ONE_PAGE in site/view.py, or publish fewer models on one site",
+            mend="lower ROWS_ON_ONE_PAGE in site/groups.py, or publish fewer models on one site",
         )
     return total
 

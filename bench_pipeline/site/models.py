@@ -21,15 +21,26 @@ class BestCurve:
 
 
 @dataclass(frozen=True)
-class ModelPage:
+class ModelLine:
+    """What a list of models says of one."""
+
     slug: str
     href: str
     name: str
-    family: str
+    listed: bool
+    """Whether a row of the tables of configurations is of it."""
+
+
+@dataclass(frozen=True)
+class ModelPage(ModelLine):
     facts: Facts
     rows: tuple[TableRow, ...]
     runs: tuple[RunPage, ...]
     """Newest first, published ones last; each has a page of its own."""
+
+    @property
+    def line(self) -> ModelLine:
+        return ModelLine(self.slug, self.href, self.name, self.listed)
 
     @property
     def curves(self) -> tuple[BestCurve, ...]:
@@ -63,12 +74,15 @@ def _first_of_each_place(
     return tuple(first.values())
 
 
-def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
+def model_pages(tables: Tables, rows: Iterable[TableRow]) -> list[ModelPage]:
     """A page for each model that has a run, in order of slug."""
     by_model: dict[str, list[Row]] = {}
     for run in tables.runs:
         by_model.setdefault(run["model"], []).append(run)
     maker = RunPageMaker(tables)
+    of_model: dict[str, list[TableRow]] = {}
+    for row in rows:
+        of_model.setdefault(row.model, []).append(row)
     pages = []
     for slug, runs in sorted(by_model.items()):
         runs.sort(key=lambda run: run["run_id"])
@@ -79,10 +93,10 @@ def model_pages(tables: Tables, rows: list[TableRow]) -> list[ModelPage]:
             ModelPage(
                 slug=slug,
                 href=model_href(slug),
-                name=file_name(newest, maker.shared_names),
-                family=newest["family"],
+                name=file_name(newest, maker.around.shared_names),
+                listed=slug in of_model,
                 facts=_model_facts(newest),
-                rows=tuple(row for row in rows if row.model == slug),
+                rows=tuple(of_model.get(slug, ())),
                 runs=tuple(maker.page(run) for run in runs),
             )
         )

@@ -1,6 +1,7 @@
-"""The warehouse's tables, read once and in a stable order: all that the site knows."""
+"""The warehouse's tables, in a stable order: all that the site knows."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,35 +13,89 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """One row of a table by column name."""
 
+OF_THE_SITE = ("rigs", "workloads", "campaign_items", "rejected_files", "rig_inventories")
+"""Small tables that say nothing of single runs."""
+BY_RUN = ("run_files", "servers", "telemetry", "wave_speeds")
+BY_MODEL = (
+    *("runs", "measurements", "curve_points", "bare_tests", "speed_ranges"),
+    *("workload_speeds", "comparisons", "build_trends"),
+)
+"""Tables whose rows belong to a run, or to a model."""
+EVERY = (*OF_THE_SITE, *BY_RUN, *BY_MODEL)
+
+_OF_MODELS = "model IN (SELECT unnest(?::VARCHAR[]))"
+_OF_RUNS = f"run_id IN (SELECT run_id FROM runs WHERE {_OF_MODELS})"
+
+
+@dataclass(frozen=True)
+class SessionRun:
+    """One of the runs that were measured in turns."""
+
+    run_id: str
+    model: str
+    build: str
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the pages of some models say that follows from other models' runs."""
+
+    shared_devices: frozenset[str]
+    """Names of devices that several rigs have: alone they don't tell which one is meant."""
+    shared_names: frozenset[str]
+    """Names that several model files bear."""
+    ages: Mapping[str, str]
+    """By run, how far it is behind the newest, in words; empty where it is not."""
+    sessions: Mapping[str, Sequence[SessionRun]]
+    """By session, its runs in order of their ids."""
+    capped: frozenset[tuple[str, str]]
+    """Rigs and backends that ran under several power caps."""
+    divided_trends: frozenset[tuple[str, str]]
+    """Rigs and backends whose models have trend pages of their own."""
+
 
 @dataclass(frozen=True)
 class Tables:
     """Each field is the warehouse's table of that name, ordered by all its columns.
 
-    Workloads stand in the order in which a page shows them.
+    Workloads stand in the order in which a page shows them. A table that was not asked for is
+    empty.
     """
 
-    rigs: list[Row]
-    rig_inventories: list[Row]
-    workloads: list[Row]
-    campaign_items: list[Row]
-    run_files: list[Row]
-    rejected_files: list[Row]
-    runs: list[Row]
-    servers: list[Row]
-    telemetry: list[Row]
-    wave_speeds: list[Row]
-    measurements: list[Row]
-    curve_points: list[Row]
-    bare_tests: list[Row]
-    speed_ranges: list[Row]
-    workload_speeds: list[Row]
-    comparisons: list[Row]
-    build_trends: list[Row]
+    rigs: list[Row] = field(default_factory=list)
+    rig_inventories: list[Row] = field(default_factory=list)
+    workloads: list[Row] = field(default_factory=list)
+    campaign_items: list[Row] = field(default_factory=list)
+    run_files: list[Row] = field(default_factory=list)
+    rejected_files: list[Row] = field(default_factory=list)
+    runs: list[Row] = field(default_factory=list)
+    servers: list[Row] = field(default_factory=list)
+    telemetry: list[Row] = field(default_factory=list)
+    wave_speeds: list[Row] = field(default_factory=list)
+    measurements: list[Row] = field(default_factory=list)
+    curve_points: list[Row] = field(default_factory=list)
+    bare_tests: list[Row] = field(default_factory=list)
+    speed_ranges: list[Row] = field(default_factory=list)
+    workload_speeds: list[Row] = field(default_factory=list)
+    comparisons: list[Row] = field(default_factory=list)
+    build_trends: list[Row] = field(default_factory=list)
+    around: Around | None = None
+    """Of tables that hold the rows of some models only; None where they hold all."""
 
 
-def read_tables(connection: "DuckDBPyConnection", warehouse: Path) -> Tables:
-    """Every table of `Tables`; SiteError where the warehouse lacks one.
+def read_tables(
+    connection: "DuckDBPyConnection",
+    warehouse: Path,
+    wanted: Iterable[str] = EVERY,
+    *,
+    models: Sequence[str] | None = None,
+    place: tuple[str, str] | None = None,
+    around: Around | None = None,
+) -> Tables:
+    """The tables `wanted`; SiteError where the warehouse lacks one.
+
+    Of tables with rows of single runs those of `models` only, or those of a rig and backend, where
+    they are given.
 
     The order of the query, not of the file, decides the order on the pages: two builds from
     the same rows are the same bytes.
@@ -48,8 +103,13 @@ def read_tables(connection: "DuckDBPyConnection", warehouse: Path) -> Tables:
     import duckdb
 
     def read(table: str) -> list[Row]:
+        where, asked = "true", list[object]()
+        if models is not None and table not in OF_THE_SITE:
+            where, asked = _OF_MODELS if table in BY_MODEL else _OF_RUNS, [list(models)]
+        elif place is not None and table not in OF_THE_SITE:
+            where, asked = "(rig, backend) = (?, ?)", list(place)
         try:
-            cursor = connection.execute(f"SELECT * FROM {table} ORDER BY ALL")
+            cursor = connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY ALL", asked)
         except duckdb.CatalogException:
             raise SiteError(
                 f"has no table {table}",
@@ -59,7 +119,7 @@ def read_tables(connection: "DuckDBPyConnection", warehouse: Path) -> Tables:
         columns = [column[0] for column in cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
-    tables = Tables(**{field.name: read(field.name) for field in fields(Tables)})
+    tables = Tables(**{table: read(table) for table in wanted}, around=around)
     tables.workloads.sort(key=lambda work: work["ord"])
     return tables
 

@@ -3,12 +3,15 @@
 Table, charts, model pages and the script read this one selection: no page chooses rows itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site import hardware
 from bench_pipeline.site.charts.configurations import Chart, ChartMaker
+from bench_pipeline.site.groups import ROWS_ON_ONE_PAGE
 from bench_pipeline.site.hardware import Card
-from bench_pipeline.site.models import ModelPage, model_pages
+from bench_pipeline.site.models import ModelLine, model_pages
+from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.answers import Machine, machines
 from bench_pipeline.site.tables.columns import COLUMNS, Column
@@ -17,11 +20,6 @@ from bench_pipeline.site.tables.filters import Filter, filters
 from bench_pipeline.site.tables.row_maker import table_rows
 from bench_pipeline.site.tables.rows import Family, TableRow, families
 from bench_pipeline.site.wording import counted
-
-ROWS_ON_ONE_PAGE = 200
-"""With more, each family has a page of its own, and the front page keeps the fastest models'
-answers for the first workload: 200 rows weigh about 70 KB gzipped, charts aside, and the page
-must stay within 100."""
 
 ANSWERS_ON_A_DIVIDED_PAGE = 300
 """Of all machines together, some 25 KB gzipped; each shows `FEWEST_ANSWERS` at least. Every answer
@@ -48,16 +46,33 @@ class Site:
     columns: tuple[Column, ...]
     """Of every table of configurations."""
     coming: tuple[Campaign, ...]
-    models: tuple[ModelPage, ...]
+    models: tuple[ModelLine, ...]
+    runs: tuple[RunLine, ...]
+    """By model, newest first."""
     counts: str
     newest_run: str
     """Day of the newest measured run, or empty."""
 
 
 def view(tables: Tables) -> Site:
-    inventories = hardware.newest_inventories(tables)
+    """Of tables that hold all there is."""
     rows = table_rows(tables)
-    divided = len(rows) > ROWS_ON_ONE_PAGE
+    models = model_pages(tables, rows)
+    runs = [run for model in models for run in model.runs]
+    return view_of(tables, rows, models, runs, divided=len(rows) > ROWS_ON_ONE_PAGE)
+
+
+def view_of(
+    tables: Tables,
+    rows: Sequence[TableRow],
+    models: Sequence[ModelLine],
+    runs: Sequence[RunLine],
+    *,
+    divided: bool,
+) -> Site:
+    """Of what was made of the tables: `rows` fastest first, `models` in order. `tables` need those
+    of the site and `runs`; where the site is not divided, all."""
+    inventories = hardware.newest_inventories(tables)
     measured = sum(row.provenance == "measured" for row in rows)
     every = machines(rows, tables)
     started = [run["started_at"] for run in tables.runs if run["started_at"]]
@@ -75,7 +90,8 @@ def view(tables: Tables) -> Site:
         filters=filters(rows, tables),
         columns=COLUMNS,
         coming=tuple(coming(tables)),
-        models=tuple(model_pages(tables, rows)),
+        models=tuple(models),
+        runs=tuple(runs),
         counts=(
             f"{counted(len(rows), 'row')} from {counted(len(inventories), 'rig')}: "
             f"{measured:,} measured here, {len(rows) - measured:,} taken from elsewhere"

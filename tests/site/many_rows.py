@@ -80,6 +80,8 @@ def many_rows(made: Made, count: int, *, divided: bool = False) -> tuple[bytes, 
         machines=tuple(machines(rows, tables)),
         charts=(),
     )
-    press = Press(site)
-    page = press.page("index.html", charts=chart_view((), tables), row_data=row_data(rows))
+    press = Press()
+    page = press.page(
+        "index.html", site=site, charts=chart_view((), tables), row_data=row_data(rows)
+    )
     return page, press.files.values()

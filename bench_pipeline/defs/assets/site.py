@@ -24,7 +24,7 @@ def site_pages(
 
     report = refresh(project, reporter)
     with reporter.step("Building the site"):
-        site = build_site(project.warehouse, project.site, project.root)
+        site = build_site(project.warehouse, project.site, project.root, reporter)
     return dg.MaterializeResult(
         metadata={
             "index": dg.MetadataValue.path(project.site / "index.html"),

@@ -25,6 +25,7 @@ from bench_pipeline.site.charts.kinds import (
 )
 from bench_pipeline.site.charts.svg import printable
 from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.rows import Figure, TableRow, cell_href
 
 MAX_DRAWN_BYTES = 40_000
@@ -184,9 +185,7 @@ class ChartMaker:
             for cell in tables.measurements
         }
         self._runs = {run["run_id"]: run for run in tables.runs}
-        self._caps: dict[tuple[str, str], set[float]] = defaultdict(set)
-        for cell in tables.measurements:
-            self._caps[cell["rig"], cell["backend"]].add(cell["power_cap_w"])
+        self._capped = around(tables).capped
 
     def charts(self, rows: Sequence[TableRow]) -> tuple[Chart, ...]:
         """Every chart with two marks or more, by kind, concurrency and the order of workloads."""
@@ -207,7 +206,7 @@ class ChartMaker:
 
     def _list(self, row: TableRow, figure: Figure) -> _Listed:
         cell = self._cells[figure.href]
-        several = len(self._caps[cell["rig"], cell["backend"]]) > 1
+        several = (cell["rig"], cell["backend"]) in self._capped
         where = _where(row, cell["power_cap_w"] if several else None)
         mark = _mark(row, figure, where)
         return _Listed(row, figure, cell, self._runs[cell["run_id"]], where, mark)

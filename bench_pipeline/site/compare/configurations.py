@@ -7,7 +7,8 @@ the warehouse's choice; where nothing is listed, the newest cell's reason stands
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 from bench_pipeline.measures.comparison import JUDGED
 from bench_pipeline.site import wording
@@ -16,13 +17,19 @@ from bench_pipeline.site.compare.facts import Facts, facts_of
 from bench_pipeline.site.compare.rule import Judgement, Value
 from bench_pipeline.site.hardware import device_of
 from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.rows import (
     cell_href,
     file_name,
     model_href,
-    shared_names,
     why_unlisted,
 )
+
+SETS_APART = (
+    *("model", "family", "variant", "quant", "creator", "size_bytes", "rig", "backend", "engine"),
+    *("build", "build_number", "mode", "power_cap_w", "provenance", "started_at"),
+)
+"""Columns of `runs` by which configurations are paired."""
 
 METRICS: dict[str, Callable[[float], str]] = {
     "decode_tok_s": wording.decimal,
@@ -56,7 +63,9 @@ class CompareCell:
 
 
 @dataclass(frozen=True)
-class Configuration:
+class Outline:
+    """A configuration without its figures: what it takes to name it and to find it a partner."""
+
     id: str
     model: str
     name: str
@@ -65,11 +74,14 @@ class Configuration:
     """Everything else, in words."""
     run: str
     """The newest behind its figures: where its facts are from."""
-    cells: dict[Place, CompareCell]
+    concurrencies: tuple[int, ...]
+    """At which it has cells, in order."""
+    with_figures: tuple[int, ...]
+    """Those at which a cell has a figure."""
     problem: str
     """Why there is no cell at all; empty where there are some."""
     row: Row = field(repr=False)
-    """Of `runs`, the same run."""
+    """The columns `SETS_APART` of that run."""
 
     @property
     def href(self) -> str:
@@ -79,9 +91,14 @@ class Configuration:
     def label(self) -> str:
         return " · ".join((self.name, *self.parts))
 
+
+@dataclass(frozen=True)
+class Configuration(Outline):
+    cells: dict[Place, CompareCell]
+
     @property
-    def concurrencies(self) -> tuple[int, ...]:
-        return tuple(sorted({concurrency for _, concurrency in self.cells}))
+    def outline(self) -> Outline:
+        return Outline(**{each.name: getattr(self, each.name) for each in fields(Outline)})
 
 
 @dataclass(frozen=True)
@@ -108,7 +125,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that can be compared."""
+    """All that can be compared, or all of some models."""
 
     configurations: tuple[Configuration, ...]
     """In order of their labels."""
@@ -118,6 +135,14 @@ class Catalogue:
     """By the ids of the older and the newer build; the newest session of each two."""
     workloads: dict[str, str]
     """Titles, in the order of a page."""
+
+    @cached_property
+    def by_id(self) -> dict[str, Configuration]:
+        return {configuration.id: configuration for configuration in self.configurations}
+
+    def of(self, model: str) -> "Catalogue":
+        """One that has all of that model: itself."""
+        return self
 
 
 def catalogue(tables: Tables) -> Catalogue:
@@ -149,7 +174,7 @@ class _Maker:
         self.measured = {
             (m["run_id"], m["workload"], m["concurrency"]): m for m in tables.measurements
         }
-        self.shared_names = shared_names(tables.runs)
+        self.shared_names = around(tables).shared_names
 
     def configurations(self) -> list[Configuration]:
         listed = {
@@ -183,15 +208,18 @@ class _Maker:
         parts.append(self.titles.get(run["rig"]) or run["rig"])
         if run["provenance"] != "measured":
             parts.append(run["provenance"])
+        made = {place: self._cell(row) for place, row in sorted(cells.items())}
         return Configuration(
             id=configuration_id(run),
             model=run["model"],
             name=file_name(run, self.shared_names),
             parts=tuple(parts),
             run=run["run_id"],
-            cells={place: self._cell(row) for place, row in sorted(cells.items())},
+            concurrencies=tuple(sorted({concurrency for _, concurrency in made})),
+            with_figures=tuple(sorted({c.concurrency for c in made.values() if c.values})),
+            row={column: run[column] for column in SETS_APART},
+            cells=made,
             problem="" if cells else wording.failure(run["failure_kind"]),
-            row=run,
         )
 
     def _cell(self, row: Row) -> CompareCell:

@@ -1,12 +1,12 @@
 """The comparisons that suggest themselves: configurations that differ in one thing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, zip_longest
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from bench_pipeline.site.compare.configurations import Catalogue, Configuration
+from bench_pipeline.site.compare.configurations import Catalogue, Outline
 from bench_pipeline.site.compare.two import Comparison, Pair, Side, compare
 from bench_pipeline.site.source import Row
 
@@ -20,6 +20,20 @@ PAIRS_OF_A_MODEL = 60
 Named = TypeVar("Named", bound=Pair)
 
 
+class Known(Protocol):
+    """Outlines to choose pairs from: a catalogue, or outlines of many."""
+
+    @property
+    def configurations(self) -> Sequence[Outline]: ...
+
+    @property
+    def sessions(self) -> Collection[tuple[str, str]]:
+        """Ids of the older and the newer build."""
+
+    def of(self, model: str) -> Catalogue:
+        """That has all of the model's configurations."""
+
+
 @dataclass(frozen=True)
 class Kind(Generic[Named]):
     title: str
@@ -28,7 +42,7 @@ class Kind(Generic[Named]):
     """Pairs of this kind that are not shown."""
 
 
-def natural_pairs(known: Catalogue) -> list[Kind[Comparison]]:
+def natural_pairs(known: Known) -> list[Kind[Comparison]]:
     """Of each kind as many as fit into the page, those of one session and the newest first.
 
     Kinds take turns, so that none crowds out another.
@@ -37,7 +51,7 @@ def natural_pairs(known: Catalogue) -> list[Kind[Comparison]]:
     return _kinds(found, _compared(known, _in_turns(found)))
 
 
-def pairs_by_model(known: Catalogue) -> dict[str, list[Kind[Pair]]]:
+def pairs_by_model(known: Known) -> dict[str, list[Kind[Pair]]]:
     """The pairs in which a model is on either side, chosen likewise, by the model."""
     found: dict[str, dict[str, list[Pair]]] = defaultdict(dict)
     for title, pairs in _KINDS.items():
@@ -57,13 +71,11 @@ def _in_turns(found: Mapping[str, Sequence[Pair]]) -> Iterator[tuple[str, Pair]]
                 yield title, pair
 
 
-def _compared(
-    known: Catalogue, pairs: Iterable[tuple[str, Pair]]
-) -> Iterator[tuple[str, Comparison]]:
+def _compared(known: Known, pairs: Iterable[tuple[str, Pair]]) -> Iterator[tuple[str, Comparison]]:
     """Until their lines are used up."""
     lines = 0
     for title, pair in pairs:
-        comparison = compare(known, pair.a, pair.b)
+        comparison = compare(known.of(pair.a.configuration.model), pair.a, pair.b)
         yield title, comparison
         lines += LINES_OF_A_HEAD + comparison.lines
         if lines >= MAX_LINES:
@@ -83,17 +95,17 @@ def _kinds(
     ]
 
 
-def _groups(known: Catalogue, same: Sequence[str]) -> Iterator[list[Configuration]]:
-    """Configurations with figures that agree in these columns, newest group first."""
-    groups: dict[tuple[object, ...], list[Configuration]] = defaultdict(list)
+def _groups(known: Known, same: Sequence[str]) -> Iterator[list[Outline]]:
+    """Outlines with figures that agree in these columns, newest group first."""
+    groups: dict[tuple[object, ...], list[Outline]] = defaultdict(list)
     for configuration in known.configurations:
-        if any(cell.values for cell in configuration.cells.values()):
+        if configuration.with_figures:
             groups[tuple(configuration.row[column] for column in same)].append(configuration)
     several = [group for group in groups.values() if len(group) > 1]
     yield from sorted(several, key=lambda group: max(map(_age, group)), reverse=True)
 
 
-def _age(configuration: Configuration) -> tuple[bool, str]:
+def _age(configuration: Outline) -> tuple[bool, str]:
     row = configuration.row
     started = row["started_at"].isoformat() if row["started_at"] else ""
     return row["provenance"] == "measured", started
@@ -104,10 +116,10 @@ _SETTING = ("rig", "engine", "mode", "provenance")
 
 def _neighbours(
     same: Sequence[str], differ: str, order: Callable[[Row], tuple[object, ...]]
-) -> Callable[[Catalogue], Iterator[Pair]]:
+) -> Callable[[Known], Iterator[Pair]]:
     """Those next to each other in this order, where they differ in that column."""
 
-    def pairs(known: Catalogue) -> Iterator[Pair]:
+    def pairs(known: Known) -> Iterator[Pair]:
         for group in _groups(known, same):
             ordered = sorted(group, key=lambda c: (*order(c.row), c.id))
             for one, other in pairwise(ordered):
@@ -117,12 +129,12 @@ def _neighbours(
     return pairs
 
 
-def _newest_of_each(same: Sequence[str], differ: str) -> Callable[[Catalogue], Iterator[Pair]]:
+def _newest_of_each(same: Sequence[str], differ: str) -> Callable[[Known], Iterator[Pair]]:
     """Any two values of that column: the newest build of both, else of each."""
 
-    def pairs(known: Catalogue) -> Iterator[Pair]:
+    def pairs(known: Known) -> Iterator[Pair]:
         for group in _groups(known, same):
-            by_value: dict[str, dict[tuple[str, str], Configuration]] = defaultdict(dict)
+            by_value: dict[str, dict[tuple[str, str], Outline]] = defaultdict(dict)
             for configuration in sorted(group, key=_by_build):
                 row = configuration.row
                 by_value[row[differ]][row["engine"], row["build"]] = configuration
@@ -137,11 +149,11 @@ def _newest_of_each(same: Sequence[str], differ: str) -> Callable[[Catalogue], I
     return pairs
 
 
-def _by_build(configuration: Configuration) -> tuple[int, tuple[bool, str], str]:
+def _by_build(configuration: Outline) -> tuple[int, tuple[bool, str], str]:
     return configuration.row["build_number"] or -1, _age(configuration), configuration.id
 
 
-def _builds(known: Catalogue) -> Iterator[Pair]:
+def _builds(known: Known) -> Iterator[Pair]:
     """Those of one session, newest first; then neighbours that share none."""
     by_id = {configuration.id: configuration for configuration in known.configurations}
     judged = [Pair(Side(by_id[before]), Side(by_id[after])) for before, after in known.sessions]
@@ -156,17 +168,17 @@ def _builds(known: Catalogue) -> Iterator[Pair]:
             yield pair
 
 
-def _concurrencies(known: Catalogue) -> Iterator[Pair]:
+def _concurrencies(known: Known) -> Iterator[Pair]:
     """The fewest streams against the most that gave a figure."""
     for configuration in sorted(known.configurations, key=_age, reverse=True):
-        streams = sorted({c.concurrency for c in configuration.cells.values() if c.values})
+        streams = configuration.with_figures
         if len(streams) > 1:
             yield Pair(Side(configuration, streams[0]), Side(configuration, streams[-1]))
 
 
 _FILE = ("family", "variant", "backend", "build", "power_cap_w", *_SETTING)
 
-_KINDS: dict[str, Callable[[Catalogue], Iterator[Pair]]] = {
+_KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
     "Two builds": _builds,
     "Two backends on one card": _newest_of_each(("model", "power_cap_w", *_SETTING), "backend"),
     "Two quants of one model": _neighbours(

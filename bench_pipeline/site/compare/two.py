@@ -12,6 +12,7 @@ from bench_pipeline.site.compare.configurations import (
     Catalogue,
     CompareCell,
     Configuration,
+    Outline,
     Place,
     Session,
 )
@@ -47,7 +48,7 @@ BUILD_FACTS = (
 
 @dataclass(frozen=True)
 class Side:
-    configuration: Configuration
+    configuration: Outline
     streams: int | None = None
     """Its cells at this concurrency only; None for all of them."""
 
@@ -140,6 +141,7 @@ class Comparison(Pair):
 
 def compare(known: Catalogue, a: Side, b: Side) -> Comparison:
     """B against A."""
+    sides = known.by_id[a.configuration.id], known.by_id[b.configuration.id]
     ends = a.configuration.id, b.configuration.id
     turned = ends not in known.sessions
     session = known.sessions.get(ends) or known.sessions.get((ends[1], ends[0]))
@@ -147,7 +149,7 @@ def compare(known: Catalogue, a: Side, b: Side) -> Comparison:
     if session:
         runs = session.run_before, session.run_after
         runs = (runs[1], runs[0]) if turned else runs
-    sections = _sections(known, a, b, session, turned)
+    sections = _sections(known, a, b, sides, session, turned)
     differ, same = differences(known.facts[runs[0]], known.facts[runs[1]])
     return Comparison(
         a=a,
@@ -165,14 +167,19 @@ def compare(known: Catalogue, a: Side, b: Side) -> Comparison:
 
 
 def _sections(
-    known: Catalogue, a: Side, b: Side, session: Session | None, turned: bool
+    known: Catalogue,
+    a: Side,
+    b: Side,
+    sides: tuple[Configuration, Configuration],
+    session: Session | None,
+    turned: bool,
 ) -> tuple[Section, ...]:
     found = []
     for streams in _streams(a, b):
         pairs = {}
         for workload in known.workloads:
             places = (workload, streams[0]), (workload, streams[1])
-            pairs[workload] = _pair(a, b, places, session, turned)
+            pairs[workload] = _pair(sides, places, session, turned)
         if not all(any(pair[place] for pair in pairs.values()) for place in (0, 1)):
             continue
         metrics = []
@@ -220,11 +227,14 @@ def _alone(a: Side, b: Side) -> str:
 
 
 def _pair(
-    a: Side, b: Side, places: tuple[Place, Place], session: Session | None, turned: bool
+    sides: tuple[Configuration, Configuration],
+    places: tuple[Place, Place],
+    session: Session | None,
+    turned: bool,
 ) -> _Pair:
     cell = session.cells.get(places[0]) if session and places[0] == places[1] else None
     if cell is None:
-        return a.configuration.cells.get(places[0]), b.configuration.cells.get(places[1]), {}
+        return sides[0].cells.get(places[0]), sides[1].cells.get(places[1]), {}
     if turned:
         return cell.after, cell.before, {m: j.turned() for m, j in cell.judgements.items()}
     return cell.before, cell.after, cell.judgements

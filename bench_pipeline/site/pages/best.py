@@ -11,7 +11,9 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
     if not site.divided:
         return {}
     return {
-        board.href: press.page("best.html", root="../../", machine=machine, board=board)
+        board.href: press.page(
+            "best.html", root="../../", machines=site.machines, machine=machine, board=board
+        )
         for machine in site.machines
         for board in machine.boards
     }

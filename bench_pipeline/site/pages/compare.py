@@ -17,14 +17,12 @@ from bench_pipeline.site.compare.configurations import (
     CompareCell,
     Configuration,
     Session,
-    catalogue,
 )
-from bench_pipeline.site.compare.pairs import Kind, natural_pairs, pairs_by_model
+from bench_pipeline.site.compare.pairs import Kind, Known, natural_pairs, pairs_by_model
 from bench_pipeline.site.compare.rule import MEANINGS, Judgement, Value
 from bench_pipeline.site.compare.two import BASES, BUILD_FACTS, Pair
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.source import Tables
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.source import Row
 
 
 @dataclass(frozen=True)
@@ -36,38 +34,46 @@ class Choice:
     """What the ids of its configurations begin with."""
     script: str
     """Path below the site's root."""
+    family: str
+    order: tuple[str, str]
+    """Among all choices."""
 
 
-def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    return pages_of(press, catalogue(tables))
-
-
-def pages_of(press: Press, known: Catalogue) -> dict[str, bytes]:
+def scripts(known: Catalogue) -> tuple[list[Choice], dict[str, bytes]]:
+    """Each model's, by path; `known` must hold all that the models can be paired with."""
     pairs = pairs_by_model(known)
     by_model: dict[str, list[Configuration]] = {}
     for configuration in known.configurations:
         by_model.setdefault(configuration.model, []).append(configuration)
-    scripts: dict[str, bytes] = {}
-    families: dict[str, list[Choice]] = {}
+    made: dict[str, bytes] = {}
+    choices = []
     for model, configurations in by_model.items():
         part = model_part(model)
         content = figures_script(known, part, configurations, pairs.get(model, []))
         path = f"compare/{part}-{hashlib.sha256(content).hexdigest()[:10]}.js"
-        scripts[path] = content
-        choice = Choice(configurations[0].name, part, path)
-        families.setdefault(configurations[0].row["family"], []).append(choice)
-    page = press.page(
-        "compare.html",
+        made[path] = content
+        first = configurations[0]
+        order = first.label, first.id
+        choices.append(Choice(first.name, part, path, first.row["family"], order))
+    return choices, made
+
+
+def page(press: Press, known: Known, choices: Iterable[Choice], workloads: Iterable[Row]) -> bytes:
+    """That leads to the scripts of `choices`; `workloads` of the table."""
+    families: dict[str, list[Choice]] = {}
+    for choice in sorted(choices, key=lambda choice: choice.order):
+        families.setdefault(choice.family, []).append(choice)
+    return press.page(
+        PAGE,
         families=families,
         count=len(known.configurations),
         kinds=natural_pairs(known),
         metrics=list(METRICS),
-        workloads=known.workloads,
+        workloads={work["workload"]: work["title"] for work in workloads},
         bases=BASES,
         meanings=MEANINGS,
         build_facts=BUILD_FACTS,
     )
-    return {PAGE: page, **scripts}
 
 
 def figures_script(

@@ -32,7 +32,7 @@ UNLISTED_PAGE = "unlisted.html"
 
 def pages(press: Press, site: Site, tables: Tables, downloads: Downloads) -> dict[str, bytes]:
     edition = citation.edition(tables)
-    unlisted = [model for model in site.models if not model.rows]
+    unlisted = [model for model in site.models if not model.listed]
     unlisted_apart = len(unlisted) > UNLISTED_ON_THE_DATA_PAGE
     lists: list[RunFileList] = []
     if len(downloads.run_files) > run_file_lists.RUN_FILES_ON_ONE_PAGE:

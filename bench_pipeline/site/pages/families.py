@@ -1,21 +1,21 @@
 """A page for each family, once there are too many rows for the front page."""
 
+from collections.abc import Iterable
+
 from bench_pipeline.site.charts.configurations import ChartMaker
 from bench_pipeline.site.charts.views import chart_view
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.filters import filters
 from bench_pipeline.site.tables.row_data import row_data
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.tables.rows import TableRow, families
 
 
-def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    """None while the front page holds all rows."""
+def pages(press: Press, rows: Iterable[TableRow], tables: Tables) -> dict[str, bytes]:
+    """`rows`: all that there are of their families."""
     made: dict[str, bytes] = {}
-    if not site.divided:
-        return made
     maker = ChartMaker(tables)
-    for family in site.families:
+    for family in families(rows):
         charts = chart_view(
             maker.charts(family.rows),
             tables,

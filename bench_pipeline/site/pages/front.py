@@ -9,5 +9,6 @@ from bench_pipeline.site.view import Site
 
 def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
     charts = chart_view(site.charts, tables)
-    page = press.page("index.html", charts=charts, row_data=row_data(site.rows))
+    data = row_data(() if site.divided else site.rows)
+    page = press.page("index.html", site=site, charts=charts, row_data=data)
     return {"index.html": page, **charts.files}

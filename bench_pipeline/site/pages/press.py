@@ -11,7 +11,7 @@ from jinja2.bccache import Bucket
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import wording
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.tables.columns import COLUMNS
 
 _HERE = Path(__file__).parent.parent
 STATIC = _HERE / "static"
@@ -50,7 +50,7 @@ _COMPILED = _Compiled()
 class Press:
     """Renders templates; `files` are the static files that every page refers to."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self) -> None:
         self.files, assets = _static_files()
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -60,7 +60,7 @@ class Press:
             lstrip_blocks=True,
             bytecode_cache=_COMPILED,
         )
-        self._environment.globals.update(site=site, assets=assets, dictionary=DEFINITIONS)
+        self._environment.globals.update(assets=assets, columns=COLUMNS, dictionary=DEFINITIONS)
         self._environment.filters.update(
             month=wording.month, counted=wording.counted, listed=wording.listed
         )

@@ -1,47 +1,98 @@
-"""Every page of the site, by the modules that make them."""
+"""The pages that speak of the whole site, made of what its groups, places and rigs say."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
+from bench_pipeline.site import hardware
+from bench_pipeline.site.compare.address import PAGE
+from bench_pipeline.site.compare.configurations import Catalogue, Outline
 from bench_pipeline.site.data.downloads import Downloads
-from bench_pipeline.site.pages import (
-    best,
-    compare,
-    data,
-    families,
-    front,
-    method,
-    models,
-    rigs,
-    trends,
-)
+from bench_pipeline.site.groups import Plan, key_of
+from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.pages import best, compare, data, front, method, rigs, trends
+from bench_pipeline.site.pages.group import Said
 from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
+from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.view import Site, view_of
 
 Pages = dict[str, bytes]
 """A page's bytes by its path below the site's root."""
 
-MAKERS: tuple[Callable[[Press, Site, Tables], Pages], ...] = (
-    front.pages,
-    best.pages,
-    compare.pages,
-    families.pages,
-    models.pages,
-    rigs.pages,
-    trends.pages,
-)
-"""Each makes the pages of one kind."""
 
-OF_DOWNLOADS = (method.pages, data.pages)
-"""The same, of what is below `data/` too."""
+class Outlines:
+    """Every configuration without its figures; those of a model are read when it is asked for."""
+
+    def __init__(self, plan: Plan, said: Sequence[Said], kept: Kept) -> None:
+        found = [outline for one in said for outline in one.outlines]
+        self.configurations: Sequence[Outline] = sorted(found, key=lambda o: (o.label, o.id))
+        self.sessions = dict.fromkeys(sorted(two for one in said for two in one.sessions))
+        self._keys = {model: group.key for group in plan.groups for model in group.models}
+        self._kept = kept
+        self._read: dict[str, Catalogue] = {}
+
+    def of(self, model: str) -> Catalogue:
+        key = self._keys[model]
+        if key not in self._read:
+            self._read[key] = self._kept.value(key, "catalogue")
+        return self._read[key]
 
 
-def render(site: Site, tables: Tables, downloads: Downloads) -> Pages:
-    """Every page and static file by its path below the site's root."""
-    press = Press(site)
-    made = dict(press.files)
-    for pages in MAKERS:
-        made |= pages(press, site, tables)
-    for with_downloads in OF_DOWNLOADS:
-        made |= with_downloads(press, site, tables, downloads)
-    return made
+def whole_site(plan: Plan, said: Sequence[Said], tables: Tables) -> Site:
+    """`tables`: as `view_of` needs them."""
+    return view_of(
+        tables,
+        sorted((row for one in said for row in one.rows), key=lambda row: row.order),
+        sorted((model for one in said for model in one.models), key=lambda model: model.slug),
+        [run for one in said for run in one.runs],
+        divided=plan.divided,
+    )
+
+
+def keep_rigs(
+    press: Press, plan: Plan, kept: Kept, tables: Tables, runs: Sequence[RunLine]
+) -> dict[str, RigLine]:
+    """Makes the pages of rigs that are not kept yet; each rig by its entry, in order."""
+    of_rig: dict[str, list[RunLine]] = defaultdict(list)
+    for run in runs:
+        of_rig[run.rig].append(run)
+    cards = hardware.cards(tables, hardware.newest_inventories(tables))
+    found = {}
+    for declared, card in rigs_in_order(tables, cards):
+        rig = declared["rig"]
+        wanted = [item for item in tables.campaign_items if item["rig"] == rig]
+        key = key_of("rig", declared, card, plan.rig_keys.get(rig), wanted, of_rig[rig])
+        if not kept.has(key):
+            page = rig_page(declared, card, tables, of_rig[rig])
+            kept.put(key, rigs.pages(press, page), line=page.line)
+            kept.has(key)
+        found[key] = kept.value(key, "line")
+    return found
+
+
+def render(
+    press: Press,
+    plan: Plan,
+    kept: Kept,
+    site: Site,
+    said: Sequence[Said],
+    rig_lines: Sequence[RigLine],
+    tables: Tables,
+    downloads: Downloads,
+) -> Iterator[Pages]:
+    """All pages but those of groups, places and rigs; the front page and its files first.
+
+    `said`: by the groups of `plan`.
+    """
+    yield press.files | front.pages(press, site, tables)
+    yield best.pages(press, site, tables)
+    choices = [choice for one in said for choice in one.choices]
+    known = Outlines(plan, said, kept)
+    yield {PAGE: compare.page(press, known, choices, tables.workloads)}
+    found = [kept.value(place.key, "trend") for place in plan.trend_places]
+    found.sort(key=lambda trend: (trend.title, trend.href))
+    yield trends.index(press, found, tables.runs)
+    yield rigs.index(press, rig_lines)
+    yield method.pages(press, site, tables, downloads)
+    yield data.pages(press, site, tables, downloads)

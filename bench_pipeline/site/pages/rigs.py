@@ -1,24 +1,20 @@
 """A page for each rig, pages for its runs where they are many, and the one that leads to them."""
 
+from collections.abc import Sequence
+
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.rigs.view import RigPage, rig_pages
-from bench_pipeline.site.source import Tables
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.rigs.view import RigLine, RigPage
 
 
-def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    rigs = rig_pages(tables, [run for model in site.models for run in model.runs])
-    made = {"rigs.html": press.page("rigs.html", rigs=rigs)}
-    for rig in rigs:
-        made[rig.href] = press.page("rig.html", root="../", page=rig)
-        made |= _periods(press, rig)
-    return made
+def index(press: Press, rigs: Sequence[RigLine]) -> dict[str, bytes]:
+    return {"rigs.html": press.page("rigs.html", rigs=rigs)}
 
 
-def _periods(press: Press, rig: RigPage) -> dict[str, bytes]:
-    """Each leads to the one before and the one after it."""
+def pages(press: Press, rig: RigPage) -> dict[str, bytes]:
+    """Its pages of runs lead each to the one before and the one after it."""
+    made = {rig.href: press.page("rig.html", root="../", page=rig)}
     newest_first = (None, *rig.periods, None)
-    return {
+    return made | {
         period.href: press.page(
             "rig_runs.html", root="../../", page=rig, period=period, later=later, earlier=earlier
         )

@@ -10,14 +10,13 @@ from itertools import zip_longest
 from markupsafe import Markup
 
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.source import Tables
+from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.trends import feed
 from bench_pipeline.site.trends.changes import changes, newest_steps, open_pairs
 from bench_pipeline.site.trends.chart import NARROW, WIDE, draw
 from bench_pipeline.site.trends.maker import trends_of
 from bench_pipeline.site.trends.series import Change, Figure, ModelTrend, Series, Trend
 from bench_pipeline.site.trends.words import METRICS
-from bench_pipeline.site.view import Site
 
 CELLS_DRAWN = 4
 """On a page of one model: flagged ones, then judged ones; the others stand as tables. A drawing
@@ -66,12 +65,18 @@ class ModelSection:
         return _most_telling(self.model.figures, CELLS_IN_FULL)
 
 
-def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
-    trends = trends_of(tables)
+def pages(press: Press, trend: Trend) -> dict[str, bytes]:
+    """Of one rig and backend."""
+    return _divided(press, trend) if trend.divided else _whole(press, trend)
+
+
+def index(press: Press, trends: Sequence[Trend], runs: Sequence[Row]) -> dict[str, bytes]:
+    """What was flagged anywhere, and the feed. `trends`: without their models will do; `runs` of
+    the table."""
     steps = newest_steps(trends)
     newest, older = changes(steps)
     pairs, more_pairs = open_pairs(trends)
-    made = {
+    return {
         "trends.html": press.page(
             "trends.html",
             trends=trends,
@@ -81,11 +86,8 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
             more_pairs=more_pairs,
             feed=feed.PATH,
         ),
-        feed.PATH: feed.feed(steps, tables.runs),
+        feed.PATH: feed.feed(steps, runs),
     }
-    for trend in trends:
-        made |= _divided(press, trend) if trend.divided else _whole(press, trend)
-    return made
 
 
 def _whole(press: Press, trend: Trend) -> dict[str, bytes]:

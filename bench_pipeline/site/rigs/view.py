@@ -2,8 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bench_pipeline.site import hardware, wording
@@ -12,7 +12,7 @@ from bench_pipeline.site.rigs import timeline_drawing
 from bench_pipeline.site.rigs.history import Event, dated, history
 from bench_pipeline.site.rigs.timeline import timeline_of
 from bench_pipeline.site.rigs.timeline_drawing import Drawing
-from bench_pipeline.site.runs.view import Facts, RunPage
+from bench_pipeline.site.runs.view import Facts, RunLine
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.coming import Campaign, coming
 
@@ -51,7 +51,7 @@ class Period:
     href: str
     first: int
     last: int
-    runs: tuple[RunPage, ...]
+    runs: tuple[RunLine, ...]
     """Newest first."""
     events: tuple[Event, ...]
     """What had changed before these runs, newest first."""
@@ -73,34 +73,40 @@ class Period:
 
 
 @dataclass(frozen=True)
-class RigPage:
+class RigLine:
+    """What the list of rigs says of one."""
+
     rig: str
     href: str
     title: str
     kind: str
     card: Card | None
     """None for a rig that has no run yet."""
+    counts: str
+    """`4 runs of 2 models`."""
+
+
+@dataclass(frozen=True)
+class RigPage(RigLine):
     setups: tuple[Setup, ...]
     timeline: Drawing | None
     """None where all of its runs were at one moment."""
     events: tuple[Event, ...]
     """All of them, newest first."""
-    runs: tuple[RunPage, ...]
+    runs: tuple[RunLine, ...]
     """All of them, newest first, undated ones last."""
     wanted: tuple[Campaign, ...]
 
     @property
-    def counts(self) -> str:
-        """`4 runs of 2 models`."""
-        models = len({run.model for run in self.runs})
-        return f"{wording.counted(len(self.runs), 'run')} of {wording.counted(models, 'model')}"
+    def line(self) -> RigLine:
+        return RigLine(**{each.name: getattr(self, each.name) for each in fields(RigLine)})
 
     @property
     def divided(self) -> bool:
         return len(self.runs) > RUNS_ON_A_PAGE
 
     @property
-    def newest_runs(self) -> tuple[RunPage, ...]:
+    def newest_runs(self) -> tuple[RunLine, ...]:
         return self.runs[:NEWEST_RUNS] if self.divided else self.runs
 
     @property
@@ -129,20 +135,26 @@ class RigPage:
         return tuple(reversed(made))
 
 
-def rig_pages(tables: Tables, runs: list[RunPage]) -> list[RigPage]:
+def rigs_in_order(tables: Tables, cards: Sequence[Card]) -> list[tuple[Row, Card | None]]:
     """Every rig that is declared or named by a run: measuring ones first, unmeasured ones last."""
-    cards = hardware.cards(tables, hardware.newest_inventories(tables))
     by_rig = {card.rig: card for card in cards}
     order = [*by_rig, *sorted(row["rig"] for row in tables.rigs if row["rig"] not in by_rig)]
     declared = {row["rig"]: row for row in tables.rigs}
+    return [(declared[rig], by_rig.get(rig)) for rig in order]
+
+
+def rig_pages(tables: Tables, runs: Sequence[RunLine]) -> list[RigPage]:
+    cards = hardware.cards(tables, hardware.newest_inventories(tables))
     return [
-        _rig_page(declared[rig], by_rig.get(rig), tables, [run for run in runs if run.rig == rig])
-        for rig in order
+        rig_page(declared, card, tables, [run for run in runs if run.rig == declared["rig"]])
+        for declared, card in rigs_in_order(tables, cards)
     ]
 
 
-def _rig_page(declared: Row, card: Card | None, tables: Tables, runs: list[RunPage]) -> RigPage:
+def rig_page(declared: Row, card: Card | None, tables: Tables, runs: Sequence[RunLine]) -> RigPage:
+    """`runs`: of this rig; `tables` may hold others' too."""
     rig = declared["rig"]
+    models = len({run.model for run in runs})
     told = dated(run for run in tables.runs if run["rig"] == rig)
     timeline = timeline_of(told)
     return RigPage(
@@ -151,6 +163,7 @@ def _rig_page(declared: Row, card: Card | None, tables: Tables, runs: list[RunPa
         title=declared["title"] or rig,
         kind=(declared["kind"] or "not declared").replace("-", " "),
         card=card,
+        counts=f"{wording.counted(len(runs), 'run')} of {wording.counted(models, 'model')}",
         setups=_setups(declared["backends_json"]),
         timeline=timeline_drawing.draw(timeline) if timeline else None,
         events=history(told),
@@ -159,7 +172,7 @@ def _rig_page(declared: Row, card: Card | None, tables: Tables, runs: list[RunPa
     )
 
 
-def _newest_first(runs: Iterable[RunPage]) -> list[RunPage]:
+def _newest_first(runs: Iterable[RunLine]) -> list[RunLine]:
     return sorted(
         runs, key=lambda run: (run.when[:1].isdigit(), run.when, run.run_id), reverse=True
     )

@@ -2,8 +2,8 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from bench_pipeline.harness.planning.profiles import PROFILES
@@ -16,7 +16,6 @@ from bench_pipeline.site.hardware import (
     hardware_of,
     rig_href,
     settings_facts,
-    shared_devices,
 )
 from bench_pipeline.site.runs import conditions
 from bench_pipeline.site.runs.cells import (
@@ -28,17 +27,19 @@ from bench_pipeline.site.runs.cells import (
 )
 from bench_pipeline.site.runs.conditions import ServerSection
 from bench_pipeline.site.runs.samples import Samples, samples_of
-from bench_pipeline.site.source import Row, Tables, published_path
-from bench_pipeline.site.tables.rows import file_name, model_href, run_href, shared_names
+from bench_pipeline.site.source import Row, SessionRun, Tables, published_path
+from bench_pipeline.site.tables.around import around
+from bench_pipeline.site.tables.rows import file_name, model_href, run_href
 
 Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class RunPage:
+class RunLine:
+    """What a line of a table says of a run."""
+
     run_id: str
     href: str
-    title: str
     model: str
     """Its name; `model_href` leads to its page."""
     model_href: str
@@ -58,6 +59,15 @@ class RunPage:
     speeds: str
     """Slowest to fastest decode rate of one stream alone, tok/s; a dash if there is none."""
     failure: str
+
+    @property
+    def backend_name(self) -> str:
+        return wording.backend_name(self.backend)
+
+
+@dataclass(frozen=True)
+class RunPage(RunLine):
+    title: str
     log_tail: tuple[str, ...]
     findings: Facts
     """What to know before reading the figures."""
@@ -88,16 +98,15 @@ class RunPage:
     """Of that file."""
 
     @property
-    def backend_name(self) -> str:
-        return wording.backend_name(self.backend)
+    def line(self) -> RunLine:
+        return RunLine(**{each.name: getattr(self, each.name) for each in fields(RunLine)})
 
 
 class RunPageMaker:
     """The lookups that every run's page needs, made once."""
 
     def __init__(self, tables: Tables) -> None:
-        self.shared_devices = shared_devices(tables.runs)
-        self.shared_names = shared_names(tables.runs)
+        self.around = around(tables)
         self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         self.order = {work["workload"]: work["ord"] for work in tables.workloads}
@@ -111,10 +120,6 @@ class RunPageMaker:
         self.cells = _by_run(tables.measurements)
         self.waves = _by_run(tables.wave_speeds)
         self.telemetry = _by_run(tables.telemetry)
-        self.sessions: dict[str, list[Row]] = defaultdict(list)
-        for run in tables.runs:
-            if run["session_id"]:
-                self.sessions[run["session_id"]].append(run)
 
     def page(self, run: Row) -> RunPage:
         """`run`: of table `runs`."""
@@ -123,7 +128,7 @@ class RunPageMaker:
         cells = self._in_order(self.cells[run_id])
         metrics = metrics_of(cells)
         hardware = hardware_of(
-            run, self.rig_titles.get(run["rig"]) or run["rig"], self.shared_devices
+            run, self.rig_titles.get(run["rig"]) or run["rig"], self.around.shared_devices
         )
         backend = wording.backend_name(run["backend"])
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
@@ -134,7 +139,7 @@ class RunPageMaker:
             run_id=run_id,
             href=run_href(run_id),
             title=f"{hardware.device}, {backend} {run['build']}{mode}, {when}",
-            model=file_name(run, self.shared_names),
+            model=file_name(run, self.around.shared_names),
             model_href=model_href(run["model"]),
             rig=run["rig"],
             rig_href=rig_href(run["rig"]),
@@ -177,9 +182,9 @@ class RunPageMaker:
             sha256=self.sha256[run_id],
         )
 
-    def _session(self, run: Row) -> list[Row]:
+    def _session(self, run: Row) -> Sequence[SessionRun]:
         """The runs measured in turns with it, itself among them; none outside a session."""
-        return self.sessions[run["session_id"]] if run["session_id"] else []
+        return self.around.sessions[run["session_id"]] if run["session_id"] else ()
 
     def _blocks(self, run_id: str) -> list[int]:
         """The servers of a session's blocks, in order; none outside a session."""
@@ -199,13 +204,13 @@ class RunPageMaker:
 
     def _partners(self, run: Row) -> tuple[tuple[str, str], ...]:
         return tuple(
-            (other["build"], run_href(other["run_id"]))
+            (other.build, run_href(other.run_id))
             for other in self._session(run)
-            if other["run_id"] != run["run_id"] and other["model"] == run["model"]
+            if other.run_id != run["run_id"] and other.model == run["model"]
         )
 
 
-def repeat_command(run: Row, session: list[Row]) -> str:
+def repeat_command(run: Row, session: Sequence[SessionRun]) -> str:
     """`make bench MODEL=... BUILD=...`; `session`: the runs of its session, if it was in one.
 
     Empty for what was not measured by this code.
@@ -216,7 +221,7 @@ def repeat_command(run: Row, session: list[Row]) -> str:
     if run["mode"] != "baseline":
         said["MODE"] = run["mode"]
     said |= {"PROFILE": run["profile"], "BUILD": run["build"]}
-    if others := sorted({other["build"] for other in session} - {run["build"]}):
+    if others := sorted({other.build for other in session} - {run["build"]}):
         said["BASELINE"] = " ".join(others)
     return " ".join(("make bench", *(f"{k}={shlex.quote(str(v))}" for k, v in said.items())))
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from bench_pipeline.measures.comparison import Verdict
 from bench_pipeline.measures.ties import Known, standings
 from bench_pipeline.site import wording
-from bench_pipeline.site.hardware import hardware_of, shared_devices
+from bench_pipeline.site.hardware import hardware_of
 from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.columns import METRICS
 from bench_pipeline.site.tables.rows import (
     Figure,
@@ -22,10 +23,8 @@ from bench_pipeline.site.tables.rows import (
     file_name,
     model_href,
     run_href,
-    shared_names,
     why_unlisted,
 )
-from bench_pipeline.site.tables.staleness import Ages
 
 SETTING = ("model", "rig", "backend", "engine", "build", "mode", "power_cap_w", "provenance")
 """Columns that tell configurations apart, concurrency aside."""
@@ -104,9 +103,7 @@ class _RowMaker:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.runs = {run["run_id"]: run for run in tables.runs}
-        self.ages = Ages(tables.runs)
-        self.shared_devices = shared_devices(tables.runs)
-        self.shared_names = shared_names(tables.runs)
+        self.around = around(tables)
         self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.cells = {_place(cell): cell for cell in tables.measurements}
         self.contexts = {
@@ -161,19 +158,19 @@ class _RowMaker:
         return TableRow(
             id=f"row-{digest(*key)}",
             model=run["model"],
-            name=file_name(run, self.shared_names),
+            name=file_name(run, self.around.shared_names),
             family=run["family"],
             released=run["released"],
             variant=run["variant"],
             quant=run["quant"],
             creator=run["creator"] or "",
             hardware=hardware_of(
-                run, self.titles.get(run["rig"]) or run["rig"], self.shared_devices
+                run, self.titles.get(run["rig"]) or run["rig"], self.around.shared_devices
             ),
             backend=run["backend"],
             engine=run["engine"],
             build=run["build"],
-            stale=self.ages.of(run),
+            stale=self.around.ages[run["run_id"]],
             mode=run["mode"],
             power_cap_w=run["power_cap_w"],
             concurrency=concurrency if isinstance(concurrency, int) else None,

@@ -278,14 +278,15 @@ def why_unlisted(cell: Row) -> str:
     return ""
 
 
+def plain_slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower().replace(".", "-")).strip("-")[:60]
+
+
 def _slug(name: str, names: Iterable[str]) -> str:
     """The name in an address; with a digest where it would not be its own."""
 
-    def plain(text: str) -> str:
-        return re.sub(r"[^a-z0-9]+", "-", text.lower().replace(".", "-")).strip("-")[:60]
-
-    slug = plain(name)
-    if slug and sum(plain(other) == slug for other in names) == 1:
+    slug = plain_slug(name)
+    if slug and sum(plain_slug(other) == slug for other in names) == 1:
         return slug
     return f"{slug}-{digest(name)}".lstrip("-")
 

@@ -1,7 +1,7 @@
 """Trends from the warehouse's tables: rows of `build_trends` into series, figures and steps."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bench_pipeline.measures.definitions import DEFINITIONS
@@ -51,6 +51,7 @@ class _TrendMaker:
         newest = sorted(tables.comparisons, key=_by_time)
         self._reasons = {_pair(row): row["reason"] for row in newest}
         self.rows: list[Row] = []
+        self._around = tables.around
         self._divided = False
         self._found: list[Step] = []
 
@@ -58,7 +59,11 @@ class _TrendMaker:
         models: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(self.rows, key=_by_number):
             models[row["model"]].append(row)
-        self._divided = _too_much_for_one_page(self.rows)
+        self._divided = (
+            too_much_for_one_page(Counter((_cell(row), row["metric"]) for row in self.rows))
+            if self._around is None
+            else (self.rig, self.backend) in self._around.divided_trends
+        )
         made = [self._model(rows) for rows in models.values()]
         made.sort(key=lambda model: (model.name, model.model))
         return Trend(
@@ -204,9 +209,11 @@ class _TrendMaker:
         ]
 
 
-def _too_much_for_one_page(rows: Iterable[Row]) -> bool:
-    builds = Counter((_cell(row), row["metric"]) for row in rows if row["metric"] in METRICS)
-    shown = {series: count for series, count in builds.items() if count > 1}
+def too_much_for_one_page(builds: Mapping[tuple[object, str], int]) -> bool:
+    """`builds` of a place: their number by cell and metric."""
+    shown = {
+        series: count for series, count in builds.items() if count > 1 and series[1] in METRICS
+    }
     cells = {cell for cell, _ in shown}
     return len(cells) > CELLS_ON_ONE_PAGE or sum(shown.values()) > POINTS_ON_ONE_PAGE
 

@@ -1,7 +1,6 @@
 """A site with something for every chart: quants, power caps, two machines that read the same."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +63,9 @@ def write_pages(made: Made, folder: Path) -> Path:
     """The front page with every chart, and the families' pages that it would be divided into, with
     their static and lazy files alone."""
     site, tables = made.view, made.tables
-    divided = replace(site, divided=True)
-    press = Press(site)
+    press = Press()
     written = press.files | front_page.pages(press, site, tables)
-    written |= family_pages.pages(Press(divided), divided, tables)
+    written |= family_pages.pages(press, site.rows, tables)
     for path, content in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)

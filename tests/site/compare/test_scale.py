@@ -16,7 +16,7 @@ from bench_pipeline.site.compare.configurations import METRICS, Catalogue, Compa
 from bench_pipeline.site.compare.pairs import Kind, natural_pairs, pairs_by_model
 from bench_pipeline.site.compare.rule import Value
 from bench_pipeline.site.compare.two import Pair
-from bench_pipeline.site.pages.compare import pages_of
+from bench_pipeline.site.pages.compare import page, scripts
 from bench_pipeline.site.pages.press import Press
 from tests.site.conftest import Made
 
@@ -52,9 +52,12 @@ def farm(known: Catalogue) -> Catalogue:
                     name=f"Maker-{number // OF_A_FAMILY} Model {number}B-Instruct Q4_K_M",
                     parts=(f"{wording.backend_name(backend)} b10434", "RTX 5070", rig),
                     cells=cells,
+                    concurrencies=STREAMS,
+                    with_figures=STREAMS,
                     row={**like.row, **own},
                 )
             )
+    configurations.sort(key=lambda one: (one.label, one.id))
     return replace(known, configurations=tuple(configurations), sessions={})
 
 
@@ -93,7 +96,9 @@ def large(known: Catalogue) -> Catalogue:
 
 @pytest.fixture(scope="module")
 def pages(made: Made, large: Catalogue) -> dict[str, bytes]:
-    return pages_of(Press(made.view), large)
+    choices, made = scripts(large)
+    titles = [{"workload": name, "title": title} for name, title in large.workloads.items()]
+    return {PAGE: page(Press(), large, choices, titles)} | made
 
 
 def test_a_page_of_5400_configurations_is_light(large: Catalogue, pages: dict[str, bytes]):

@@ -45,7 +45,7 @@ def seen(made: Made) -> Site:
 
 
 def pages(made: Made, seen: Site, downloads: Downloads) -> dict[str, str]:
-    found = data_page.pages(Press(seen), seen, made.tables, downloads)
+    found = data_page.pages(Press(), seen, made.tables, downloads)
     return {path: content.decode() for path, content in found.items()}
 
 
@@ -119,7 +119,7 @@ def test_a_place_with_too_many_files_is_listed_in_parts(
 def test_models_without_a_speed_get_a_page_when_they_are_many(
     made: Made, seen: Site, downloads: Downloads, monkeypatch
 ):
-    bare = [replace(model, rows=()) for model in seen.models]
+    bare = [replace(model, listed=False) for model in seen.models]
     unlisted = replace(seen, models=tuple(bare))
     (index,) = pages(made, unlisted, downloads).values()
     assert all(f'<a href="{model.href}">{model.name}</a>' in index for model in bare)
@@ -165,7 +165,7 @@ def test_lists_have_no_violation_and_are_no_wider_than_the_window(
     page: Page, made: Made, seen: Site, downloads: Downloads, tmp_path: Path, monkeypatch
 ):
     monkeypatch.setattr(run_file_lists, "RUN_FILES_ON_ONE_PAGE", 4)
-    press = Press(seen)
+    press = Press()
     found = data_page.pages(press, seen, made.tables, downloads) | press.files
     for path, content in found.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -29,10 +29,11 @@ def divided(made: Made) -> dict[str, str]:
         patch.setattr(view_module, "ANSWERS_ON_A_DIVIDED_PAGE", 6)
         patch.setattr(view_module, "FEWEST_ANSWERS", 2)
         site = view(tables)
-    press = Press(site)
+    press = Press()
     found = {}
-    for pages in (front_page, best_pages, family_pages):
+    for pages in (front_page, best_pages):
         found |= pages(press, site, tables)
+    found |= family_pages(press, site.rows, tables)
     return {path: content.decode() for path, content in found.items()}
 
 
@@ -101,10 +102,7 @@ def test_each_familys_charts_load_one_library_and_rows_of_their_own(
 
 def test_as_many_rows_as_one_page_takes_stay_on_it(made: Made, monkeypatch):
     monkeypatch.setattr(view_module, "ROWS_ON_ONE_PAGE", len(made.view.rows))
-    tables = made.tables
-    site = view(tables)
-    assert not site.divided
-    assert family_pages(Press(site), site, tables) == {}
+    assert not view(made.tables).divided
 
 
 def test_families_whose_names_look_alike_have_different_addresses(made: Made):

@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Page
 
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.site.pages import models as model_pages
-from bench_pipeline.site.pages import rigs as rig_pages
+from bench_pipeline.site.pages import rigs as pages_of_rigs
 from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.rigs.view import rig_pages
 from bench_pipeline.site.runs.view import RunPage
 from bench_pipeline.site.view import view
 from tests.curve_factories import curve_and_bare_engine
@@ -32,10 +33,11 @@ def pressed(made: Made, folder: Path) -> Path:
     """The pages of runs, models and rigs alone: what else a site has takes its time to draw."""
     tables = made.tables
     site = view(tables)
-    press = Press(site)
+    press = Press()
     written = dict(press.files)
-    for maker in (model_pages, rig_pages):
-        written |= maker.pages(press, site, tables)
+    written |= model_pages.pages(press, site.models, tables)
+    for rig in rig_pages(tables, site.runs):
+        written |= pages_of_rigs.pages(press, rig)
     for path, content in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)

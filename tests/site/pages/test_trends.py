@@ -5,13 +5,12 @@ import uuid
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.pages.trends import model_sections, pages
+from bench_pipeline.site.pages.trends import model_sections
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.trends import words as trends_words
 from bench_pipeline.site.trends.changes import changes, newest_steps
@@ -19,7 +18,7 @@ from bench_pipeline.site.trends.feed import MAX_ENTRIES, feed
 from bench_pipeline.site.trends.maker import trends_of
 from tests.session_factories import AVX2, AVX512_AND_AMX, session_runs
 from tests.site.conftest import make
-from tests.site.trends.trend_rows import NOON, series, step, tables, three_builds
+from tests.site.trends.trend_rows import NOON, pages_of, series, step, tables, three_builds
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 PLACE = "trends/shared-vm-2core-cpu.html"
@@ -28,11 +27,11 @@ EVIL = "<script>alert(1)</script>&\u202e\x1b😀"
 
 @pytest.fixture(scope="module")
 def press() -> Press:
-    return Press(SimpleNamespace(newest_run="2026-11-22"))  # type: ignore[arg-type]
+    return Press()
 
 
 def made(press: Press, *rows: Row, **others: list[Row]) -> dict[str, str]:
-    found = pages(press, None, tables(*rows, **others))  # type: ignore[arg-type]
+    found = pages_of(press, tables(*rows, **others))
     return {path: content.decode() for path, content in found.items()}
 
 
@@ -245,7 +244,7 @@ def test_a_session_reaches_the_pages_through_the_warehouse(tmp_path: Path, press
     infos = {"b10068": AVX2, "b10092": AVX512_AND_AMX, "b10434": AVX512_AND_AMX}
     speeds = {"b10068": 1.0, "b10092": 1.2, "b10434": 1.2}
     runs = session_runs(speeds, turns=5, waves_per_block=1, system_infos=infos)
-    found = pages(press, None, make(tmp_path, runs).tables)  # type: ignore[arg-type]
+    found = pages_of(press, make(tmp_path, runs).tables)
     page = found[PLACE].decode()
     said = re.findall(r"b10434 after b10092: (no difference|undecided)", text(page))
     assert len(said) == 3

@@ -6,7 +6,6 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from playwright.sync_api import Page
 
 from bench_pipeline.site.pages import trends as trends_pages
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.pages.trends import model_sections, pages
+from bench_pipeline.site.pages.trends import model_sections
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.trends import changes as trends_changes
 from bench_pipeline.site.trends import maker as trends_maker
@@ -23,7 +22,7 @@ from bench_pipeline.site.trends.chart import NARROW, WIDE, Size, draw
 from bench_pipeline.site.trends.maker import trends_of
 from bench_pipeline.site.trends.series import Series
 from tests.site.test_accessibility import assert_no_violations
-from tests.site.trends.trend_rows import series, step, tables, three_builds
+from tests.site.trends.trend_rows import pages_of, series, step, tables, three_builds
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 PLACE = "trends/shared-vm-2core-cpu.html"
@@ -41,11 +40,11 @@ def rows_of(*models: str, workloads: tuple[str, ...] = ("chat", "rag")) -> list[
 
 
 def press() -> Press:
-    return Press(SimpleNamespace(newest_run=""))  # type: ignore[arg-type]
+    return Press()
 
 
 def made(shown: Tables) -> dict[str, str]:
-    found = pages(press(), None, shown)  # type: ignore[arg-type]
+    found = pages_of(press(), shown)
     return {path: content.decode() for path, content in found.items()}
 
 

@@ -25,8 +25,7 @@ def run_of(day: int, **fields: object) -> Run:
 
 def page_of(made: Made, rig: str) -> RigPage:
     tables = made.tables
-    runs = [run for model in made.view.models for run in model.runs]
-    return next(page for page in rig_pages(tables, runs) if page.rig == rig)
+    return next(page for page in rig_pages(tables, made.view.runs) if page.rig == rig)
 
 
 def events(made: Made) -> list[Event]:

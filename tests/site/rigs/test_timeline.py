@@ -18,12 +18,12 @@ import pytest
 from playwright.sync_api import Page
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.pages import rigs as rig_pages
+from bench_pipeline.site.pages import rigs as pages
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.history import history
 from bench_pipeline.site.rigs.timeline import Lane, Timeline, timeline_of
 from bench_pipeline.site.rigs.timeline_drawing import MAX_MARKS, PLACES, draw
-from bench_pipeline.site.rigs.view import RUNS_ON_A_PAGE
+from bench_pipeline.site.rigs.view import RUNS_ON_A_PAGE, rig_pages
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.view import view
 from tests.site.conftest import Made
@@ -249,7 +249,7 @@ def pages_of(made: Made, rows: Sequence[Row]) -> dict[str, bytes]:
     site = view(tables)
     others = [run for run in tables.runs if run["rig"] != rows[0]["rig"]]
     tables = replace(tables, runs=[*others, *rows])
-    like = next(run for m in site.models for run in m.runs if run.rig == rows[0]["rig"])
+    like = next(run for run in site.runs if run.rig == rows[0]["rig"])
     runs = [
         replace(
             like,
@@ -263,9 +263,11 @@ def pages_of(made: Made, rows: Sequence[Row]) -> dict[str, bytes]:
         )
         for number, row in enumerate(rows)
     ]
-    site = replace(site, models=(replace(site.models[0], runs=tuple(runs)),))
-    press = Press(site)
-    return press.files | rig_pages.pages(press, site, tables)
+    press, made_of = Press(), rig_pages(tables, runs)
+    found = press.files | pages.index(press, made_of)
+    for rig in made_of:
+        found |= pages.pages(press, rig)
+    return found
 
 
 def test_the_drawing_fits_its_place_and_its_labels_stand_at_their_dates(

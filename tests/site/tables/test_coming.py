@@ -48,6 +48,7 @@ def of_rig(campaigns: list[Campaign]) -> RigPage:
         title="Shared VM",
         kind="vm",
         card=None,
+        counts="",
         setups=(),
         timeline=None,
         events=(),
@@ -68,9 +69,9 @@ def test_up_to_the_bound_every_model_is_named_and_beyond_it_the_others_are_count
 def test_a_model_that_is_not_named_on_the_front_page_stands_on_the_rigs(made: Made):
     campaigns = coming(wanting(600))
     site = replace(made.view, coming=tuple(campaigns), charts=())
-    press = Press(site)
+    press = Press()
     front = press.page(
-        "index.html", charts=chart_view((), made.tables), row_data=row_data(site.rows)
+        "index.html", site=site, charts=chart_view((), made.tables), row_data=row_data(site.rows)
     ).decode()
     assert '<a href="rigs/shared-vm-2core.html#wanted-title">594 other models</a>' in front
     assert name(MODELS_NAMED - 1) in front and name(MODELS_NAMED) not in front
@@ -83,5 +84,5 @@ def test_a_model_that_is_not_named_on_the_front_page_stands_on_the_rigs(made: Ma
 def test_models_of_a_rig_without_a_page_are_all_listed_at_once(made: Made, models: int):
     (campaign,) = coming(wanting(models, rig="gone"))
     assert [wanted.rig_href for wanted in campaign.wanted] == [""]
-    page = Press(made.view).page("rig.html", root="../", page=of_rig([campaign])).decode()
+    page = Press().page("rig.html", root="../", page=of_rig([campaign])).decode()
     assert all(name(number) in page for number in range(models))

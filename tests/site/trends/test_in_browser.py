@@ -1,14 +1,12 @@
 """A trend page in a real browser, at the widths of phones and desks."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import Browser
 
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.pages.trends import pages
-from tests.site.trends.trend_rows import tables, three_builds
+from tests.site.trends.trend_rows import pages_of, tables, three_builds
 
 PLACE = "trends/shared-vm-2core-cpu.html"
 
@@ -16,8 +14,8 @@ PLACE = "trends/shared-vm-2core-cpu.html"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trends")
-    press = Press(SimpleNamespace(newest_run=""))  # type: ignore[arg-type]
-    found = pages(press, None, tables(*three_builds()))  # type: ignore[arg-type]
+    press = Press()
+    found = pages_of(press, tables(*three_builds()))
     for path, content in {**press.files, **found}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)

@@ -1,10 +1,12 @@
 """Rows of `build_trends` and `comparisons` as the warehouse makes them, with chosen figures."""
 
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from bench_pipeline.site.pages import trends
+from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.trends.maker import trends_of
 from tests.session_factories import AVX2, AVX512_AND_AMX, COMMITS
 
 NOON = datetime(2026, 11, 22, 12)
@@ -86,5 +88,13 @@ def three_builds(**columns: Any) -> list[Row]:
 
 def tables(*rows: Row, **others: list[Row]) -> Tables:
     """Nothing but these trends, and the tables given."""
-    empty: dict[str, list[Row]] = {field.name: [] for field in fields(Tables)}
-    return Tables(**{**empty, "build_trends": list(rows), **others})
+    return Tables(**{"build_trends": list(rows), **others})
+
+
+def pages_of(press: Press, tables: Tables) -> dict[str, bytes]:
+    """Every page of trends, by its path."""
+    found = trends_of(tables)
+    made = trends.index(press, found, tables.runs)
+    for trend in found:
+        made |= trends.pages(press, trend)
+    return made

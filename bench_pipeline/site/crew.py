@@ -1,0 +1,150 @@
+"""Makes the pages that are not kept yet: here, or by all cores where they are many.
+
+Each worker is a process of its own that reads what it needs from the warehouse and puts the pages
+among the kept ones, so that nobody holds more than some runs at a time. They are spawned, as
+vl_convert and DuckDB must not be forked.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_pipeline.errors import SiteError
+from bench_pipeline.progress import Reporter
+from bench_pipeline.site.groups import Group, Plan, TrendPlace
+from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.pages import group as group_pages
+from bench_pipeline.site.pages import trends
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.source import BY_MODEL, BY_RUN, Row, Tables, read_tables
+from bench_pipeline.site.trends.maker import trends_of
+from bench_pipeline.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+RUNS_AT_ONCE = 40
+"""Read together: a query costs as much for one model as for ten."""
+RUNS_WORTH_A_CREW = 80
+"""To start processes takes two seconds of each core; a run's pages take some 30 ms."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    groups: tuple[Group, ...] = ()
+    trend_place: TrendPlace | None = None
+
+
+def make_missing(
+    connection: "DuckDBPyConnection", warehouse: Path, plan: Plan, kept: Kept, reporter: Reporter
+) -> None:
+    """Until every group and every place of trends has its entry."""
+    groups = [group for group in plan.groups if not kept.has(group.key)]
+    tasks = [_Task(trend_place=place) for place in plan.trend_places if not kept.has(place.key)]
+    tasks += [_Task(groups=batch) for batch in _batches(groups)]
+    total = len(tasks)
+    with reporter.step(f"Drawing the pages of {total} parts", total=total) as step:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or (cores or 1) < 2:
+            for task in tasks:
+                _make(connection, warehouse, kept, task)
+                step.advance(1)
+        else:
+            for _ in _by_all_cores(warehouse, kept, tasks, cores or 2):
+                step.advance(1)
+    for part in (*plan.groups, *plan.trend_places):
+        if not kept.has(part.key):
+            raise SiteError(
+                "pages that were just made are gone",
+                mend="leave that folder alone while a site is built, then build again",
+                where=kept.folder,
+            )
+
+
+def _batches(groups: Iterable[Group]) -> Iterator[tuple[Group, ...]]:
+    batch: list[Group] = []
+    for group in groups:
+        batch.append(group)
+        if sum(each.runs for each in batch) >= RUNS_AT_ONCE:
+            yield tuple(batch)
+            batch = []
+    if batch:
+        yield tuple(batch)
+
+
+def _by_all_cores(
+    warehouse: Path, kept: Kept, tasks: Sequence[_Task], cores: int
+) -> Iterator[object]:
+    heaviest_first = sorted(tasks, key=lambda task: -sum(group.runs for group in task.groups))
+    work = partial(_work, warehouse, kept.folder)
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        try:
+            for done in as_completed([pool.submit(work, task) for task in heaviest_first]):
+                yield done.result()
+        except BrokenProcessPool:
+            raise SiteError(
+                "a process that draws pages was killed",
+                mend="give it more memory, then build again: what was drawn is kept",
+                where=warehouse,
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _work(warehouse: Path, folder: Path, task: _Task) -> None:
+    with Warehouse(warehouse).read() as connection:
+        _make(connection, warehouse, Kept(folder), task)
+
+
+def _make(connection: "DuckDBPyConnection", warehouse: Path, kept: Kept, task: _Task) -> None:
+    press = Press()
+    if task.trend_place:
+        _make_trends(connection, warehouse, kept, press, task.trend_place)
+        return
+    models = [model for group in task.groups for model in group.models]
+    wanted = ("rigs", "workloads", *BY_MODEL, *BY_RUN)
+    read = read_tables(connection, warehouse, wanted, models=models)
+    for group, tables in _divided(read, task.groups):
+        made = group_pages.make(press, tables, divided=group.divided)
+        kept.put(group.key, made.pages, said=made.said, catalogue=made.catalogue)
+
+
+def _divided(read: Tables, groups: Sequence[Group]) -> Iterator[tuple[Group, Tables]]:
+    """Each group's own rows."""
+    for group in groups:
+        if len(groups) == 1:
+            yield group, replace(read, around=group.around)
+            continue
+        models = set(group.models)
+        own: dict[str, list[Row]] = {
+            table: [row for row in getattr(read, table) if row["model"] in models]
+            for table in BY_MODEL
+        }
+        runs = {run["run_id"] for run in own["runs"]}
+        own |= {
+            table: [row for row in getattr(read, table) if row["run_id"] in runs]
+            for table in BY_RUN
+        }
+        yield group, replace(read, **own, around=group.around)
+
+
+def _make_trends(
+    connection: "DuckDBPyConnection",
+    warehouse: Path,
+    kept: Kept,
+    press: Press,
+    trend_place: TrendPlace,
+) -> None:
+    wanted = ("rigs", "workloads", "build_trends", "comparisons")
+    tables = read_tables(
+        connection, warehouse, wanted, place=trend_place.place, around=trend_place.around
+    )
+    (trend,) = trends_of(tables)
+    kept.put(trend_place.key, trends.pages(press, trend), trend=replace(trend, models=()))

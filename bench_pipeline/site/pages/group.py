@@ -1,0 +1,52 @@
+"""The pages of one group: its models and their runs, its families, its part of the comparisons."""
+
+from dataclasses import dataclass
+
+from bench_pipeline.site.compare.configurations import Catalogue, Outline, catalogue
+from bench_pipeline.site.models import ModelLine, model_pages
+from bench_pipeline.site.pages import compare, families, models
+from bench_pipeline.site.pages.compare import Choice
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.runs.view import RunLine
+from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.row_maker import table_rows
+from bench_pipeline.site.tables.rows import TableRow
+
+
+@dataclass(frozen=True)
+class Said:
+    """What pages of the whole site say of a group."""
+
+    rows: tuple[TableRow, ...]
+    models: tuple[ModelLine, ...]
+    runs: tuple[RunLine, ...]
+    choices: tuple[Choice, ...]
+    outlines: tuple[Outline, ...]
+    sessions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    pages: dict[str, bytes]
+    said: Said
+    catalogue: Catalogue
+
+
+def make(press: Press, tables: Tables, *, divided: bool) -> Made:
+    """`tables` with the rows of its models; `divided`: whether families have pages of their own."""
+    rows = table_rows(tables)
+    found = model_pages(tables, rows)
+    known = catalogue(tables)
+    choices, scripts = compare.scripts(known)
+    pages = models.pages(press, found, tables) | scripts
+    if divided:
+        pages |= families.pages(press, rows, tables)
+    said = Said(
+        rows=tuple(rows),
+        models=tuple(model.line for model in found),
+        runs=tuple(run.line for model in found for run in model.runs),
+        choices=tuple(choices),
+        outlines=tuple(configuration.outline for configuration in known.configurations),
+        sessions=tuple(known.sessions),
+    )
+    return Made(pages, said, known)

@@ -1,0 +1,134 @@
+import random
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import run_files, write_run
+from bench_pipeline.site import crew
+from bench_pipeline.site.build import PAGES, build_site
+from bench_pipeline.warehouse.refresh import refresh
+from tests.factories import SMOLLM2, measured_run
+from tests.session_factories import session_runs
+from tests.site.conftest import EARLIER, GEMMA3, Made, make, on_h100
+from tests.site.test_build import digest
+
+
+def kept(made: Made) -> Path:
+    return made.project.warehouse.parent / PAGES
+
+
+def without_anything_kept(made: Made, folder: Path) -> dict[str, str]:
+    aside = folder / "aside"
+    kept(made).rename(aside)
+    try:
+        build_site(made.project.warehouse, folder / "anew", made.project.root)
+    finally:
+        shutil.rmtree(kept(made), ignore_errors=True)
+        aside.rename(kept(made))
+    return digest(folder / "anew")
+
+
+def one_of_each(number: int) -> list[Run]:
+    """Runs of what there is already and of what there is not, on two machines with one card."""
+    when = EARLIER + timedelta(hours=number)
+    small = {"workloads": ["chat"], "concurrencies": [1], "started_at": when, "seed": number}
+    return [
+        measured_run(model=GEMMA3, build="b10500", **small),
+        on_h100(**small),
+        measured_run(rig="another-h100", backend="cuda", inventory=on_h100().inventory, **small),
+        measured_run(model=SMOLLM2.model_copy(update={"slug": f"twin-{number}"}), **small),
+        on_h100(**{**small, "seed": number + 50}, power_cap_w=300),
+        *session_runs(
+            {"b10068": 1.0, "b10092": 1.2}, turns=3, workloads=("chat",), started_at=when
+        ),
+    ]
+
+
+def retitle(made: Made, number: int) -> None:
+    path = next(made.project.rigs.glob("shared*.yaml"))
+    lines = path.read_text().splitlines()
+    lines = [f"title: Shared, {number}" if line.startswith("title:") else line for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(tmp_path: Path):
+    made = make(tmp_path / "project", [measured_run(), on_h100(model=GEMMA3, profile="quick")])
+    made.build()
+    chance = random.Random(7)
+    pool = one_of_each(1)
+    edits: list[Callable[[], object]] = [
+        lambda: [write_run(run, made.project.runs) for run in pool[:3]],
+        lambda: [write_run(run, made.project.runs) for run in pool[3:]],
+        lambda: chance.choice(list(run_files(made.project.runs))).unlink(),
+        lambda: retitle(made, chance.randrange(10)),
+    ]
+    chance.shuffle(edits)
+    for edit in edits:
+        edit()
+        refresh(made.project)
+        made.build()
+        assert digest(made.project.site) == without_anything_kept(made, tmp_path)
+
+
+@pytest.fixture
+def two_models(tmp_path: Path) -> Made:
+    small = {"workloads": ["chat"], "concurrencies": [1]}
+    made = make(tmp_path / "project", [measured_run(**small), measured_run(model=GEMMA3, **small)])
+    made.build()
+    return made
+
+
+def page_of(made: Made, model: str) -> Path:
+    return made.project.site / "models" / f"{model}.html"
+
+
+def test_a_run_more_leaves_other_families_pages_as_they_lie(two_models: Made):
+    gemma, smol = (page_of(two_models, slug) for slug in (GEMMA3.slug, SMOLLM2.slug))
+    before = gemma.stat().st_ino, smol.stat().st_ino
+    more = measured_run(started_at=EARLIER, workloads=["chat"], concurrencies=[1], seed=5)
+    write_run(more, two_models.project.runs)
+    refresh(two_models.project)
+    two_models.build()
+    assert gemma.stat().st_ino == before[0]
+    assert smol.stat().st_ino != before[1]
+    assert more.run_id in smol.read_text()
+
+
+def test_a_page_that_somebody_wrote_into_is_made_again(two_models: Made):
+    before = digest(two_models.project.site)
+    with page_of(two_models, GEMMA3.slug).open("a") as page:
+        page.write("<p>1,000 tok/s</p>")
+    two_models.build()
+    assert digest(two_models.project.site) == before
+
+
+def test_a_damaged_entry_is_made_again(two_models: Made):
+    before = digest(two_models.project.site)
+    for path in kept(two_models).rglob("*.values"):
+        content = bytearray(path.read_bytes())
+        content[-5] ^= 1
+        path.write_bytes(content)
+    two_models.build()
+    assert digest(two_models.project.site) == before
+
+
+def test_what_no_build_used_any_more_is_removed(two_models: Made):
+    first = {path.name for path in kept(two_models).iterdir()}
+    for path in run_files(two_models.project.runs):
+        path.unlink()
+    write_run(measured_run(workloads=["chat"], concurrencies=[1]), two_models.project.runs)
+    refresh(two_models.project)
+    two_models.build()
+    left = {path.name for path in kept(two_models).iterdir()}
+    assert len(left) < len(first)
+    assert all((kept(two_models) / name).is_dir() for name in left)
+
+
+def test_all_cores_make_the_bytes_that_one_makes(two_models: Made, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(crew, "RUNS_WORTH_A_CREW", 1)
+    monkeypatch.setattr(crew, "RUNS_AT_ONCE", 1)
+    assert without_anything_kept(two_models, tmp_path) == digest(two_models.project.site)
