@@ -6,11 +6,9 @@ reversibly: what a spreadsheet would take for a formula (`as_cell`).
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,15 +48,36 @@ def export_csv(connection: DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table as CSV (UTF-8, header, `\\n`), sorted by all its columns. Number of rows.
 
     A float has the fewest digits that give it back exactly, so a figure published as 143.0
-    reads 143.0; an unknown value is empty; a list is joined by `;`; a time is ISO 8601 in UTC.
+    reads 143.0; an unknown value is empty; a list is joined by `;`; a time is ISO 8601 in UTC; a
+    text is as `as_cell` has it. WarehouseError on a full disk.
     """
-    columns, rows = _sorted(connection, table)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([as_cell(value) for value in row] for row in rows)
-    write_atomically(path, text.getvalue())
-    return len(rows)
+    cells = ", ".join(f'{_cell(c)} as "{c.name}"' for c in columns_of(connection, table))
+    with _in_place_of(path) as unfinished:
+        connection.execute("set threads = 1")  # several write their rows as they come
+        ((count,),) = connection.execute(
+            f'copy (select {cells} from (select * from "{table}" order by all))'
+            f" to {_quoted(str(unfinished))} (format csv, header, nullstr '')"
+        ).fetchall()
+    return int(count)
+
+
+def _cell(column: Column) -> str:
+    """The SQL of `as_cell`. DuckDB writes numbers as Python does."""
+    name, text = f'"{column.name}"', f'"{column.name}"'
+    if column.type.startswith("TIMESTAMP"):
+        return _moment(name)
+    if column.type.endswith("[]"):
+        text = f"array_to_string({name}::varchar[], ';')"
+    elif column.type != "VARCHAR":
+        return name
+    # quotes would tell an empty text from an unknown one
+    return f"nullif(regexp_replace({text}, {_quoted(f'^({_FORMULA.pattern})')}, '''\\1'), '')"
+
+
+def _moment(name: str) -> str:
+    digits = f"strftime({name}, '%Y-%m-%dT%H:%M:%S')"
+    parts = f"case when microsecond({name}) % 1000000 = 0 then '' else strftime({name}, '.%f') end"
+    return f"{digits} || {parts} || 'Z'"
 
 
 def export_json(connection: DuckDBPyConnection, table: str, path: Path) -> int:
@@ -68,13 +87,18 @@ def export_json(connection: DuckDBPyConnection, table: str, path: Path) -> int:
     By column, as each name then stands once; `pandas.DataFrame(json.load(file))` reads it.
     Unknown is null, a time a text in ISO 8601 in UTC.
     """
-    columns, rows = _sorted(connection, table)
-    lines = [
-        f"{json.dumps(name)}:{_as_json([row[place] for row in rows])}"
-        for place, name in enumerate(columns)
-    ]
+    columns = columns_of(connection, table)
+    values = ", ".join(
+        f"to_json(coalesce(list({_moment(name) if c.type.startswith('TIMESTAMP') else name}), []))"
+        for c in columns
+        if (name := f'"{c.name}"')
+    )
+    (found,) = connection.execute(
+        f'select count(*), {values} from (select * from "{table}" order by all)'
+    ).fetchall()
+    lines = [f"{json.dumps(c.name)}:{text}" for c, text in zip(columns, found[1:], strict=True)]
     write_atomically(path, "{" + ",\n".join(lines) + "}\n")
-    return len(rows)
+    return int(found[0])
 
 
 def export_parquet(connection: DuckDBPyConnection, table: str, path: Path) -> None:
@@ -135,21 +159,6 @@ def as_cell(value: Any) -> str:
         return f"{value.isoformat()}Z"
     text = ";".join(str(part) for part in value) if isinstance(value, list) else str(value)
     return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _as_json(values: Sequence[Any]) -> str:
-    return json.dumps(
-        values,
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-        default=lambda time: f"{time.isoformat()}Z",
-    )
-
-
-def _sorted(connection: DuckDBPyConnection, table: str) -> tuple[list[str], list[tuple]]:
-    result = connection.execute(f'select * from "{table}" order by all')
-    return [column[0] for column in result.description or []], result.fetchall()
 
 
 def _quoted(text: str) -> str:

@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import random
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -133,6 +135,29 @@ def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put, tmp_
 )
 def test_a_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(value, cell):
     assert as_cell(value) == cell
+
+
+LETTERS = "'=+-@\t\rab;, \"\né"
+
+
+def test_the_exported_cells_are_those(tmp_path):
+    chance = random.Random(3)
+    texts = ["".join(chance.choices(LETTERS, k=chance.randrange(6))) for _ in range(300)]
+    floats = [chance.uniform(-9, 9) * 10 ** chance.randrange(-12, 18) for _ in texts]
+    lists = [chance.sample(texts, chance.randrange(3)) for _ in texts]
+    times = [datetime(2026, 11, 22, 12, 0, 0, chance.choice((0, 5, 120_000))) for _ in texts]
+    rows = list(zip(floats, texts, lists, times, strict=True))
+    with Warehouse(tmp_path / "w.duckdb").write() as connection:
+        connection.execute("create table t (a double, b varchar, c varchar[], d timestamp)")
+        connection.executemany("insert into t values (?, ?, ?, ?)", rows)
+        export_csv(connection, "t", tmp_path / "t.csv")
+        export_json(connection, "t", tmp_path / "t.json")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        cells = list(csv.reader(file))[1:]
+    assert cells == [[as_cell(value) for value in row] for row in sorted(rows)]
+    columns = json.loads((tmp_path / "t.json").read_text())
+    assert columns["b"] == [row[1] for row in sorted(rows)]
+    assert columns["a"] == [row[0] for row in sorted(rows)]
 
 
 def test_json_holds_each_column_by_its_name(tmp_path):
