@@ -3,16 +3,11 @@ of the bare engine beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from math import log1p
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.charts import panels
-from bench_pipeline.site.charts.panels import Frame
-from bench_pipeline.site.charts.svg import Vega
+from bench_pipeline.site.charts.panels import Frame, Layer, Mark
 from bench_pipeline.site.source import Row
-
-_FRAME = Frame(height_px=150, top_px=8, inset_px=8)
 
 _LINEAR_UP_TO = 128
 """Tokens: below it lengths are drawn to scale, above by their logarithm; an empty context has
@@ -227,45 +222,36 @@ def _what(test: Row) -> str:
 
 
 def draw(panel: Panel) -> str:
-    """The panel as an `<svg>` element; each mark carries its prompt length as `data-row`."""
+    """The panel as an `<svg>` element; each mark carries its prompt length as `data-row`.
 
-    def values(points: Sequence[Point]) -> list[dict[str, Any]]:
-        return [{"at": p.depth_tokens, "y": p.value, "lo": p.lo, "hi": p.hi} for p in points]
+    A line through the medians with their intervals, from 0.
+    """
 
+    def marks(points: Sequence[Point]) -> list[Mark]:
+        return [Mark(str(p.depth_tokens), p.depth_tokens, p.value, p.lo, p.hi) for p in points]
+
+    points = marks(panel.points)
+    layers = [Layer("points", points, "var(--bar)", "circle", 36, of_intervals="var(--ink)")]
+    if panel.rings:
+        rings = [
+            Mark(str(ring.depth_tokens), ring.depth_tokens, ring.value) for ring in panel.rings
+        ]
+        layers.append(
+            Layer("rings", rings, "var(--ink-2)", "circle", 44, joined=False, filled=False)
+        )
     lengths = sorted({point.depth_tokens for point in (*panel.points, *panel.rings)})
-    return panels.draw(
-        _compiled(bool(panel.rings)),
-        {"points": values(panel.points), "rings": values(panel.rings)},
+    return _FRAME.draw(
+        layers,
         places=lengths,
         ends=(lengths[0], lengths[-1]) if len(lengths) > 1 else (0, 2 * lengths[0] or 1),
-        label=panel.id,
-        title=panel.finding,
-        marks={
-            "points": [str(point.depth_tokens) for point in panel.points],
-            "intervals": [str(p.depth_tokens) for p in panel.points if p.lo is not None],
-            "rings": [str(point.depth_tokens) for point in panel.rings],
-        },
+        id=panel.id,
+        finding=panel.finding,
     )
 
 
-@cache
-def _compiled(rings: bool) -> Vega:
-    """A line through the medians with their intervals, from 0."""
-    x = _FRAME.x("prompt, tokens", ",d", type="symlog", constant=_LINEAR_UP_TO)
-    y = _FRAME.y
-    server = panels.rows("points")
-    layers = {
-        "lines": server.mark_line(stroke="var(--bar)", strokeWidth=1.5).encode(x=x, y=y("y")),
-        "intervals": server.transform_filter("isValid(datum.lo)")
-        .mark_rule(stroke="var(--ink)", strokeWidth=2)
-        .encode(x=x, y=y("lo"), y2="hi:Q"),
-        "points": server.mark_point(
-            filled=True, size=36, fill="var(--bar)", stroke="var(--bar)", opacity=1
-        ).encode(x=x, y=y("y")),
-    }
-    if rings:
-        compared = panels.rows("rings").mark_point(
-            filled=False, size=44, stroke="var(--ink-2)", strokeWidth=1.5, opacity=1
-        )
-        layers["rings"] = compared.encode(x=x, y=y("y"))
-    return _FRAME.compiled(layers)
+def _along(length: float) -> float:
+    """d3-scale's symmetric logarithm."""
+    return log1p(length / _LINEAR_UP_TO)
+
+
+_FRAME = Frame("prompt, tokens", ",d", _along, height_px=150, top_px=8, inset_px=8)

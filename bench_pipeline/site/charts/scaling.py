@@ -4,17 +4,14 @@ knee beyond which they bring nothing."""
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from math import log2
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.charts import panels
-from bench_pipeline.site.charts.panels import Frame
+from bench_pipeline.site.charts.panels import Frame, Layer, Mark
 from bench_pipeline.site.charts.plots import COLOURS, SHAPES
-from bench_pipeline.site.charts.svg import Vega
 from bench_pipeline.site.source import Row
 
-_FRAME = Frame(height_px=180, top_px=20, inset_px=10)
+_FRAME = Frame("streams at once", "d", log2, height_px=180, top_px=20, inset_px=10)
 """Over the plot there is room for the knee's name."""
 
 
@@ -118,66 +115,29 @@ def _climbs(cells: Sequence[Row], metric: str, titles: dict[str, str]) -> tuple[
 
 
 def draw(panel: Panel) -> str:
-    """The panel as an `<svg>` element: each mark carries workload and concurrency as `data-row`."""
-    drawn = [
-        (f"{climb.workload} {step.concurrency}", style, step)
+    """The panel as an `<svg>` element: each mark carries workload and concurrency as `data-row`.
+
+    A line for each workload from 0; concurrencies stand where their logarithm does.
+    """
+    layers = [
+        Layer(
+            name="points",
+            marks=[
+                Mark(f"{climb.workload} {s.concurrency}", s.concurrency, s.tok_s, s.lo, s.hi)
+                for s in climb.steps
+            ],
+            colour=f"var(--c{style % COLOURS + 1})",
+            shape=SHAPES[style % len(SHAPES)],
+            size_px2=40,
+        )
         for style, climb in enumerate(panel.climbs)
-        for step in climb.steps
     ]
-    values: list[dict[str, Any]] = [
-        {
-            "style": style,
-            "at": step.concurrency,
-            "y": step.tok_s,
-            "lo": step.lo,
-            "hi": step.hi,
-            "colour": f"var(--c{style % COLOURS + 1})",
-            "shape": SHAPES[style % len(SHAPES)],
-        }
-        for _, style, step in drawn
-    ]
-    tried = sorted({value["at"] for value in values})
-    return panels.draw(
-        _compiled(panel.knee is not None),
-        {"steps": values, "knee": [{"at": panel.knee}]},
+    tried = sorted({step.concurrency for climb in panel.climbs for step in climb.steps})
+    return _FRAME.draw(
+        layers,
         places=tried,
         ends=(tried[0], tried[-1]),
-        label=panel.id,
-        title=panel.finding,
-        marks={
-            "points": [name for name, _, _ in drawn],
-            "intervals": [name for name, _, step in drawn if step.lo is not None],
-        },
+        id=panel.id,
+        finding=panel.finding,
+        rule=None if panel.knee is None else (panel.knee, "knee"),
     )
-
-
-@cache
-def _compiled(knee: bool) -> Vega:
-    """A line for each workload from 0; concurrencies stand where their logarithm does."""
-    import altair as alt
-
-    x = _FRAME.x("streams at once", "d", type="log", base=2)
-    y = _FRAME.y
-    base = panels.rows("steps")
-    stroke = alt.Stroke("colour:N", scale=None)
-    layers = {
-        "lines": base.mark_line(strokeWidth=1.5).encode(
-            x=x, y=y("y"), stroke=stroke, detail="style:N"
-        ),
-        "intervals": base.transform_filter("isValid(datum.lo)")
-        .mark_rule(strokeWidth=2)
-        .encode(x=x, y=y("lo"), y2="hi:Q", stroke=stroke),
-        "points": base.mark_point(filled=True, size=40, opacity=1).encode(
-            x=x,
-            y=y("y"),
-            fill=alt.Fill("colour:N", scale=None),
-            stroke=stroke,
-            shape=alt.Shape("shape:N", scale=None),
-        ),
-    }
-    if knee:
-        place = panels.rows("knee").encode(x=x)
-        rule = place.mark_rule(stroke="var(--line-2)", strokeDash=[4, 3])
-        name = place.mark_text(text="knee", dy=-8, fill="var(--ink-2)").encode(y=alt.value(0))
-        layers = {"knee": rule, "knee-name": name} | layers
-    return _FRAME.compiled(layers)
