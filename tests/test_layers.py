@@ -29,7 +29,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"records"},
         {"fetching", "measures"},
         {"inventory", "engines", "models"},
-        {"harness"},
+        {"harness", "processes"},
         {"importers", "warehouse"},
         {"site"},
         {"deploy"},
@@ -63,6 +63,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "warehouse": [
         {"frames", "schema", "files", "store"},
         {"builds", "export", "content", "rows"},
+        {"reading"},
         {"ingest"},
         {"refresh"},
     ],

@@ -8,20 +8,28 @@ tables as ingesting everything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_pipeline.errors import RecordError
+from bench_pipeline.errors import WarehouseError
 from bench_pipeline.paths import Project
+from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_run, run_files
+from bench_pipeline.records.yaml.files import run_files
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
-from bench_pipeline.warehouse.frames import Row, insert_rows
-from bench_pipeline.warehouse.rows.whole_run import rows_of
+from bench_pipeline.warehouse.frames import (
+    Columns,
+    Row,
+    Types,
+    insert_columns,
+    insert_rows,
+    joined,
+    types_of,
+)
+from bench_pipeline.warehouse.reading import Batch, Reading, Task, read_batch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,7 +41,13 @@ RUN_TABLES = (
 """The tables whose rows come and go with a run."""
 
 _BATCH_RUNS = 100
-"""Inserted at once: some ten thousand requests, a few dozen MiB."""
+"""Inserted at once: some thirty thousand requests, a few MiB."""
+
+_TASK_BYTES = 2**20
+"""Read at once by one process: a dozen run files, half a second."""
+
+_WORTH_PROCESSES_BYTES = 4 * 2**20
+"""Less is read before other processes have imported what they need."""
 
 
 @dataclass
@@ -54,7 +68,8 @@ def ingest_runs(
 ) -> Ingest:
     """Brings RUN_TABLES up to date with `content/benchmarks/runs/`.
 
-    `rejected_before`: rejections by path, from the last time; such a file is not read again.
+    `rejected_before`: rejections by path, from the last time; such a file is not read again. Much
+    that is new is read by all cores. WarehouseError if a process that reads is killed.
     """
     ingested_before: dict[str, tuple[str, str]] = {
         path: (sha256, run_id)
@@ -64,58 +79,112 @@ def ingest_runs(
     }
     files = _hashes(project)
     result = Ingest()
-    holder: dict[str, str] = {}  # of each run_id, the path that holds it
-    batch = _Batch(connection, {run_id for _, run_id in ingested_before.values()})
-    batch.delete(
-        [
-            run_id
-            for path, (sha256, run_id) in ingested_before.items()
-            if path not in files or files[path][1] != sha256
-        ]
-    )
-    known = {path: rejection.sha256 for path, rejection in rejected_before.items()}
-    known |= {path: sha256 for path, (sha256, _) in ingested_before.items()}
-    new = sum(known.get(path) != sha256 for path, (_, sha256) in files.items())
-    quiet_if_none = reporter if new else Silent()
-    with quiet_if_none.step(f"Reading {new} run files", total=len(files)) as step:
-        for path, (file, sha256) in files.items():
-            step.advance(1)
-            if path in ingested_before and ingested_before[path][0] == sha256:
-                run_id = ingested_before[path][1]
-                if holder.setdefault(run_id, path) == path:
-                    result.unchanged += 1
-                else:
-                    result.rejected.append(_duplicate(path, sha256, run_id, holder[run_id]))
-                continue
-            before = rejected_before.get(path)
-            if before and before.sha256 == sha256:
-                if before.run_id is None:
-                    result.rejected.append(before)
-                    continue
-                if before.run_id in holder:
-                    result.rejected.append(
-                        _duplicate(path, sha256, before.run_id, holder[before.run_id])
-                    )
-                    continue
-            content = b""
-            try:
-                content = file.read_bytes() if sha256 else b""
-                run = read_run(file, content if sha256 else None)
-            except RecordError as error:
-                result.rejected.append(Rejection.of(error, project, file, content, "run"))
-                continue
-            except FileNotFoundError:
-                continue  # went away since it was hashed
-            if holder.setdefault(run.run_id, path) == path:
-                batch.add(run, path, sha256_of(content))
-                result.ingested += 1
-            else:
-                result.rejected.append(
-                    _duplicate(path, sha256_of(content), run.run_id, holder[run.run_id])
-                )
-        batch.flush()
-    result.removed = len(ingested_before.keys() - set(holder.values()))
+    holders = _Holders(list(files))
+    for path, (sha256, run_id) in ingested_before.items():
+        if path in files and files[path][1] == sha256:
+            holders.claim(Reading(path, sha256, run_id))
+    to_read = []
+    for path, (file, sha256) in files.items():
+        before = rejected_before.get(path)
+        if before and before.sha256 != sha256:
+            before = None
+        if path in holders:
+            continue
+        if before and before.run_id is None:
+            result.rejected.append(before)
+        elif before and before.run_id in holders.of_run:
+            holders.claim(Reading(path, sha256, before.run_id))
+        else:
+            to_read.append(file)
+    rows = _Rows(connection, {run_id for _, run_id in ingested_before.values()})
+    rows.delete({run_id for _, run_id in ingested_before.values()} - holders.of_run.keys())
+    types = {table: types_of(connection, table) for table in RUN_TABLES}
+    quiet_if_none = reporter if to_read else Silent()
+    with quiet_if_none.step(f"Reading {len(to_read)} run files", total=len(to_read)) as step:
+        for batch in _read(project, to_read, types):
+            won: list[Reading] = []
+            lost: set[str] = set()
+            for reading in batch.readings:
+                if reading.rejection:
+                    result.rejected.append(reading.rejection)
+                elif reading.run_id and holders.claim(reading):
+                    won.append(reading)
+                elif reading.run_id:
+                    lost.add(reading.run_id)
+            rows.add(batch.without_runs(lost - {reading.run_id for reading in won}), won)
+            result.ingested += len(won)
+            step.advance(len(batch.readings))
+        rows.flush()
+    result.rejected += holders.duplicates()
+    result.unchanged = len(holders.of_run) - result.ingested
+    result.removed = len(ingested_before.keys() - {r.path for r in holders.of_run.values()})
     return result
+
+
+class _Holders:
+    """Which file holds which run: of those that claim it, the first in the order of the files."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._position = {path: number for number, path in enumerate(paths)}
+        self._claims: dict[str, Reading] = {}
+        self.of_run: dict[str, Reading] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._claims
+
+    def claim(self, reading: Reading) -> bool:
+        """Whether it holds the run; another may come before it later."""
+        assert reading.run_id is not None
+        self._claims[reading.path] = reading
+        other = self.of_run.get(reading.run_id)
+        if other and self._position[other.path] < self._position[reading.path]:
+            return False
+        self.of_run[reading.run_id] = reading
+        return True
+
+    def duplicates(self) -> list[Rejection]:
+        return [
+            _duplicate(claim, holder)
+            for claim in self._claims.values()
+            if (holder := self.of_run[claim.run_id or ""]) is not claim
+        ]
+
+
+def _read(project: Project, files: Iterable[Path], types: Mapping[str, Types]) -> Iterator[Batch]:
+    """In the order of the files: by all cores if it is worth starting processes."""
+    tasks, total_bytes = _tasks(project, files, types)
+    cores = min(usable_cores(), len(tasks))
+    if cores == 1 or total_bytes < _WORTH_PROCESSES_BYTES:
+        yield from map(read_batch, tasks)
+        return
+    try:
+        yield from in_processes(read_batch, tasks, cores)
+    except ProcessLost as lost:
+        raise WarehouseError(
+            f"a process that read run files was killed ({lost})",
+            mend="see whether memory ran out, then run it again: nothing was changed",
+            where=project.runs,
+        ) from None
+
+
+def _tasks(
+    project: Project, files: Iterable[Path], types: Mapping[str, Types]
+) -> tuple[list[Task], int]:
+    """Files in their order, so many that a task has `_TASK_BYTES`, and the bytes of them all."""
+    groups: list[list[Path]] = []
+    in_group = total_bytes = 0
+    for file in files:
+        try:
+            size_bytes = file.stat().st_size
+        except OSError:
+            size_bytes = 0  # reading it says why
+        if not groups or in_group + size_bytes > _TASK_BYTES:
+            groups.append([])
+            in_group = 0
+        groups[-1].append(file)
+        in_group += size_bytes
+        total_bytes += size_bytes
+    return [Task(project, tuple(group), types) for group in groups], total_bytes
 
 
 def _hashes(project: Project) -> dict[str, tuple[Path, str]]:
@@ -132,19 +201,19 @@ def _hashes(project: Project) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def _duplicate(path: str, sha256: str, run_id: str, holder: str) -> Rejection:
+def _duplicate(claim: Reading, holder: Reading) -> Rejection:
     return Rejection(
-        path=path,
-        sha256=sha256,
-        problem=f"holds run {run_id}, which `{holder}` holds already",
+        path=claim.path,
+        sha256=claim.sha256,
+        problem=f"holds run {claim.run_id}, which `{holder.path}` holds already",
         mend="remove one of the two files",
-        place=path,
+        place=claim.path,
         kind="run",
-        run_id=run_id,
+        run_id=claim.run_id,
     )
 
 
-class _Batch:
+class _Rows:
     """Collects rows and inserts them by the hundred runs."""
 
     def __init__(self, connection: DuckDBPyConnection, present: set[str]) -> None:
@@ -155,23 +224,26 @@ class _Batch:
         self._clear()
 
     def _clear(self) -> None:
-        self._rows: dict[str, list[Row]] = defaultdict(list)
-        self._run_ids: set[str] = set()
+        self._parts: dict[str, list[Columns]] = defaultdict(list)
+        self._files: list[Row] = []
 
-    def add(self, run: Run, path: str, sha256: str) -> None:
-        for table, rows in rows_of(run, path).items():
-            self._rows[table] += rows
-        self._rows["run_files"].append(
-            {"path": path, "sha256": sha256, "run_id": run.run_id, "ingested_at": self._now}
-        )
-        self._run_ids.add(run.run_id)
-        if len(self._run_ids) >= _BATCH_RUNS:
+    def add(self, batch: Batch, read: Iterable[Reading]) -> None:
+        """`read`: what of the batch has rows."""
+        for table, columns in batch.columns.items():
+            self._parts[table].append(columns)
+        self._files += [
+            {"path": r.path, "sha256": r.sha256, "run_id": r.run_id, "ingested_at": self._now}
+            for r in read
+        ]
+        if len(self._files) >= _BATCH_RUNS:
             self.flush()
 
     def flush(self) -> None:
-        self.delete(self._run_ids)  # another file may have held one of them until now
-        for table in RUN_TABLES:
-            insert_rows(self._connection, table, self._rows[table])
+        # another file may have held one of them until now
+        self.delete([row["run_id"] for row in self._files])
+        insert_rows(self._connection, "run_files", self._files)
+        for table, parts in self._parts.items():
+            insert_columns(self._connection, table, joined(parts))
         self._clear()
 
     def delete(self, run_ids: Collection[str]) -> None:

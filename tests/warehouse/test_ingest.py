@@ -141,6 +141,7 @@ def test_changed_code_rebuilds_from_scratch(project, put, small, rows):
 
 def test_more_runs_than_one_batch(project, put, small, monkeypatch):
     monkeypatch.setattr("bench_pipeline.warehouse.ingest._BATCH_RUNS", 2)
+    monkeypatch.setattr("bench_pipeline.warehouse.ingest._TASK_BYTES", 1)
     for seed in range(5):
         put(small(seed=seed))
     assert refresh(project).ingested == 5

@@ -234,6 +234,7 @@ KILLED = """
     if moment == "derived":
         refresh.schema.row_counts = lambda connection: wait_for_the_end()
     ingest._BATCH_RUNS = 2
+    ingest._TASK_BYTES = 1
     refresh.refresh(Project(Path(sys.argv[1])), Slow())
 """
 

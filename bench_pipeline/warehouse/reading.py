@@ -1,0 +1,97 @@
+"""Run files as columns that are ready to be inserted: what a process beside this one can do.
+
+Nothing here knows the warehouse, or imports what it needs.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_pipeline.errors import RecordError
+from bench_pipeline.paths import Project
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import read_run
+from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
+from bench_pipeline.warehouse.frames import Columns, Types, columns_of, joined, without
+from bench_pipeline.warehouse.rows.whole_run import rows_of
+
+
+@dataclass(frozen=True)
+class Task:
+    """Files to read, in their order, into tables of these types."""
+
+    project: Project
+    files: tuple[Path, ...]
+    types: Mapping[str, Types]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One file, and the run that it holds, or why it is rejected; neither: it went away."""
+
+    path: str
+    sha256: str
+    run_id: str | None = None
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a task came to. Of several files with one run_id, `columns` hold the first."""
+
+    readings: list[Reading]
+    columns: dict[str, Columns]
+    """By table; one that got no row is not among them."""
+
+    def without_runs(self, run_ids: Collection[str]) -> "Batch":
+        if not run_ids:
+            return self
+        columns = {
+            table: without(of_table, "run_id", run_ids) for table, of_table in self.columns.items()
+        }
+        return Batch(self.readings, columns)
+
+
+def read_batch(task: Task) -> Batch:
+    readings: list[Reading] = []
+    parts: dict[str, list[Columns]] = {table: [] for table in task.types}
+    run_ids = set()
+    for file in task.files:
+        reading, columns = _read(task, file)
+        readings.append(reading)
+        if reading.run_id not in run_ids:
+            for table, part in columns.items():
+                parts[table].append(part)
+        run_ids.add(reading.run_id)
+    return Batch(readings, {table: joined(found) for table, found in parts.items() if found})
+
+
+def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
+    path = relative(task.project, file)
+    content = b""
+    try:
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:
+            return Reading(path, ""), {}  # since it was listed
+        except OSError:
+            read_run(file)  # says why
+        run = read_run(file, content)
+        columns = _columns_of_run(run, path, file, task.types)
+    except RecordError as error:
+        rejection = Rejection.of(error, task.project, file, content, "run")
+        return Reading(path, rejection.sha256, rejection=rejection), {}
+    return Reading(path, sha256_of(content), run.run_id), columns
+
+
+def _columns_of_run(
+    run: Run, path: str, file: Path, types: Mapping[str, Types]
+) -> dict[str, Columns]:
+    try:
+        return {
+            table: columns_of(rows, types[table])
+            for table, rows in rows_of(run, path).items()
+            if rows
+        }
+    except OverflowError as error:
+        raise RecordError(str(error), mend="correct the value", where=file) from None
