@@ -14,9 +14,15 @@ the truth.
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from bench_pipeline.measures import formulas
-from bench_pipeline.measures.statistics import Estimate, far_out, median_with_interval, middle
+from bench_pipeline.measures.statistics import (
+    Estimate,
+    far_out,
+    medians_with_intervals,
+    middle,
+)
 from bench_pipeline.records.cell import Cell, Request
 
 
@@ -49,15 +55,30 @@ class CellFigures:
     """Accepted / proposed over the whole cell: each proposed token counts once."""
 
 
+def by_number(requests: list[Request]) -> dict[int, list[Request]]:
+    """Each wave's, by its number, in order."""
+    waves: dict[int, list[Request]] = defaultdict(list)
+    for request in requests:
+        waves[request.wave].append(request)
+    return {wave: waves[wave] for wave in sorted(waves)}
+
+
 def wave_values(
     requests: list[Request], value: Callable[[Request], float | None]
 ) -> dict[int, float]:
     """Of each wave, by its number: the median over its streams that have a value."""
-    waves: dict[int, list[float]] = defaultdict(list)
-    for request in requests:
-        if (figure := value(request)) is not None:
-            waves[request.wave].append(figure)
-    return {wave: middle(waves[wave]) for wave in sorted(waves)}
+    return _middles(by_number(requests), value)
+
+
+def _middles(
+    waves: Mapping[int, list[Request]], value: Callable[[Request], float | None]
+) -> dict[int, float]:
+    found = {}
+    for wave, requests in waves.items():
+        figures = [figure for figure in map(value, requests) if figure is not None]
+        if figures:
+            found[wave] = middle(figures)
+    return found
 
 
 def by_wave(requests: list[Request], value: Callable[[Request], float | None]) -> list[float]:
@@ -94,7 +115,10 @@ def by_repetition(cell: Cell, waves: Mapping[int, float]) -> list[float]:
 def clocks_agree(requests: list[Request]) -> bool | None:
     """Client's and server's median decode rates within `formulas.CLOCKS_AGREE_WITHIN`."""
     ours = by_wave(requests, formulas.decode_tok_s)
-    theirs = by_wave(requests, formulas.server_decode_tok_s)
+    return _agree(ours, by_wave(requests, formulas.server_decode_tok_s))
+
+
+def _agree(ours: list[float], theirs: list[float]) -> bool | None:
     if not ours or not theirs:
         return None
     return bool(abs(middle(ours) / middle(theirs) - 1) <= formulas.CLOCKS_AGREE_WITHIN)
@@ -111,30 +135,34 @@ def believed(requests: list[Request]) -> bool:
     return clocks_agree(requests) is not False and delivered_on_time(requests) is not False
 
 
+_ESTIMATED: dict[str, Callable[[Request], float | None]] = {
+    "decode_tok_s": formulas.decode_tok_s,
+    "server_decode_tok_s": formulas.server_decode_tok_s,
+    "prefill_tok_s": formulas.prefill_tok_s,
+    "ttft_ms": attrgetter("ttft_ms"),
+    "first_visible_ms": attrgetter("first_visible_ms"),
+    "queue_ms": formulas.queue_ms,
+    "itl_p99_ms": attrgetter("itl_p99_ms"),
+}
+"""Figures of a stream."""
+
+
 def figures_of(cell: Cell) -> CellFigures:
-    def repeated(value: Callable[[Request], float | None]) -> list[float]:
-        return by_repetition(cell, wave_values(cell.requests, value))
-
-    def estimate(value: Callable[[Request], float | None]) -> Estimate | None:
-        return median_with_interval(repeated(value))
-
+    waves = by_number(cell.requests)
+    values = {name: _middles(waves, value) for name, value in _ESTIMATED.items()}
     totals = {wave.wave: formulas.aggregate_tok_s(wave) for wave in cell.waves}
-    known = {wave: total for wave, total in totals.items() if total is not None}
-    rates = repeated(formulas.decode_tok_s)
-    hidden = repeated(lambda request: request.reasoning_tokens)
+    values["aggregate_tok_s"] = {w: total for w, total in totals.items() if total is not None}
+    repeated = {name: by_repetition(cell, of_waves) for name, of_waves in values.items()}
+    estimates = medians_with_intervals(list(repeated.values()))
+    hidden = by_repetition(cell, _middles(waves, attrgetter("reasoning_tokens")))
     return CellFigures(
+        **dict(zip(repeated, estimates, strict=True)),
         n=len(hidden),  # every request has a count
-        decode_tok_s=median_with_interval(rates),
-        server_decode_tok_s=estimate(formulas.server_decode_tok_s),
-        prefill_tok_s=estimate(formulas.prefill_tok_s),
-        aggregate_tok_s=median_with_interval(by_repetition(cell, known)),
-        ttft_ms=estimate(lambda request: request.ttft_ms),
-        first_visible_ms=estimate(lambda request: request.first_visible_ms),
-        queue_ms=estimate(formulas.queue_ms),
-        itl_p99_ms=estimate(lambda request: request.itl_p99_ms),
         joules_per_token=formulas.joules_per_token(cell),
-        clocks_agree=clocks_agree(cell.requests),
-        outliers=far_out(rates),
+        clocks_agree=_agree(
+            list(values["decode_tok_s"].values()), list(values["server_decode_tok_s"].values())
+        ),
+        outliers=far_out(repeated["decode_tok_s"]),
         delivered_on_time=delivered_on_time(cell.requests),
         reasoning_tokens=middle(hidden) if hidden else None,
         draft_acceptance=_draft_acceptance(cell.requests),

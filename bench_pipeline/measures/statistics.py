@@ -90,15 +90,27 @@ def _counted_ranks(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def median_with_interval(values: Sequence[float]) -> Estimate | None:
     """None for no values. The order of the values makes no difference."""
-    if not values:
-        return None
-    array = np.sort(np.asarray(values, dtype=float))
-    median = middle(array.tolist())
-    if len(array) < LEAST_VALUES:
-        return Estimate(median, None, None, len(array))
-    below, above, counts = _counted_ranks(len(array))
-    lo, hi = _counted_interval((array[below] + array[above]) / 2, counts)
-    return Estimate(median, lo, hi, len(array))
+    return medians_with_intervals([values])[0]
+
+
+def medians_with_intervals(samples: Sequence[Sequence[float]]) -> list[Estimate | None]:
+    """`median_with_interval` of each: of samples of one size, several cost little more than one."""
+    found: list[Estimate | None] = [None] * len(samples)
+    by_size: dict[int, list[int]] = {}
+    for place, sample in enumerate(samples):
+        by_size.setdefault(len(sample), []).append(place)
+    for size, places in by_size.items():
+        if not size:
+            continue
+        ordered = np.sort(np.asarray([samples[place] for place in places], dtype=float), axis=1)
+        medians = [middle(row) for row in ordered.tolist()]
+        ends: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(places)
+        if size >= LEAST_VALUES:
+            below, above, counts = _counted_ranks(size)
+            ends = _counted_intervals((ordered[:, below] + ordered[:, above]) / 2, counts)
+        for place, median, (lo, hi) in zip(places, medians, ends, strict=True):
+            found[place] = Estimate(median, lo, hi, size)
+    return found
 
 
 def ratio_of_medians(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
@@ -131,10 +143,10 @@ def far_out(values: Sequence[float]) -> int:
     """
     if not len(values):
         return 0
-    array = np.asarray(values, dtype=float)
-    first, third = np.quantile(array, [0.25, 0.75])
+    ordered = sorted(map(float, values))
+    first, third = (_quantile(ordered, share) for share in (0.25, 0.75))
     reach = FENCE_REACH * (third - first)
-    return int(np.sum((array < first - reach) | (array > third + reach)))
+    return sum(value < first - reach or value > third + reach for value in ordered)
 
 
 def _resampled_medians(ordered: np.ndarray, seed: int = SEED) -> np.ndarray:
@@ -142,22 +154,34 @@ def _resampled_medians(ordered: np.ndarray, seed: int = SEED) -> np.ndarray:
     return (ordered[below] + ordered[above]) / 2
 
 
-def _counted_interval(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """`_interval` of RESAMPLES values, each given once with its count: a few hundred at most."""
-    order = np.argsort(values)
-    ends = np.cumsum(counts[order])
+def _counted_intervals(values: np.ndarray, counts: np.ndarray) -> list[tuple[float, float]]:
+    """`_interval` of RESAMPLES values in each row, each given once with its count: a few hundred
+    at most."""
+    order = np.argsort(values, axis=1)
+    values = np.take_along_axis(values, order, axis=1)
+    ends = np.cumsum(counts[order], axis=1)
     tail = (1 - CONFIDENCE) / 2
     found = []
     for share in (tail, 1 - tail):
         place = share * (RESAMPLES - 1)
         rank = int(place)
-        at = np.searchsorted(ends, [rank, rank + 1], side="right")
-        low, high = values[order[at]].tolist()
-        weight = place - rank
-        # from the nearer end, as numpy does: the same digits
-        step = high - low
-        found.append(low + step * weight if weight < 0.5 else high - step * (1 - weight))
-    return found[0], found[1]
+        at = np.stack([(ends <= rank).sum(axis=1), (ends <= rank + 1).sum(axis=1)], axis=1)
+        neighbours = np.take_along_axis(values, at, axis=1).tolist()
+        found.append([_between(low, high, place - rank) for low, high in neighbours])
+    return list(zip(*found, strict=True))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """By linear interpolation, of a few values thirty times quicker than numpy's own."""
+    place = share * (len(ordered) - 1)
+    rank = int(place)
+    return _between(ordered[rank], ordered[min(rank + 1, len(ordered) - 1)], place - rank)
+
+
+def _between(low: float, high: float, weight: float) -> float:
+    """From the nearer end, as numpy does: the same digits."""
+    step = high - low
+    return low + step * weight if weight < 0.5 else high - step * (1 - weight)
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:
