@@ -62,7 +62,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "warehouse": [
         {"frames", "schema", "files", "store"},
-        {"builds", "export", "content", "rows"},
+        {"builds", "export", "content", "hashes", "rows"},
         {"reading"},
         {"ingest"},
         {"refresh"},

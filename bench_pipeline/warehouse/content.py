@@ -1,14 +1,13 @@
 """What people declare in `content/` (rigs, workloads, campaigns), as tables.
 
-These are small: whenever any of the files changes, or a run comes or goes (it may finish an
-item of a campaign), they are written anew.
+These are small: whenever any of the files changes, they are written anew. Whether an item of a
+campaign is done changes with the runs.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bench_pipeline.engines.llama_cpp.command import remote_endpoints
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.errors import RecordError
-from bench_pipeline.harness.planning.plan import expand, satisfied
+from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied
 from bench_pipeline.paths import Project
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
@@ -28,7 +27,8 @@ from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
-from bench_pipeline.warehouse.frames import Row, insert_rows
+from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
+from bench_pipeline.warehouse.schema import touched
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -84,17 +84,57 @@ def read_declared(project: Project, files: dict[Path, bytes]) -> Declared:
 
 
 def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
-    """Rewrites rigs, workloads and campaign_items. The runs must be up to date before."""
+    """Rewrites rigs, workloads and campaign_items, all of these not done."""
     rows: dict[str, list[Row]] = {
         "rigs": [_rig_row(rig) for rig in declared.rigs.values()],
         "workloads": [
             _workload_row(w) for w in sorted(declared.workloads.values(), key=lambda w: w.order)
         ],
-        "campaign_items": _campaign_rows(declared, _outlines(connection)),
+        "campaign_items": _campaign_rows(declared),
     }
     for table, of_table in rows.items():
         connection.execute(f"delete from {table}")
         insert_rows(connection, table, of_table)
+
+
+def mark_done(connection: DuckDBPyConnection, *, everything: bool) -> None:
+    """Says of each campaign item whether a run satisfies it; runs must be up to date.
+
+    Unless `everything`, only of those that a touched run may have satisfied.
+    """
+    condition = "true" if everything else touched("campaign_items", _ASKED)
+    items = read_rows(connection, f"select rowid, * from campaign_items where {condition}")
+    runs = _outlines(connection) if items else {}
+    for done in (True, False):
+        found = [
+            item["rowid"]
+            for item in items
+            if satisfied(_plan_item(item), runs.get(_asked(item), ())) == done
+            and item["done"] != done
+        ]
+        connection.execute(
+            "update campaign_items set done = ? where rowid in (select unnest(?::bigint[]))",
+            [done, found],
+        )
+
+
+_ASKED = ("rig", "backend", "build", "mode", "model_sha256")
+"""What a run has in common with every item that it satisfies."""
+
+
+def _asked(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _ASKED)
+
+
+def _plan_item(row: Row) -> PlanItem:
+    return PlanItem(
+        **{name: row[name] for name in ("rig", "backend", "build", "model", "model_sha256")},
+        mode=row["mode"],
+        profile=row["profile"],
+        concurrencies=tuple(row["concurrencies"]) or "knee",
+        beside=tuple(row["beside"]),
+        campaign=row["campaign"],
+    )
 
 
 def _rig_row(rig: Rig) -> Row:
@@ -122,10 +162,7 @@ def _workload_row(workload: Workload) -> Row:
     }
 
 
-def _campaign_rows(declared: Declared, outlines: Iterable[Run]) -> list[Row]:
-    by_place = defaultdict(list)
-    for run in outlines:
-        by_place[run.rig, run.backend].append(run)
+def _campaign_rows(declared: Declared) -> list[Row]:
     rows: list[Row] = []
     for item in expand(declared.campaigns, declared.rigs, declared.models, declared.engines):
         campaign = declared.campaigns[item.campaign or ""]
@@ -139,6 +176,7 @@ def _campaign_rows(declared: Declared, outlines: Iterable[Run]) -> list[Row]:
                 "backend": item.backend,
                 "build": item.build,
                 "model": item.model,
+                "model_sha256": item.model_sha256,
                 "family": model.family,
                 "variant": model.variant,
                 "quant": model.quant,
@@ -146,32 +184,42 @@ def _campaign_rows(declared: Declared, outlines: Iterable[Run]) -> list[Row]:
                 "profile": item.profile,
                 "concurrencies": [] if item.concurrencies == "knee" else list(item.concurrencies),
                 "beside": list(item.beside),
-                "done": satisfied(item, by_place[item.rig, item.backend]),
+                "done": False,
             }
         )
     return rows
 
 
-def _outlines(connection: DuckDBPyConnection) -> list[Run]:
-    """Every measured run with what a plan asks about and nothing else: no requests, no figures.
+def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]]:
+    """Measured runs that campaigns may ask for, by `_ASKED`, with what a plan looks at and nothing
+    else: no requests, no figures.
 
     Made from the tables, because reading a thousand run files again takes half a minute. They
     are valid already, so they are constructed without being validated.
     """
+    connection.execute(
+        "create or replace temp view asked_runs as select * from runs where provenance = 'measured'"
+        f" and ({', '.join(_ASKED)}) in (select ({', '.join(_ASKED)}) from campaign_items)"
+    )
     cells = defaultdict(list)
-    for run_id, concurrency, kind, message in connection.execute(
+    for row in read_rows(
+        connection,
         "select run_id, concurrency, failure_kind, failure_message from measurements"
-        " where provenance = 'measured'"
-    ).fetchall():
+        " where run_id in (select run_id from asked_runs)",
+    ):
+        kind, message = row["failure_kind"], row["failure_message"]
         failure = Failure(kind=kind, message=message) if kind else None
-        cells[run_id].append(_unchecked(Cell, concurrency=concurrency, failure=failure))
-    found = connection.execute(
+        cell = _unchecked(Cell, concurrency=row["concurrency"], failure=failure)
+        cells[row["run_id"]].append(cell)
+    found = defaultdict(list)
+    for row in read_rows(
+        connection,
         "select run_id, rig, backend, mode, profile, build, model_sha256, ladder, ladder_ended,"
         " failure_kind, failure_message, session_id, session_builds, session_blocks,"
-        " session_ended from runs where provenance = 'measured' order by run_id"
-    )
-    names = [column[0] for column in found.description or ()]
-    return [_outline(dict(zip(names, row, strict=True)), cells[row[0]]) for row in found.fetchall()]
+        " session_ended from asked_runs order by run_id",
+    ):
+        found[_asked(row)].append(_outline(row, cells[row["run_id"]]))
+    return found
 
 
 def _outline(run: Row, cells: list[Cell]) -> Run:

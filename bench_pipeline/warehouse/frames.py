@@ -1,4 +1,4 @@
-"""Rows into a table: by name, and with the table's own types."""
+"""Rows into a table and out of it: by name, and with the table's own types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Types = Mapping[str, str]
 
 _WITH_A_VALUE_FOR_NONE = {"DOUBLE": "float64", "TIMESTAMP": "datetime64[us]"}
 """NaN and NaT: DuckDB takes both for NULL, and no record holds a NaN."""
-_WITHOUT = {"INTEGER": "int32", "BIGINT": "int64", "BOOLEAN": "bool"}
+_WITHOUT = {"INTEGER": "int32", "BIGINT": "int64", "UBIGINT": "uint64", "BOOLEAN": "bool"}
 """Exact up to their last digit, so that NULL has to be said beside them."""
 
 
@@ -122,3 +122,10 @@ def insert_columns(connection: DuckDBPyConnection, table: str, columns: Columns)
         connection.execute(f"insert into {table} by name select * from incoming_rows")
     finally:
         connection.unregister("incoming_rows")
+
+
+def read_rows(connection: DuckDBPyConnection, query: str) -> list[Row]:
+    """What a query finds, by column name."""
+    cursor = connection.execute(query)
+    columns = [column[0] for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]

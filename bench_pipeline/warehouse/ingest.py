@@ -18,8 +18,7 @@ from bench_pipeline.errors import WarehouseError
 from bench_pipeline.paths import Project
 from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.records.yaml.files import run_files
-from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
+from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import (
     Columns,
     Row,
@@ -29,13 +28,15 @@ from bench_pipeline.warehouse.frames import (
     joined,
     types_of,
 )
+from bench_pipeline.warehouse.hashes import hash_run_files
 from bench_pipeline.warehouse.reading import Batch, Reading, Task, read_batch
+from bench_pipeline.warehouse.schema import touch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 RUN_TABLES = (
-    *("run_files", "runs", "servers", "requests", "waves", "telemetry"),
+    *("run_files", "runs", "servers", "requests", "waves", "wave_speeds", "telemetry"),
     *("measurements", "curve_points", "bare_tests"),
 )
 """The tables whose rows come and go with a run."""
@@ -69,7 +70,8 @@ def ingest_runs(
     """Brings RUN_TABLES up to date with `content/benchmarks/runs/`.
 
     `rejected_before`: rejections by path, from the last time; such a file is not read again. Much
-    that is new is read by all cores. WarehouseError if a process that reads is killed.
+    that is new is read by all cores. WarehouseError if a process that reads is killed. What came
+    or went stands in `touched_runs` then.
     """
     ingested_before: dict[str, tuple[str, str]] = {
         path: (sha256, run_id)
@@ -77,11 +79,11 @@ def ingest_runs(
             "select path, sha256, run_id from run_files"
         ).fetchall()
     }
-    files = _hashes(project)
+    files = hash_run_files(connection, project)
     result = Ingest()
     holders = _Holders(list(files))
     for path, (sha256, run_id) in ingested_before.items():
-        if path in files and files[path][1] == sha256:
+        if path in files and files[path].sha256 == sha256:
             holders.claim(Reading(path, sha256, run_id))
     to_read = []
     for path, (file, sha256) in files.items():
@@ -187,20 +189,6 @@ def _tasks(
     return [Task(project, tuple(group), types) for group in groups], total_bytes
 
 
-def _hashes(project: Project) -> dict[str, tuple[Path, str]]:
-    """File and content hash by relative path, in the order that decides between duplicates."""
-    found = {}
-    for file in run_files(project.runs):
-        try:
-            sha256 = sha256_of(file.read_bytes())
-        except FileNotFoundError:
-            continue  # went away just now
-        except OSError:
-            sha256 = ""  # reading it as a run says why
-        found[relative(project, file)] = file, sha256
-    return found
-
-
 def _duplicate(claim: Reading, holder: Reading) -> Rejection:
     return Rejection(
         path=claim.path,
@@ -240,14 +228,17 @@ class _Rows:
 
     def flush(self) -> None:
         # another file may have held one of them until now
-        self.delete([row["run_id"] for row in self._files])
+        run_ids = [row["run_id"] for row in self._files]
+        self.delete(run_ids)
         insert_rows(self._connection, "run_files", self._files)
         for table, parts in self._parts.items():
             insert_columns(self._connection, table, joined(parts))
+        touch(self._connection, run_ids)
         self._clear()
 
     def delete(self, run_ids: Collection[str]) -> None:
         if present := self._present.intersection(run_ids):
+            touch(self._connection, sorted(present))
             for table in RUN_TABLES:
                 self._connection.execute(
                     f"delete from {table} where run_id in (select unnest(?::varchar[]))",

@@ -9,11 +9,12 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.warehouse import schema
-from bench_pipeline.warehouse.builds.comparisons import write_comparisons
+from bench_pipeline.warehouse.builds.comparisons import touched_series, write_comparisons
 from bench_pipeline.warehouse.builds.trends import write_trends
 from bench_pipeline.warehouse.content import (
     content_files,
     content_hash,
+    mark_done,
     read_declared,
     write_declared,
 )
@@ -41,7 +42,7 @@ class RefreshReport:
 
 
 def refresh(project: Project, reporter: Reporter | None = None) -> RefreshReport:
-    """Ingests what changed in `content/` and makes the derived tables anew.
+    """Ingests what changed in `content/`, and makes anew what was derived from it.
 
     A file that cannot be read is rejected, listed in `rejected_files` and in the report, and
     stops nothing else. Safe to run from several processes at once, and to be killed. A missing
@@ -60,6 +61,7 @@ def refresh(project: Project, reporter: Reporter | None = None) -> RefreshReport
 
 def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporter) -> RefreshReport:
     new_schema = schema.ensure_schema(connection)
+    schema.forget_touched(connection)
     rejected_before = _rejections(connection)
     runs = ingest_runs(
         connection,
@@ -70,16 +72,19 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
     files = content_files(project)
     declared_hash = content_hash(files)
     same_content = schema.state(connection, "content_hash") == declared_hash
-    if new_schema or runs.ingested or runs.removed or not same_content:
+    if new_schema or not same_content:
         declared = read_declared(project, files)
         write_declared(connection, declared)
-        schema.derive(connection)
-        write_comparisons(connection)
-        write_trends(connection)
         schema.set_state(connection, "content_hash", declared_hash)
         rejected = declared.rejected + runs.rejected
     else:
         rejected = [r for r in rejected_before.values() if r.kind != "run"] + runs.rejected
+    if new_schema or not same_content or runs.ingested or runs.removed:
+        schema.derive(connection)
+        mark_done(connection, everything=new_schema or not same_content)
+        series = touched_series(connection)
+        write_comparisons(connection, series)
+        write_trends(connection, series)
     rejected.sort(key=lambda rejection: rejection.path)
     if rejected != list(rejected_before.values()):
         connection.execute("delete from rejected_files")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+PLACE = ("rig", "backend", "engine", "model", "mode", "power_cap_w")
+"""Where a run was made: builds are set against each other, and cells chosen, within one."""
 
 _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
@@ -15,18 +19,17 @@ SQL = _HERE / "sql"
 SCHEMA = ("schema", "schema_builds")
 """The empty tables."""
 
-DERIVED = (
-    "wave_speeds",
-    "undeclared_rigs",
-    "rig_inventories",
-    "sound_cells",
-    "chosen_cells",
-    "trend_cells",
-    "speed_ranges",
-    "workload_speeds",
-)
-"""Run in this order after every change: each is made wholly from what stands before it. What SQL
-alone cannot make of them, `comparisons` and `build_trends`, comes after."""
+VIEWS = ("sound_cells", "chosen_cells", "trend_cells")
+"""What derived tables are made from; each may use those before it."""
+
+DERIVED = {
+    "rig_inventories": ("rig",),
+    "speed_ranges": PLACE,
+    "workload_speeds": PLACE,
+}
+"""Tables that are made by SQL alone, each by a view `found_<table>`, and the columns that say what
+a row depends on: only rows of what was touched are made anew. `comparisons` and `build_trends` come
+after."""
 
 TABLES = (
     "rigs",
@@ -38,8 +41,8 @@ TABLES = (
     "runs",
     "requests",
     "waves",
-    "telemetry",
     "wave_speeds",
+    "telemetry",
     "servers",
     "measurements",
     "curve_points",
@@ -94,15 +97,44 @@ def ensure_schema(connection: DuckDBPyConnection) -> bool:
         return False
     for kind, name in existing:
         connection.execute(f'drop {kind} "{name}"')
-    for name in SCHEMA:
+    for name in (*SCHEMA, *VIEWS, *DERIVED):
         connection.execute((SQL / f"{name}.sql").read_text())
+    for name in DERIVED:
+        connection.execute(f"create table {name} as from found_{name} limit 0")
     set_state(connection, "code_version", version)
     return True
 
 
+def forget_touched(connection: DuckDBPyConnection) -> None:
+    """Begins `touched_runs` anew, empty."""
+    connection.execute((SQL / "touched.sql").read_text())
+
+
+def touch(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> None:
+    """Remembers runs as they stand in `runs` now: they came, or are about to go."""
+    connection.execute(
+        "insert into touched_runs by name select run_id, rig, backend, engine, model, mode,"
+        " power_cap_w, build, model_sha256, session_id from runs"
+        " where run_id in (select unnest(?::varchar[]))",
+        [run_ids],
+    )
+
+
+def touched(name: str, columns: Sequence[str] = PLACE) -> str:
+    """An SQL condition: whether a row of table or view `name` has what a touched run had."""
+    same = " and ".join(f"t.{column} is not distinct from {name}.{column}" for column in columns)
+    return f"exists (select 1 from touched_runs t where {same})"
+
+
 def derive(connection: DuckDBPyConnection) -> None:
-    for name in DERIVED:
-        connection.execute((SQL / f"{name}.sql").read_text())
+    """Makes anew what depends on touched runs."""
+    connection.execute((SQL / "undeclared_rigs.sql").read_text())
+    for name, columns in DERIVED.items():
+        connection.execute(f"delete from {name} where {touched(name, columns)}")
+        found = f"found_{name}"
+        connection.execute(
+            f"insert into {name} by name select * from {found} where {touched(found, columns)}"
+        )
 
 
 def row_counts(connection: DuckDBPyConnection) -> dict[str, int]:

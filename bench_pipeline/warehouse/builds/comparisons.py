@@ -24,16 +24,30 @@ from bench_pipeline.measures.comparison import (
 from bench_pipeline.measures.statistics import Ratio
 from bench_pipeline.records.cell import Cell, Request, Wave
 from bench_pipeline.warehouse.builds.compiled import compile_difference
-from bench_pipeline.warehouse.frames import Row, insert_rows
+from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
+from bench_pipeline.warehouse.schema import PLACE, touched
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SERIES = ("rig", "backend", "engine", "model", "mode", "power_cap_w", "workload", "concurrency")
+SERIES = (*PLACE, "workload", "concurrency")
 """What two cells have in common that differ by their build."""
 
 DESCRIBES = ("gpu", "family", "variant", "quant")
 """What else a row says of them."""
+
+OF_THE_CELL = ("build_number", "build", "commit", "n", "run_id", "session_id", "started_at")
+"""What a row says of each."""
+
+_CELL_COLUMNS = ", ".join(
+    f'"{name}"'
+    for name in (
+        *(*SERIES, *DESCRIBES, *OF_THE_CELL, "system_info"),
+        *(f"{metric}{end}" for metric in JUDGED for end in ("", "_lo", "_hi")),
+    )
+)
+
+_SESSION = ("session_id",)
 
 Series = tuple[Any, ...]
 """Values of SERIES."""
@@ -42,28 +56,36 @@ Pair = tuple[Series, str, str, str]
 """Series, metric, build before and after."""
 
 
-def write_comparisons(connection: DuckDBPyConnection) -> None:
-    """Rewrites `comparisons`. What it is made from must be up to date."""
-    rows = list(_judged(connection))
-    judged = {pair_of(row) for row in rows}
+def write_comparisons(
+    connection: DuckDBPyConnection, series: Mapping[Series, Sequence[Row]]
+) -> None:
+    """Makes anew the rows of `comparisons` that touched runs decide: of their sessions, and
+    between neighbours at their places, whose `series` are given.
+    """
+    of_sessions = f"session_id is not null and {touched('comparisons', _SESSION)}"
+    connection.execute(f"delete from comparisons where {of_sessions}")
+    insert_rows(connection, "comparisons", list(_judged(connection)))
+    here = touched("comparisons")
+    connection.execute(f"delete from comparisons where session_id is null and {here}")
+    judged = {pair_of(row) for row in read_rows(connection, f"from comparisons where {here}")}
     sessions = _sessions(connection)
-    for cells in series_of(connection).values():
-        for metric in JUDGED:
-            rows += [
-                _unjudged(before, after, metric, sessions)
-                for before, after in neighbours(cells, metric)
-                if (series_key(after), metric, before["build"], after["build"]) not in judged
-            ]
-    connection.execute("delete from comparisons")
+    rows = [
+        _unjudged(before, after, metric, sessions)
+        for cells in series.values()
+        for metric in JUDGED
+        for before, after in neighbours(cells, metric)
+        if (series_key(after), metric, before["build"], after["build"]) not in judged
+    ]
     insert_rows(connection, "comparisons", rows)
 
 
-def series_of(connection: DuckDBPyConnection) -> dict[Series, list[Row]]:
-    """The rows of `trend_cells` of each series, by the build's number, unnumbered ones first."""
+def touched_series(connection: DuckDBPyConnection) -> dict[Series, list[Row]]:
+    """The rows of `trend_cells` of each series at a touched place, by the build's number,
+    unnumbered ones first; of their columns those that are shown."""
     found: dict[Series, list[Row]] = defaultdict(list)
     for row in read_rows(
         connection,
-        "select * from trend_cells"
+        f"select {_CELL_COLUMNS} from trend_cells where {touched('trend_cells')}"
         " order by build_number nulls first, build, run_id, workload, concurrency",
     ):
         found[series_key(row)].append(row)
@@ -92,7 +114,8 @@ def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
     for row in read_rows(
         connection,
         'select c.*, r."commit", r.system_info, r.session_id, r.session_builds'
-        " from sound_cells c join runs r using (run_id) where r.session_id is not null",
+        " from sound_cells c join runs r using (run_id)"
+        f" where r.session_id is not null and {touched('r', _SESSION)}",
     ):
         together[row["session_id"], series_key(row)].append(row)
     measured = _session_cells(connection)
@@ -179,18 +202,22 @@ def _row(
 def _sessions(connection: DuckDBPyConnection) -> dict[str, list[tuple[Series, str]]]:
     """What was measured in each, failed or not: all of a series but the cell, and the build."""
     found = defaultdict(list)
-    for row in read_rows(connection, "select * from runs where session_id is not null"):
+    query = f"from runs where session_id is not null and {touched('runs')}"
+    for row in read_rows(connection, query):
         found[row["session_id"]].append((tuple(row[n] for n in SERIES[:-2]), row["build"]))
     return found
 
 
 def _session_cells(connection: DuckDBPyConnection) -> dict[tuple[str, str, int], Cell]:
-    """Every good cell of every session, by run, workload and concurrency, with what turns need.
+    """Every cell of every touched session, by run, workload and concurrency, with what turns need.
 
     From the tables, as reading the run files again takes long. They are valid already, so the
     records are constructed without being validated.
     """
-    of_sessions = "run_id in (select run_id from runs where session_id is not null)"
+    of_sessions = (
+        "run_id in (select run_id from runs where session_id is not null and"
+        f" {touched('runs', _SESSION)})"
+    )
     requests, waves = defaultdict(list), defaultdict(list)
     for row in read_rows(connection, f"select * from requests where {of_sessions} and not warmup"):
         known = {name: row[name] for name in Request.model_fields}
@@ -211,10 +238,3 @@ def _session_cells(connection: DuckDBPyConnection) -> dict[tuple[str, str, int],
 
 def _place(row: Row) -> tuple[str, str, int]:
     return row["run_id"], row["workload"], row["concurrency"]
-
-
-def read_rows(connection: DuckDBPyConnection, query: str) -> list[Row]:
-    """What a query finds, by column name."""
-    cursor = connection.execute(query)
-    columns = [column[0] for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]

@@ -10,38 +10,41 @@ from bench_pipeline.measures.statistics import Ratio
 from bench_pipeline.measures.steps import flagged
 from bench_pipeline.warehouse.builds.comparisons import (
     DESCRIBES,
+    OF_THE_CELL,
     SERIES,
     Pair,
+    Series,
     neighbours,
     pair_of,
-    read_rows,
     series_key,
-    series_of,
 )
-from bench_pipeline.warehouse.frames import Row, insert_rows
+from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
+from bench_pipeline.warehouse.schema import touched
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_OF_THE_CELL = ("build_number", "build", "commit", "n", "run_id", "session_id", "started_at")
 _OF_THE_COMPARISON = ("ratio", "ratio_lo", "ratio_hi", "verdict", "compile_difference")
 
 
-def write_trends(connection: DuckDBPyConnection) -> None:
-    """Rewrites `build_trends`. `comparisons` must be up to date."""
+def write_trends(connection: DuckDBPyConnection, series: Mapping[Series, Sequence[Row]]) -> None:
+    """Makes anew the rows of `build_trends` at the places of touched runs, whose `series` are
+    given. `comparisons` must be up to date."""
     newest = {
         pair_of(row): row
         for row in read_rows(
-            connection, "select * from comparisons order by started_at nulls first, session_id"
+            connection,
+            f"from comparisons where {touched('comparisons')}"
+            " order by started_at nulls first, session_id",
         )
     }
     rows = [
         row
-        for cells in series_of(connection).values()
+        for cells in series.values()
         for metric in JUDGED
         for row in _points(cells, metric, newest)
     ]
-    connection.execute("delete from build_trends")
+    connection.execute(f"delete from build_trends where {touched('build_trends')}")
     insert_rows(connection, "build_trends", rows)
 
 
@@ -57,7 +60,7 @@ def _points(cells: Sequence[Row], metric: str, newest: Mapping[Pair, Row]) -> It
     steps = flagged([_ratio(row) for row in compared])
     for cell, comparison, is_step in zip(measured, compared, steps, strict=True):
         yield {
-            **{name: cell[name] for name in (*SERIES, *DESCRIBES, *_OF_THE_CELL)},
+            **{name: cell[name] for name in (*SERIES, *DESCRIBES, *OF_THE_CELL)},
             "metric": metric,
             "value": cell[metric],
             "lo": cell[f"{metric}_lo"],

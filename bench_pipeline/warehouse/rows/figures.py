@@ -1,12 +1,14 @@
 """Cells, points of curves and tests of the bare engine as rows with their derived figures."""
 
+from collections.abc import Iterator
 from statistics import median
 
 from bench_pipeline.measures.ceiling import ceiling_tok_s
-from bench_pipeline.measures.cells import CellFigures, figures_of
+from bench_pipeline.measures.cells import CellFigures, by_number, figures_of
 from bench_pipeline.measures.curves import bare_figures, curve_figures, server_share
 from bench_pipeline.measures.drift import Drift, within_cell
-from bench_pipeline.measures.statistics import Estimate, Ratio
+from bench_pipeline.measures.formulas import decode_tok_s
+from bench_pipeline.measures.statistics import Estimate, Ratio, middle
 from bench_pipeline.records.cell import Cell, CurvePoint
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import BareTest
@@ -121,6 +123,20 @@ def _share_of_ceiling(run: Run, cell: Cell, figures: CellFigures) -> float | Non
     """As `measures.ceiling.share_of_ceiling`, without making the cell's figures a second time."""
     ceiling = ceiling_tok_s(run, cell) if figures.n else None
     return figures.decode_tok_s.median / ceiling if figures.decode_tok_s and ceiling else None
+
+
+def wave_speeds(cell: Cell) -> Iterator[Row]:
+    """The decode rate of each wave that has one, and when the first request behind it was sent."""
+    servers = {wave.wave: wave.server for wave in cell.waves}
+    for wave, requests in by_number(cell.requests).items():
+        found = [(r.sent_at_ms, rate) for r in requests if (rate := decode_tok_s(r)) is not None]
+        if found:
+            yield {
+                "wave": wave,
+                "server": servers.get(wave),
+                "sent_at_ms": min(sent_at_ms for sent_at_ms, _ in found),
+                "decode_tok_s": middle([rate for _, rate in found]),
+            }
 
 
 def curve_row(run: Run, point: CurvePoint, device: Device) -> Row:

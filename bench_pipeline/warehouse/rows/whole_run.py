@@ -7,7 +7,12 @@ from bench_pipeline.measures.drift import drift_of
 from bench_pipeline.records.run import Run
 from bench_pipeline.warehouse.frames import Row
 from bench_pipeline.warehouse.rows.device import device_of
-from bench_pipeline.warehouse.rows.figures import bare_row, curve_row, measurement_row
+from bench_pipeline.warehouse.rows.figures import (
+    bare_row,
+    curve_row,
+    measurement_row,
+    wave_speeds,
+)
 from bench_pipeline.warehouse.rows.runs import run_row, server_rows
 
 
@@ -26,6 +31,7 @@ def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
                 {**place, "warmup": warmup, **vars(request)} for request in requests
             ]
         rows["waves"] += [{**place, **vars(wave)} for wave in cell.waves]
+        rows["wave_speeds"] += [{**place, **speed} for speed in wave_speeds(cell)]
         rows["telemetry"] += [{**place, **vars(part)} for part in cell.telemetry]
         rows["measurements"].append(measurement_row(run, cell, device, drift))
     rows["curve_points"] = [curve_row(run, point, device) for point in run.curves]

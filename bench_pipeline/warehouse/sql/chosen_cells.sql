@@ -4,7 +4,7 @@
 -- Throttling and drift are flags: the machine was so at that time, the figure is what it gave. A
 -- run's drift does not decide here: older run files were not checked for it, and not to have
 -- looked is no merit.
-create or replace view chosen_cells as
+create view chosen_cells as
 select *
 from sound_cells
 qualify row_number() over (

@@ -1,6 +1,6 @@
 -- What each rig was found to be, one row per state of it: driver, cap, kernel, memory, ...
 -- The newest row of a rig (captured_at, unknown times first) is its hardware card.
-create or replace table rig_inventories as
+create view found_rig_inventories as
 select
     rig,
     run_id,
@@ -10,5 +10,4 @@ from runs
 qualify row_number() over (
     partition by rig, inventory_key
     order by inventory_captured_at desc nulls last, run_id
-) = 1
-order by rig, captured_at nulls first, run_id;
+) = 1;

@@ -8,6 +8,17 @@ create table warehouse_state (
     value varchar not null
 );
 
+-- What the file system said of a run file, ingested or not, when it was hashed (hashes.py). Of this
+-- machine, and not for readers.
+create table file_stamps (
+    path varchar not null,
+    sha256 varchar not null,
+    size_bytes bigint not null,
+    inode ubigint not null,
+    modified_ns bigint not null,
+    changed_ns bigint not null
+);
+
 -- Run files that were ingested; paths are relative to the project.
 create table run_files (
     path varchar primary key,
@@ -58,6 +69,7 @@ create table campaign_items (
     backend varchar not null,
     build varchar not null,
     model varchar not null,
+    model_sha256 varchar not null,
     family varchar not null,
     variant varchar not null,
     quant varchar not null,
@@ -222,6 +234,19 @@ create table waves (
     all_busy_ms double not null,
     all_busy_tokens integer not null,
     server integer
+);
+
+-- The decode rate of each wave: the median over its streams, as in measures/cells.py. These are
+-- the values behind a cell's median and interval. `server` is set where a cell was answered by
+-- several starts of it, block after block: there the values are the medians of each start's waves.
+create table wave_speeds (
+    run_id varchar not null,
+    workload varchar not null,
+    concurrency integer not null,
+    wave integer not null,
+    server integer,
+    sent_at_ms double not null,
+    decode_tok_s double not null
 );
 
 create table telemetry (

@@ -4,7 +4,7 @@
 -- A run on a host that stayed busy is as provisional as a quick one: its number may be low by
 -- what the others took, which no interval shows. So is a session that ended before it had as many
 -- repetitions as profile full makes at least.
-create or replace view sound_cells as
+create view sound_cells as
 select
     m.*,
     r.gpu_memory_mib,

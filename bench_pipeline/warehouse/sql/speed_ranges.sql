@@ -1,7 +1,7 @@
 -- One row per row of the page's table: the decode rate's range over the workloads.
 -- What describes the rig and the file comes from the newest of the runs behind the row. One
 -- provisional cell makes the whole range so, and a flag of one cell is a flag of its range.
-create or replace table speed_ranges as
+create view found_speed_ranges as
 select
     any_value(family) as family,
     any_value(variant) as variant,
@@ -28,5 +28,4 @@ select
     bool_or(provisional) as provisional,
     list_sort(list_distinct(flatten(list(flags)))) as flags
 from chosen_cells
-group by model, rig, backend, engine, build, mode, power_cap_w, concurrency, provenance
-order by all;
+group by model, rig, backend, engine, build, mode, power_cap_w, concurrency, provenance;

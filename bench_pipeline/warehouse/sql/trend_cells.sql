@@ -1,7 +1,7 @@
 -- Which measurement of a build stands in its series: the newest session's, as its neighbours there
 -- saw the same machine; else the one that is shown elsewhere. Profile full only: quick's shorter
 -- answers are other work.
-create or replace view trend_cells as
+create view trend_cells as
 select
     c.*,
     r."commit",

@@ -1,4 +1,6 @@
 -- A rig that only run files name is shown all the same, under its slug.
+delete from rigs where not declared and rig not in (select rig from runs);
+
 insert into rigs by name
 select distinct
     rig,
@@ -8,5 +10,4 @@ select distinct
     false as declared,
     '{}' as backends_json
 from runs
-where rig not in (select rig from rigs)
-order by rig;
+where rig not in (select rig from rigs);

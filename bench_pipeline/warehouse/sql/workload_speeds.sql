@@ -1,5 +1,5 @@
 -- The decode rate that is shown for one workload, with its interval and the run it comes from.
-create or replace table workload_speeds as
+create view found_workload_speeds as
 select
     family,
     variant,
@@ -27,5 +27,4 @@ select
     run_id,
     provisional,
     flags
-from chosen_cells
-order by all;
+from chosen_cells;
