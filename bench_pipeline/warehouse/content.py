@@ -102,7 +102,7 @@ def mark_done(connection: DuckDBPyConnection, *, everything: bool) -> None:
 
     Unless `everything`, only of those that a touched run may have satisfied.
     """
-    condition = "true" if everything else touched("campaign_items", _ASKED)
+    condition = "true" if everything else touched(connection, "campaign_items", _ASKED)
     items = read_rows(connection, f"select rowid, * from campaign_items where {condition}")
     runs = _outlines(connection) if items else {}
     for done in (True, False):

@@ -16,7 +16,7 @@ PLACE = ("rig", "backend", "engine", "model", "mode", "power_cap_w")
 _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
 
-SCHEMA = ("schema", "schema_builds")
+SCHEMA = ("schema", "schema_curves", "schema_builds")
 """The empty tables."""
 
 VIEWS = ("sound_cells", "chosen_cells", "trend_cells")
@@ -53,6 +53,10 @@ TABLES = (
     "build_trends",
 )
 """What a reader may use."""
+
+
+_FEW = 30
+"""Places, rigs or sessions that a condition still names one by one."""
 
 
 def code_version() -> str:
@@ -120,21 +124,45 @@ def touch(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> None:
     )
 
 
-def touched(name: str, columns: Sequence[str] = PLACE) -> str:
-    """An SQL condition: whether a row of table or view `name` has what a touched run had."""
-    same = " and ".join(f"t.{column} is not distinct from {name}.{column}" for column in columns)
-    return f"exists (select 1 from touched_runs t where {same})"
+def touched(connection: DuckDBPyConnection, name: str, columns: Sequence[str] = PLACE) -> str:
+    """An SQL condition: whether a row of table or view `name` has what a touched run has.
+
+    Few are written out: so DuckDB looks for them before it chooses or adds up anything, which
+    it does not for what another table holds.
+    """
+    found = connection.execute(
+        f"select distinct {', '.join(columns)} from touched_runs limit {_FEW + 1}"
+    ).fetchall()
+    if len(found) > _FEW:
+        same = " and ".join(
+            f"t.{column} is not distinct from {name}.{column}" for column in columns
+        )
+        return f"exists (select 1 from touched_runs t where {same})"
+    each = (
+        " and ".join(
+            f"{name}.{column} is not distinct from {_literal(value)}"
+            for column, value in zip(columns, row, strict=True)
+        )
+        for row in found
+    )
+    return f"({' or '.join(each) or 'false'})"
+
+
+def _literal(value: str | float | None) -> str:
+    if value is None:
+        return "null"
+    quoted = "'" + str(value).replace("'", "''") + "'"
+    return quoted if isinstance(value, str) else f"{quoted}::double"
 
 
 def derive(connection: DuckDBPyConnection) -> None:
     """Makes anew what depends on touched runs."""
     connection.execute((SQL / "undeclared_rigs.sql").read_text())
     for name, columns in DERIVED.items():
-        connection.execute(f"delete from {name} where {touched(name, columns)}")
-        found = f"found_{name}"
-        connection.execute(
-            f"insert into {name} by name select * from {found} where {touched(found, columns)}"
-        )
+        gone = touched(connection, name, columns)
+        connection.execute(f"delete from {name} where {gone}")
+        found = touched(connection, f"found_{name}", columns)
+        connection.execute(f"insert into {name} by name from found_{name} where {found}")
 
 
 def row_counts(connection: DuckDBPyConnection) -> dict[str, int]:

@@ -62,10 +62,10 @@ def write_comparisons(
     """Makes anew the rows of `comparisons` that touched runs decide: of their sessions, and
     between neighbours at their places, whose `series` are given.
     """
-    of_sessions = f"session_id is not null and {touched('comparisons', _SESSION)}"
+    of_sessions = f"session_id is not null and {touched(connection, 'comparisons', _SESSION)}"
     connection.execute(f"delete from comparisons where {of_sessions}")
     insert_rows(connection, "comparisons", list(_judged(connection)))
-    here = touched("comparisons")
+    here = touched(connection, "comparisons")
     connection.execute(f"delete from comparisons where session_id is null and {here}")
     judged = {pair_of(row) for row in read_rows(connection, f"from comparisons where {here}")}
     sessions = _sessions(connection)
@@ -85,7 +85,7 @@ def touched_series(connection: DuckDBPyConnection) -> dict[Series, list[Row]]:
     found: dict[Series, list[Row]] = defaultdict(list)
     for row in read_rows(
         connection,
-        f"select {_CELL_COLUMNS} from trend_cells where {touched('trend_cells')}"
+        f"select {_CELL_COLUMNS} from trend_cells where {touched(connection, 'trend_cells')}"
         " order by build_number nulls first, build, run_id, workload, concurrency",
     ):
         found[series_key(row)].append(row)
@@ -115,7 +115,7 @@ def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
         connection,
         'select c.*, r."commit", r.system_info, r.session_id, r.session_builds'
         " from sound_cells c join runs r using (run_id)"
-        f" where r.session_id is not null and {touched('r', _SESSION)}",
+        f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}",
     ):
         together[row["session_id"], series_key(row)].append(row)
     measured = _session_cells(connection)
@@ -202,7 +202,7 @@ def _row(
 def _sessions(connection: DuckDBPyConnection) -> dict[str, list[tuple[Series, str]]]:
     """What was measured in each, failed or not: all of a series but the cell, and the build."""
     found = defaultdict(list)
-    query = f"from runs where session_id is not null and {touched('runs')}"
+    query = f"from runs where session_id is not null and {touched(connection, 'runs')}"
     for row in read_rows(connection, query):
         found[row["session_id"]].append((tuple(row[n] for n in SERIES[:-2]), row["build"]))
     return found
@@ -216,7 +216,7 @@ def _session_cells(connection: DuckDBPyConnection) -> dict[tuple[str, str, int],
     """
     of_sessions = (
         "run_id in (select run_id from runs where session_id is not null and"
-        f" {touched('runs', _SESSION)})"
+        f" {touched(connection, 'runs', _SESSION)})"
     )
     requests, waves = defaultdict(list), defaultdict(list)
     for row in read_rows(connection, f"select * from requests where {of_sessions} and not warmup"):

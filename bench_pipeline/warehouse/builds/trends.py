@@ -34,7 +34,7 @@ def write_trends(connection: DuckDBPyConnection, series: Mapping[Series, Sequenc
         pair_of(row): row
         for row in read_rows(
             connection,
-            f"from comparisons where {touched('comparisons')}"
+            f"from comparisons where {touched(connection, 'comparisons')}"
             " order by started_at nulls first, session_id",
         )
     }
@@ -44,7 +44,7 @@ def write_trends(connection: DuckDBPyConnection, series: Mapping[Series, Sequenc
         for metric in JUDGED
         for row in _points(cells, metric, newest)
     ]
-    connection.execute(f"delete from build_trends where {touched('build_trends')}")
+    connection.execute(f"delete from build_trends where {touched(connection, 'build_trends')}")
     insert_rows(connection, "build_trends", rows)
 
 
