@@ -29,7 +29,7 @@ ProjectHere = dg.ResourceParam[Project]
 SHOWN = 50
 """Offending rows that a check lists; the count is of all."""
 
-FIGURES = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms")
+FIGURES = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms", "throughput_tok_s")
 CURVE_FIGURES = ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms")
 
 

@@ -36,6 +36,8 @@ class CellFigures:
     server_decode_tok_s: Estimate | None
     prefill_tok_s: Estimate | None
     aggregate_tok_s: Estimate | None
+    throughput_tok_s: Estimate | None
+    request_throughput: Estimate | None
     ttft_ms: Estimate | None
     first_visible_ms: Estimate | None
     queue_ms: Estimate | None
@@ -135,23 +137,22 @@ def believed(requests: list[Request]) -> bool:
     return clocks_agree(requests) is not False and delivered_on_time(requests) is not False
 
 
-_ESTIMATED: dict[str, Callable[[Request], float | None]] = {
-    "decode_tok_s": formulas.decode_tok_s,
-    "server_decode_tok_s": formulas.server_decode_tok_s,
-    "prefill_tok_s": formulas.prefill_tok_s,
-    "ttft_ms": attrgetter("ttft_ms"),
-    "first_visible_ms": attrgetter("first_visible_ms"),
-    "queue_ms": formulas.queue_ms,
-    "itl_p99_ms": attrgetter("itl_p99_ms"),
-}
-"""Figures of a stream."""
+_BY_FORMULA = ("decode_tok_s", "server_decode_tok_s", "prefill_tok_s", "queue_ms")
+_AS_RECORDED = ("ttft_ms", "first_visible_ms", "itl_p99_ms")
+"""Figures of each stream: functions of `formulas`, and fields of a request."""
+_OF_A_WAVE = ("throughput_tok_s", "request_throughput")
+"""Figures of all its streams together: functions of `formulas`."""
 
 
 def figures_of(cell: Cell) -> CellFigures:
     waves = by_number(cell.requests)
-    values = {name: _middles(waves, value) for name, value in _ESTIMATED.items()}
+    values = {name: _middles(waves, getattr(formulas, name)) for name in _BY_FORMULA}
+    values |= {name: _middles(waves, attrgetter(name)) for name in _AS_RECORDED}
     totals = {wave.wave: formulas.aggregate_tok_s(wave) for wave in cell.waves}
     values["aggregate_tok_s"] = {w: total for w, total in totals.items() if total is not None}
+    for name in _OF_A_WAVE:
+        found = {wave: getattr(formulas, name)(requests) for wave, requests in waves.items()}
+        values[name] = {wave: value for wave, value in found.items() if value is not None}
     repeated = {name: by_repetition(cell, of_waves) for name, of_waves in values.items()}
     estimates = medians_with_intervals(list(repeated.values()))
     hidden = by_repetition(cell, _middles(waves, attrgetter("reasoning_tokens")))

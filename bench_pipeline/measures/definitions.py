@@ -14,6 +14,9 @@ class Definition:
     label: str
     unit: str
     meaning: str
+    in_the_field: str = ""
+    """What others call it, and how their figures of that name differ: vLLM's `bench serve`,
+    GuideLLM and llama-bench, as their code has it."""
 
 
 DEFINITIONS: dict[str, Definition] = {
@@ -36,19 +39,47 @@ DEFINITIONS: dict[str, Definition] = {
         "Speed of one stream once it has begun: output tokens after the first, over the time "
         "from first to last token. Median over repetitions with its "
         f"{CONFIDENCE * 100:g} % bootstrap interval.",
+        "TPOT (time per output token) is its inverse. vLLM's is the same "
+        "quotient of each request, but up to the end of the reply, and as a mean over requests. "
+        "GuideLLM's counts from sending the request over all tokens, so it holds TTFT; what it "
+        "calls ITL is ours. llama-bench's tg has no server, sampling or waiting in it.",
     ),
     "prefill_tok_s": Definition(
         "Prefill",
         "tok/s",
         "Prompt tokens over the server's prompt time, nothing cached: the speed of reading.",
+        "Prompt processing. llama-bench's pp is the same without a server. vLLM and GuideLLM have "
+        "none: their input or total throughput is prompt tokens over the whole time, answers "
+        "included.",
+    ),
+    "throughput_tok_s": Definition(
+        "Throughput",
+        "tok/s",
+        "Output tokens of all streams over the whole time from first request to last reply, "
+        "prefill and waiting included.",
+        "Output throughput. vLLM's and GuideLLM's are over a benchmark of many requests, in which "
+        "a new one follows each that ends; ours over waves that begin together, median. "
+        "llama-bench has none: its tg is of one stream, without prefill.",
+    ),
+    "request_throughput": Definition(
+        "Requests",
+        "requests/s",
+        "Requests answered a second, over the same time as throughput.",
+        "Request throughput, as vLLM's and GuideLLM's, with the same difference.",
     ),
     "aggregate_tok_s": Definition(
-        "Aggregate",
+        "While all decode",
         "tok/s",
-        "All streams together, over the time in which every one of them was decoding.",
+        "All streams together, over the time alone in which every one of them was decoding: what "
+        "throughput would be without prefill and ends.",
+        "Nobody else's output throughput: it is higher than that.",
     ),
     "ttft_ms": Definition(
-        "TTFT", "ms", "Time to first token, from sending the request, queueing included."
+        "TTFT",
+        "ms",
+        "Time to first token, from sending the request, queueing included.",
+        "As vLLM's and GuideLLM's, but that a cached prompt is refused here: asked by GuideLLM a "
+        "second time, a server had all of the prompt but one token already. llama-bench has none.",
     ),
     "first_visible_ms": Definition(
         "First visible", "ms", "Time to the first token of the answer, after hidden reasoning."
@@ -57,7 +88,12 @@ DEFINITIONS: dict[str, Definition] = {
         "Queue", "ms", "The part of TTFT that the server did not spend on the prompt."
     ),
     "itl_p99_ms": Definition(
-        "ITL p99", "ms", "Inter-token latency: 99 % of a stream's gaps are shorter than this."
+        "ITL p99",
+        "ms",
+        "Inter-token latency: 99 % of a stream's gaps are shorter than this.",
+        "A percentile of vLLM's is over the gaps of all requests together, between events that "
+        "hold one token or several; GuideLLM's is over requests, each with its mean gap. "
+        "llama-bench has none.",
     ),
     "joules_per_token": Definition(
         "Energy", "J/token", "GPU energy over the measured window per output token."

@@ -3,6 +3,8 @@
 All rates are tokens per second, all times milliseconds.
 """
 
+from collections.abc import Sequence
+
 from bench_pipeline.records.cell import Cell, Request, Wave
 
 CLOCKS_AGREE_WITHIN = 0.01
@@ -56,6 +58,31 @@ def aggregate_tok_s(wave: Wave) -> float | None:
     if wave.all_busy_ms <= 0 or wave.all_busy_tokens < 1:
         return None
     return wave.all_busy_tokens / wave.all_busy_ms * 1000
+
+
+def throughput_tok_s(wave: Sequence[Request]) -> float | None:
+    """Output tokens of all requests of a wave / its wall time: what others call output throughput.
+
+    vLLM, benchmarks/serve.py: `output_throughput`, there over a whole benchmark. The wall time is
+    from the first request sent to the end of the last reply, so that waiting, prefill and the ends
+    at which not all streams are busy count. None where there is no time.
+    """
+    wall_ms = _wall_ms(wave)
+    tokens = sum(request.output_tokens for request in wave)
+    return tokens / wall_ms * 1000 if tokens and wall_ms > 0 else None
+
+
+def request_throughput(wave: Sequence[Request]) -> float | None:
+    """Requests of a wave / its wall time, a second (vLLM, benchmarks/serve.py)."""
+    wall_ms = _wall_ms(wave)
+    return len(wave) / wall_ms * 1000 if wall_ms > 0 else None
+
+
+def _wall_ms(wave: Sequence[Request]) -> float:
+    if not wave:
+        return 0.0
+    ended_ms = max(request.sent_at_ms + request.end_to_end_ms for request in wave)
+    return ended_ms - min(request.sent_at_ms for request in wave)
 
 
 def joules_per_token(cell: Cell) -> float | None:

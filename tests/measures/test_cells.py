@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_repetition, by_start, by_wave, figures_of
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.measures.statistics import median_with_interval
 from bench_pipeline.records.cell import Cell, Wave
-from tests.factories import failed_cell, measured_run
+from tests.factories import failed_cell, measured_cell, measured_run
 from tests.measures.test_formulas import request
 
 
@@ -112,6 +113,17 @@ def test_aggregate_comes_from_the_waves_own_windows() -> None:
     waves.append(Wave(wave=3, all_busy_ms=0.0, all_busy_tokens=0))  # never all busy at once
     figures = figures_of(cell([[40.0]] * 4, waves=waves))
     assert figures.aggregate_tok_s == median_with_interval([150.0, 151.0, 152.0])
+
+
+def test_throughput_is_of_a_whole_wave_and_below_what_all_decode_at() -> None:
+    made = measured_cell("rag", 4, decode_tok_s=50.0)
+    figures = figures_of(made)
+    waves = [[r for r in made.requests if r.wave == n] for n in range(5)]
+    for name in ("throughput_tok_s", "request_throughput"):
+        expected = median_with_interval([getattr(formulas, name)(wave) for wave in waves])
+        assert getattr(figures, name) == expected
+    assert figures.throughput_tok_s and figures.aggregate_tok_s
+    assert figures.throughput_tok_s.median < figures.aggregate_tok_s.median
 
 
 @pytest.mark.parametrize(("ratio", "agree"), [(1.0, True), (1.009, True), (1.011, False)])

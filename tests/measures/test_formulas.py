@@ -46,6 +46,14 @@ def cell(*devices: Telemetry, requests: int = 2) -> Cell:
     )
 
 
+def test_throughput_counts_all_tokens_over_the_whole_time_of_a_wave() -> None:
+    wave = [request(stream=0, sent_at_ms=50.0), request(stream=1, sent_at_ms=600.0)]
+    assert formulas.throughput_tok_s(wave) == 101.0  # 202 tokens from 50 to 2050 ms
+    assert formulas.request_throughput(wave) == 1.0
+    assert formulas.throughput_tok_s([]) is formulas.request_throughput([]) is None
+    assert formulas.throughput_tok_s([request(output_tokens=0, received_tokens=0)]) is None
+
+
 def test_decode_leaves_the_first_token_to_prefill() -> None:
     assert formulas.decode_tok_s(request()) == 100.0
 

@@ -55,7 +55,7 @@ def _figure(like: Figure, random: np.random.Generator, run_id: str, streams: int
         "ttft_ms": float(random.uniform(5, 900)),
         "joules_per_token": float(random.uniform(0.1, 3)),
         "ceiling_share": float(random.uniform(0.3, 1)),
-        "aggregate_tok_s": rate * streams * float(random.uniform(0.5, 1)),
+        "throughput_tok_s": rate * streams * float(random.uniform(0.5, 1)),
     }
     return replace(
         like,

@@ -93,7 +93,7 @@ def scaling_of(run: Row, cells: Sequence[Row], titles: dict[str, str]) -> Scalin
     came late are no points, as they are no figures anywhere else.
     """
     panels = []
-    for metric, title in (("decode_tok_s", "Each stream"), ("aggregate_tok_s", "All together")):
+    for metric, title in (("decode_tok_s", "Each stream"), ("throughput_tok_s", "All together")):
         climbs = _climbs(cells, metric, titles)
         if climbs:
             panels.append(Panel(f"scaling-{run['run_id']}-{metric}", title, climbs, run["knee"]))

@@ -35,7 +35,7 @@ METRICS: dict[str, Callable[[float], str]] = {
     "decode_tok_s": wording.decimal,
     "prefill_tok_s": wording.decimal,
     "ttft_ms": wording.decimal,
-    "aggregate_tok_s": wording.decimal,
+    "throughput_tok_s": wording.decimal,
     "itl_p99_ms": wording.decimal,
     "joules_per_token": lambda value: wording.decimal(value, 3),
     "ceiling_share": wording.percent,

@@ -10,6 +10,7 @@ from bench_pipeline.site.tables.rows import cell_anchor, why_unlisted
 METRICS = (
     "decode_tok_s",
     "prefill_tok_s",
+    "throughput_tok_s",
     "aggregate_tok_s",
     "ttft_ms",
     "first_visible_ms",

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench_pipeline.site import wording
 
-METRICS = ("prefill_tok_s", "ttft_ms", "joules_per_token", "ceiling_share", "aggregate_tok_s")
+METRICS = ("prefill_tok_s", "ttft_ms", "joules_per_token", "ceiling_share", "throughput_tok_s")
 """Columns of `measurements` that a row shows beside the decode rate, in this order."""
 
 
@@ -30,7 +30,7 @@ OPTIONAL = (
     Column("ttft", "ttft_ms", "number", metric="ttft_ms"),
     Column("energy", "joules_per_token", "number", chosen=False, metric="joules_per_token"),
     Column("ceiling", "ceiling_share", "number", chosen=False, metric="ceiling_share"),
-    Column("aggregate", "aggregate_tok_s", "number", chosen=False, metric="aggregate_tok_s"),
+    Column("throughput", "throughput_tok_s", "number", chosen=False, metric="throughput_tok_s"),
     Column("fits", "fits", chosen=False),
     Column("context", "context_tokens", "number", chosen=False),
     Column("hardware", "rig"),

@@ -78,6 +78,8 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
         **_estimate("aggregate_tok_s", figures.aggregate_tok_s),
         **_estimate("ttft_ms", figures.ttft_ms),
         "provenance": run.provenance,
+        **_estimate("throughput_tok_s", figures.throughput_tok_s),
+        **_estimate("request_throughput", figures.request_throughput),
         "first_visible_ms": _middle(figures.first_visible_ms),
         "queue_ms": _middle(figures.queue_ms),
         "itl_p99_ms": _middle(figures.itl_p99_ms),

@@ -21,7 +21,7 @@ def cell(workload: str, concurrency: int, tok_s: float | None, **other: object) 
     usual = {"status": "ok", "clocks_agree": True, "delivered_on_time": True}
     figures = {
         f"{metric}{end}": None if tok_s is None else tok_s * times * share
-        for metric, times in (("decode_tok_s", 1), ("aggregate_tok_s", concurrency))
+        for metric, times in (("decode_tok_s", 1), ("throughput_tok_s", concurrency))
         for end, share in (("", 1), ("_lo", 0.99), ("_hi", 1.01))
     }
     return {"workload": workload, "concurrency": concurrency, **usual, **figures, **other}

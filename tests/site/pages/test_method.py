@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Mapping
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from bench_pipeline.measures import statistics
+from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.site import wording
 from bench_pipeline.site.pages.method import MODULES, PROFILE_RULES, constant
@@ -123,3 +125,12 @@ def test_without_a_measured_figure_there_is_no_example(tmp_path: Path):
 def test_every_workload_is_explained(made: Made, text: str):
     for work in made.tables.workloads:
         assert f"{work['title']}<span" in text
+
+
+def test_metrics_are_named_by_the_field_s_words(text: str):
+    words = text[text.index('id="words"') :]
+    words = unescape(words[: words.index("</section>")])
+    for word in ("TTFT", "TPOT", "ITL", "Output throughput", "End-to-end latency", "llama-bench"):
+        assert word in words, word
+    for definition in DEFINITIONS.values():
+        assert definition.in_the_field in words
