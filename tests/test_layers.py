@@ -40,7 +40,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "records": [
         {"base", "table"},
-        {"campaign", "cell", "devices", "model", "rig", "workload"},
+        {"campaign", "cell", "devices", "model", "printed", "rig", "workload"},
         {"matching"},
         {"inventory"},
         {"engines", "server"},

@@ -28,6 +28,7 @@ from bench_pipeline.records.base import (
 from bench_pipeline.records.campaign import Mode, Profile
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.printed import Printed
 from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
@@ -229,6 +230,8 @@ class Run(Record):
     """The same without a server."""
     bandwidth: list[Bandwidth] = []
     """Of the memory that the model was read from."""
+    printed: Printed | None = None
+    """Of a published or imported run: figures as its source gives them, which no cell holds."""
 
     @model_validator(mode="after")
     def _complete_for_its_provenance(self) -> Self:
@@ -256,6 +259,8 @@ class Run(Record):
                 raise ValueError("a cell names none of the run's `servers`")
             if any(cell.published for cell in self.cells):
                 raise ValueError("a measured run has no `published` figure")
+            if self.printed:
+                raise ValueError("a measured run has no `printed` figure")
         else:
             if self.source is None:
                 raise ValueError(f"a {self.provenance} run names its `source`")

@@ -1,9 +1,11 @@
 """The engine's servers within a run, where the model lay in each, and what the machine allows."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from bench_pipeline.records.base import Count, NonNegative, Positive, Record
+from pydantic import model_validator
+
+from bench_pipeline.records.base import Count, NonNegative, Positive, Record, UtcTime
 from bench_pipeline.records.cell import Failure
 
 _DEVICE = ("--device", "-dev")
@@ -112,6 +114,25 @@ class BareTest(Record):
     """Context already filled before."""
     times_ms: list[Positive] = []
     """One of each repetition."""
+    mean_tok_s: Positive | None = None
+    """Instead of times, in an imported run whose file kept none: the mean over repetitions."""
+    sd_tok_s: NonNegative | None = None
+    """Of the repetitions behind `mean_tok_s`: their standard deviation."""
+    repetitions: Count | None = None
+    """How many stand behind `mean_tok_s`. None: the file does not say."""
+    began_at: UtcTime | None = None
+    """Of an imported test: when it began."""
+    also: dict[str, str] | None = None
+    """Of an imported test: keys of its file that nobody knows here, as they are. They decide
+    nothing."""
+
+    @model_validator(mode="after")
+    def _times_or_their_mean(self) -> Self:
+        if self.times_ms and self.mean_tok_s is not None:
+            raise ValueError("a test has `times_ms` or their `mean_tok_s`, not both")
+        if self.mean_tok_s is None and (self.sd_tok_s is not None or self.repetitions is not None):
+            raise ValueError("`sd_tok_s` and `repetitions` belong to a `mean_tok_s`")
+        return self
 
 
 class BareEngine(Record):
@@ -125,6 +146,11 @@ class BareEngine(Record):
     """What it measured."""
     failure: Failure | None = None
     """Why it measured nothing, or not all."""
+    settings: dict[str, str] | None = None
+    """Of an imported run: what the program was set to, by its own names. Runs that differ in one
+    are told apart."""
+    memory: MemoryProof | None = None
+    """Of an imported run: where the model lay by these settings; nobody looked."""
 
 
 class Bandwidth(Record):
