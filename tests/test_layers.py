@@ -40,7 +40,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "records": [
         {"base", "table"},
-        {"campaign", "cell", "devices", "model", "printed", "rig", "workload"},
+        {"campaign", "cell", "devices", "model", "rig", "workload"},
         {"matching"},
         {"inventory"},
         {"engines", "server"},
@@ -48,6 +48,14 @@ FLOORS: dict[str, list[set[str]]] = {
         {"yaml", "json_schema"},
         {"reference"},
         {"__main__"},
+    ],
+    "importers": [
+        {"words"},
+        {"rows", "file_names"},
+        {"formats", "backends", "placement", "known_models"},
+        {"documents", "cards", "engines_named", "model_names", "repetitions"},
+        {"machines", "runs"},
+        {"llama_bench"},
     ],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [

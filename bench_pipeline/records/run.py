@@ -26,9 +26,8 @@ from bench_pipeline.records.base import (
     UtcTime,
 )
 from bench_pipeline.records.campaign import Mode, Profile
-from bench_pipeline.records.cell import Cell, CurvePoint, Failure
+from bench_pipeline.records.cell import Cell, CurvePoint, Failure, Printed
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.printed import Printed
 from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 

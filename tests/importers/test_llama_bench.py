@@ -9,8 +9,10 @@ import pytest
 from bench_pipeline.cli.commands import main
 from bench_pipeline.errors import BenchError, ModelError, RecordError
 from bench_pipeline.importers import llama_bench as imported
+from bench_pipeline.importers.backends import possible_backends
 from bench_pipeline.importers.llama_bench import import_llama_bench
 from bench_pipeline.importers.model_names import Described
+from bench_pipeline.importers.rows import Row, row_of
 from bench_pipeline.records.yaml.files import read_run
 
 FIXTURES = Path(__file__).parent.parent / "engines" / "llama_cpp" / "fixtures"
@@ -32,7 +34,7 @@ NEW = Described(released="2025-04")
 
 
 @pytest.fixture
-def bring(project, tmp_path):
+def bring(project, tmp_path):  # not the folder's: rows, not texts
     """`bring(row, row)`: imports a file of these rows; keywords change how."""
 
     def importing(*rows: dict, **different):
@@ -119,7 +121,7 @@ def test_a_model_that_the_catalogue_lacks_is_described_by_its_file_s_name(gaming
 @pytest.mark.parametrize(
     ("file_name", "model_type", "expected"),
     [
-        ("gemma-3-27b-it-UD-Q4_K_XL.gguf", "", ("gemma-3", "27b-it", "UD-Q4_K_XL")),
+        ("gemma-2-27b-it-UD-Q4_K_XL.gguf", "", ("gemma-2", "27b-it", "UD-Q4_K_XL")),
         ("Mixtral-8x7B-Instruct-v0.1.Q5_0.gguf", "", ("Mixtral", "8x7B-Instruct-v0.1", "Q5_0")),
         (r"C:\Users\jane\gpt-oss-20b-mxfp4.gguf", "", ("gpt-oss", "20b", "MXFP4")),
         ("Big-70B-Q8_0-00001-of-00003.gguf", "", ("Big", "70B", "Q8_0")),
@@ -198,8 +200,9 @@ def test_the_backend_is_the_one_that_computed(values, expected, gaming):
     ],
 )
 def test_every_backend_of_llama_cpp_has_its_place(values, expected):
-    row = imported.BenchRow.model_validate(on_card(**values))
-    assert imported._possible_backends(row, JSONL) == expected
+    row = row_of(on_card(**values))
+    assert isinstance(row, Row)
+    assert possible_backends(row) == expected
 
 
 @pytest.mark.parametrize(
@@ -208,14 +211,13 @@ def test_every_backend_of_llama_cpp_has_its_place(values, expected):
         ({"backends": "CUDA,Vulkan"}, {}, "does not tell on which", "--backend"),
         ({}, {"backend": "vulkan"}, "measured on cuda, not on vulkan", "leave"),
         ({"n_gpu_layers": 0}, {}, "neither a CPU's figure nor a GPU's", "-dev none"),
-        ({"backends": "OpenCL"}, {}, "`OpenCL`, which is no backend", "measure with"),
+        ({"backends": "OpenCL"}, {}, "with OpenCL, for which run files have no", "untrue"),
         ({"rpc_servers": "10.0.0.1:50052"}, {}, "several machines", "measure on one"),
         ({"devices": "none"}, {}, "declares no backend `cpu`", "add `cpu: {}`"),
         ({}, {"rig": "no-such-rig"}, "no rig `no-such-rig`", "gaming-desktop"),
         ({}, {"model": Described("gpt-9")}, "no model `gpt-9`", "smollm2-135m"),
         ({}, {"model": Described(released="spring")}, "`spring` is no month", "YYYY-MM"),
         ({}, {"source_url": "javascript:alert(1)"}, "is no web address", "https://"),
-        ({"n_gen": 8}, {}, "prefill and decoding together", "`-p` and `-n`"),
     ],
 )
 def test_what_a_run_could_not_say_honestly_is_refused(
@@ -233,10 +235,9 @@ def test_a_file_that_leaves_it_open_is_settled_by_option(gaming):
     assert run.backend == "vulkan"
 
 
-def test_tests_of_both_are_left_out_and_counted(gaming):
+def test_prefill_and_decoding_together_are_kept_under_that_name(gaming):
     (run,) = gaming(on_card(), on_card(n_gen=8))
-    assert len(run.bare_engine.tests) == 1
-    assert "Left out: 1 of prefill and decoding together (-pg)." in run.source.note
+    assert [(t.prompt_tokens, t.output_tokens) for t in run.bare_engine.tests] == [(32, 0), (32, 8)]
 
 
 def test_a_test_made_twice_has_the_repetitions_of_both(gaming):
@@ -246,9 +247,10 @@ def test_a_test_made_twice_has_the_repetitions_of_both(gaming):
 
 def test_the_cards_that_computed_are_named(gaming):
     pair = "NVIDIA GeForce RTX 4090, Intel(R) Arc(tm) A770"
-    (run,) = gaming(on_card(gpu_info=pair, devices="CUDA0"))
+    on_both = on_card(gpu_info=pair, backends="Vulkan")
+    (run,) = gaming(on_both | {"devices": "Vulkan0"})
     assert [(gpu.index, gpu.vendor) for gpu in run.inventory.gpus] == [(0, "nvidia")]
-    (both,) = gaming(on_card(gpu_info=pair))
+    (both,) = gaming(on_both)
     assert [gpu.vendor for gpu in both.inventory.gpus] == ["nvidia", "intel"]
     assert both.inventory.as_printed["gpu_info"] == pair
 

@@ -1,7 +1,7 @@
 """What stands at the head of a run file, read without the thousands of requests below it."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.records.rig import RigBackend
@@ -26,13 +26,32 @@ def measured_builds(runs: Path, place: RigBackend) -> list[MeasuredBuild]:
     """
     found = []
     for path in sorted((runs / place.rig / place.backend).glob("[!.]*.yaml")):
-        try:
-            with path.open("rb") as file:
-                head, model, _ = file.read(_HEAD_BYTES).partition(_AFTER_THE_ENGINE)
-            document = parse_yaml(head, path) if model else {}
-        except (OSError, RecordError):
-            continue
+        document = _head(path)
         engine = document.get("engine")
         if document.get("provenance") == "measured" and isinstance(engine, dict):
             found.append(MeasuredBuild(str(engine.get("build")), document.get("status") == "ok"))
     return found
+
+
+def measured_processors(runs: Path, rig: str) -> list[str]:
+    """Names of the processors that runs measured by this code on `rig` read there, each once, the
+    newest run's last: as a rule one."""
+    found: dict[str, None] = {}
+    for path in sorted((runs / rig).glob("*/[!.]*.yaml"), key=lambda path: path.name):
+        document = _head(path)
+        inventory = document.get("inventory")
+        cpu = inventory.get("cpu") if isinstance(inventory, dict) else None
+        if document.get("provenance") == "measured" and isinstance(cpu, dict) and cpu.get("model"):
+            found.pop(str(cpu["model"]), None)
+            found[str(cpu["model"])] = None
+    return list(found)
+
+
+def _head(path: Path) -> dict[str, Any]:
+    """Empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head, model, _ = file.read(_HEAD_BYTES).partition(_AFTER_THE_ENGINE)
+        return parse_yaml(head, path) if model else {}
+    except (OSError, RecordError):
+        return {}

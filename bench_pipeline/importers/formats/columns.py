@@ -1,0 +1,78 @@
+"""What columns of llama-bench's table mean, and values of its CSV and SQL, as its JSON has them."""
+
+import re
+from typing import Any
+
+KEYS = {
+    "model": "model_type",
+    "size": "model_size",
+    "params": "model_n_params",
+    "backend": "backends",
+    "ngl": "n_gpu_layers",
+    "threads": "n_threads",
+    "fa": "flash_attn",
+    "sm": "split_mode",
+    "mg": "main_gpu",
+    "nkvo": "no_kv_offload",
+    "mmap": "use_mmap",
+    "dio": "use_direct_io",
+    "embd": "embeddings",
+    "nopo": "no_op_offload",
+    "noh": "no_host",
+    "dev": "devices",
+    "ts": "tensor_split",
+    "ot": "tensor_buft_overrides",
+    "ncmoe": "n_cpu_moe",
+    "lm": "load_mode",
+    # ik_llama.cpp's
+    "fmoe": "fused_moe",
+    "rtr": "repack",
+    "mla": "mla_attn",
+    "amb": "attn_max_batch",
+    "gr": "graph_reuse",
+}
+"""The table's short names; any other column has the key's own name."""
+
+_SHAPE = re.compile(
+    r"(?:pp ?(?P<pp>\d+))?(?:\s*\+\s*)?(?:tg ?(?P<tg>\d+))?(?:\s*@ ?d ?(?P<depth>\d+))?"
+)
+_OLD_MIXED = re.compile(r"pp ?(?P<pp>\d+)\+tg ?(?P<tg>\d+)")
+_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_COUNTS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_AMOUNT = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[KMGT]iB|[KMBT])")
+
+
+def shape(words: str) -> dict[str, int] | None:
+    """`pp512`, `tg128`, `pp512+tg128`, `tg128 @ d4096` as the three keys; None: no shape."""
+    match = _SHAPE.fullmatch(words.strip())
+    if not match or not (match["pp"] or match["tg"]):
+        return None
+    return {
+        "n_prompt": int(match["pp"] or 0),
+        "n_gen": int(match["tg"] or 0),
+        "n_depth": int(match["depth"] or 0),
+    }
+
+
+def amount(words: str) -> int:
+    """`4.56 GiB` in bytes, `8.03 B` as a count; 0 for anything else."""
+    match = _AMOUNT.fullmatch(words.strip())
+    if not match:
+        return 0
+    unit = (_SIZES | _COUNTS)[match["unit"]]
+    try:
+        return round(float(match["number"]) * unit)
+    except ValueError:
+        return 0
+
+
+def typed(key: str, value: str) -> Any:
+    """A field of CSV or SQL, where everything is text, as JSON has it."""
+    if key in {"samples_ns", "samples_ts"}:
+        return [float(part) for part in re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", value)]
+    if key in {"avg_ts", "stddev_ts"}:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
