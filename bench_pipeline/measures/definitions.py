@@ -192,7 +192,8 @@ DEFINITIONS: dict[str, Definition] = {
     "provenance": Definition(
         "Provenance",
         "",
-        "measured: by this code, with every request kept; published: taken "
-        "from another page as printed, with no samples behind it.",
+        "measured: by this code, with every request kept; imported: somebody's llama-bench or "
+        "another program's output, of the engine alone or as that program printed it; published: "
+        "taken from another page as printed, with no samples behind it.",
     ),
 }

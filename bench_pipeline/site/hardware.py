@@ -5,7 +5,7 @@ are shown as notes, never mixed with what was read.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ PRINTED_DRIVER = "driver of each row"
 
 MANY = re.compile(r"^\d+ × | \+ ")
 """In the name of several cards together."""
+
+NOT_IN_THE_FILE = "not recorded"
+"""What an imported run says of a machine's part that its file does not name."""
 
 MAX_NAMED_BUILDS = 5
 """Of one backend on a rig's card: all builds stand in its history."""
@@ -55,6 +58,9 @@ class Card:
     origin: str
     """Where the facts come from."""
     published: bool
+    """Whether nobody read the machine: its facts are another page's, or an imported file's."""
+    badge: str = "measured"
+    """`measured`, `published` or `imported`."""
 
 
 def rig_href(rig: str) -> str:
@@ -62,7 +68,8 @@ def rig_href(rig: str) -> str:
 
 
 def newest_inventories(tables: Tables) -> dict[str, Inventory]:
-    """The newest captured inventory of each rig; a published one where no other exists."""
+    """The newest captured inventory of each rig; where none exists, the newest imported one, or a
+    published one."""
     newest: dict[str, Row] = {}
     for row in tables.rig_inventories:
         known = newest.get(row["rig"])
@@ -73,8 +80,10 @@ def newest_inventories(tables: Tables) -> dict[str, Inventory]:
     }
 
 
-def _when(row: Row) -> str:
-    return row["captured_at"].isoformat() if row["captured_at"] else ""
+def _when(row: Row) -> tuple[str, str]:
+    times = row["captured_at"], row["started_at"]
+    captured, started = (time.isoformat() if time else "" for time in times)
+    return captured, started
 
 
 def device_of(run: Row) -> str:
@@ -156,7 +165,13 @@ def cards(tables: Tables, inventories: dict[str, Inventory]) -> list[Card]:
 def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
     published = bool(inventory.as_printed)
     engines = _engines(run for run in tables.runs if run["rig"] == rig)
-    if published:
+    of_rig = [run for run in tables.runs if run["rig"] == rig]
+    imported = published and not any(run["provenance"] == "published" for run in of_rig)
+    if imported:
+        told = [*_facts(inventory), ("Engines run", engines or "none yet")]
+        facts = [(label, words) for label, words in told if words != NOT_IN_THE_FILE]
+        origin = "As imported files name it: nobody read the machine itself"
+    elif published:
         facts = list(inventory.as_printed.items())
         origin = "As printed on the page that published it, contradictions included"
     else:
@@ -178,6 +193,7 @@ def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
         gaps=tuple(inventory.gaps),
         origin=origin,
         published=published,
+        badge="imported" if imported else "published" if published else "measured",
     )
 
 
@@ -207,16 +223,23 @@ def summary(inventory: Inventory, gpu_ran: bool = False) -> str:
         core_words = f" ({wording.trimmed(cpu.usable_cores)} of {wording.counted(cores, 'core')})"
     memory_mib = inventory.memory.total_mib
     memory_words = f" with {wording.gib(memory_mib)} of memory" if memory_mib else ""
-    first = f"{short(cpu.model)}{core_words}{memory_words}"
+    name = "Processor not recorded" if cpu.model == NOT_IN_THE_FILE else short(cpu.model)
+    first = f"{name}{core_words}{memory_words}"
     if cpu.hypervisor:
         host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
         first += f", inside a virtual machine{host}"
-    gpus = [_gpu_words(gpu) for gpu in inventory.gpus]
+    gpus = _counted(_gpu_words(gpu) for gpu in inventory.gpus)
     for device in listed_gpus(inventory):
         size = f" with {wording.gib(device.total_mib)}" if device.total_mib else ""
         gpus.append(f"{short(device.name)}{size} as the engine lists it")
     none = "Its GPU was not read" if gpu_ran else "No GPU: the engine computes on the CPU"
     return f"{first}. {wording.listed(gpus) or none}."
+
+
+def _counted(names: Iterable[str]) -> list[str]:
+    """`4 × GeForce RTX 4060` for four of a kind."""
+    counts = Counter(names)
+    return [f"{n} × {name}" if n > 1 else name for name, n in counts.items()]
 
 
 def listed_gpus(inventory: Inventory) -> list[EngineDevice]:

@@ -10,6 +10,8 @@ from bench_pipeline.site.runs.view import Facts, RunPage, RunPageMaker, known
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.rows import TableRow, file_name, model_href
 
+_NAMING = ("measured", "published", "imported")
+"""Whose run a model's name and facts are taken from, the first one first."""
 _BETTER = ("measured", "flagged", "provisional", "imported")
 """Status of the runs whose curve is shown, the first one first."""
 
@@ -88,7 +90,8 @@ def model_pages(tables: Tables, rows: Iterable[TableRow]) -> list[ModelPage]:
         runs.sort(key=lambda run: run["run_id"])
         runs.sort(key=lambda run: run["started_at"].isoformat() if run["started_at"] else "")
         runs.reverse()
-        newest = runs[0]
+        # An import never retitles a page that somebody else's runs made.
+        newest = min(runs, key=lambda run: _NAMING.index(run["provenance"]))
         pages.append(
             ModelPage(
                 slug=slug,

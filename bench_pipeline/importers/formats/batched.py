@@ -8,6 +8,7 @@ from typing import Any
 
 from bench_pipeline.importers.formats.figures import Figures, streams, whole
 from bench_pipeline.importers.rows import Foreign
+from bench_pipeline.records.cell import Quantity
 
 _NEEDED = {"pp", "tg", "n_kv", "speed_pp", "speed_tg"}
 _SETTINGS = {
@@ -30,14 +31,14 @@ def foreign(value: dict[str, Any], place: str, file: str, settings: dict[str, st
     prompt, output = whole(value["pp"]), whole(value["tg"])
     sequences = streams(value.get("pl"))
     depth = None if sequences else whole(value["n_kv"])
-    about = {"concurrency": sequences or 1, "depth_tokens": depth}
+    about: dict[str, Any] = {"concurrency": sequences or 1, "depth_tokens": depth}
     if prompt:
         label = f"pp{prompt}"
         figures.add("prefill_tok_s", value["speed_pp"], label=label, prompt_tokens=prompt, **about)
     if output:
         label = f"tg{output}"
         several = (sequences or 1) > 1
-        what = "aggregate_tok_s" if several else "decode_tok_s"
+        what: Quantity = "aggregate_tok_s" if several else "decode_tok_s"
         figures.add(what, value["speed_tg"], label=label, output_tokens=output, **about)
     note = "Of one pass, no server: several sequences in one batch, so speeds are of all of them."
     return Foreign(

@@ -18,7 +18,12 @@ def read(value: dict[str, Any], place: str, file: str) -> Foreign | None:
         return None
     figures = Figures()
     prompt, output = whole(value.get("prompt_eval_count")), whole(value["eval_count"])
-    about = {"concurrency": 1, "n": 1, "prompt_tokens": prompt, "output_tokens": output}
+    about: dict[str, Any] = {
+        "concurrency": 1,
+        "n": 1,
+        "prompt_tokens": prompt,
+        "output_tokens": output,
+    }
     for what, tokens, key in (
         ("prefill_tok_s", prompt, "prompt_eval_duration"),
         ("decode_tok_s", output, "eval_duration"),

@@ -21,7 +21,7 @@ def read(value: dict[str, Any], place: str, file: str) -> Foreign | None:
     figures = Figures()
     rate = plain(str(value.get("request_rate", "unknown")), 20)
     done = whole(value.get("completed"))
-    about = {"concurrency": streams(value.get("max_concurrency")), "n": done}
+    about: dict[str, Any] = {"concurrency": streams(value.get("max_concurrency")), "n": done}
     figures.add("aggregate_tok_s", value.get("output_throughput"), **about)
     figures.add("requests_per_s", value["request_throughput"], **about)
     figures.add("end_to_end_tok_s", value.get("total_token_throughput"), **about)

@@ -63,6 +63,9 @@ _SETTINGS = {
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory).",
+    "statistic": "What the speed is of its repetitions: their median, or the mean where an imported "
+    "file kept no more.",
+    "also_json": "Keys of an imported test that nobody knows here, as they stand in its file.",
     "kind": "prefill, decode, or mixed where one test did both.",
     "metric": "What is compared: decode_tok_s, prefill_tok_s or ttft_ms.",
     "build_before": "The older build.",
@@ -99,6 +102,7 @@ _QUANTITIES = {
     "decode_tok_s_max": ("tok/s", "Fastest workload's decode rate."),
     "depth_tokens": ("tokens", "Context already filled when it began."),
     "tok_s": ("tok/s", "Speed of the bare engine, without a server."),
+    "tok_s_sd": ("tok/s", "Standard deviation of the repetitions, where only that was kept."),
     "cell_drift": ("", "Decode rate in the cell's last third over that in its first."),
     "run_drift": ("", "Decode rate at the run's end over that at its start, of the same work."),
     "server_prefill_share": ("", "Prefill rate over the bare engine's at the same length."),

@@ -43,6 +43,7 @@ _READ_LATER = re.compile(
     r"|gpus\.\d+\.(?:vulkan_driver|shared_memory_mib)"
 )
 """What the first inventories did not look for."""
+_OF_NAMES = re.compile(r"gpus\.|cpu\.|memory\.|os\.|settings\.")
 NOT_THERE = "not there"
 
 
@@ -157,12 +158,23 @@ def changes_between(before: Row, after: Row) -> tuple[Change, ...]:
     old, new = leaves(before["inventory_key"]), leaves(after["inventory_key"])
     alike: dict[tuple[str, str, str], list[str]] = {}
     for path in differing(old, new):
+        if path.startswith("as_printed.") or (
+            _by_name_alone(before, after) and _OF_NAMES.match(path)
+        ):
+            continue
         same = _of_any_gpu(path), words(path, old), words(path, new)
         alike.setdefault(same, []).append(path)
     everything = {**old, **new}
     return tuple(
         Change(label(paths, everything), was, became) for (_, was, became), paths in alike.items()
     )
+
+
+def _by_name_alone(before: Row, after: Row) -> bool:
+    """Whether files tell of a machine that nobody read, by two backends: these give one chip two
+    names, and each sees its own part of the machine."""
+    both = {before["provenance"], after["provenance"]}
+    return "imported" in both and (before["backend"] != after["backend"] or len(both) > 1)
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

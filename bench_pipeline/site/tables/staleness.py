@@ -16,6 +16,8 @@ class Ages:
         self.newest: dict[str, tuple[int, str]] = {}
         self.latest: datetime | None = None
         for run in runs:
+            if run["provenance"] == "imported":
+                continue  # its numbers and its clock are somebody else's
             if run["build_number"] is not None:
                 build = run["build_number"], run["build"]
                 self.newest[run["engine"]] = max(self.newest.get(run["engine"], build), build)

@@ -1,5 +1,6 @@
 """Cells, points of curves and tests of the bare engine as rows with their derived figures."""
 
+import json
 from collections.abc import Iterator
 from statistics import median
 
@@ -169,15 +170,20 @@ def curve_row(run: Run, point: CurvePoint, device: Device) -> Row:
 def bare_row(run: Run, test: BareTest, device: Device) -> Row:
     decodes = test.output_tokens > 0
     kind = "mixed" if decodes and test.prompt_tokens else "decode" if decodes else "prefill"
-    figures = bare_figures(test)
+    figures, mean = bare_figures(test), test.mean_tok_s
+    statistic = "median" if figures else "mean" if mean is not None else None
+    figures = figures or (Estimate(mean, None, None, 0) if mean is not None else None)
     return {
         **_setting(run, device),
         "kind": kind,
         "prompt_tokens": test.prompt_tokens,
         "output_tokens": test.output_tokens,
         "depth_tokens": test.depth_tokens,
-        "n": figures.n if figures else None,
+        "n": (figures.n or test.repetitions) if figures else None,
         **_estimate("tok_s", figures),
+        "statistic": statistic,
+        "tok_s_sd": test.sd_tok_s,
+        "also_json": json.dumps(test.also) if test.also else None,
         "provenance": run.provenance,
         "model": run.model.slug,
     }

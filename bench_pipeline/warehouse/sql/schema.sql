@@ -89,6 +89,8 @@ create table campaign_items (
 -- `inventory_key` is the same for two runs between which nothing about the rig changed but
 -- readings of the moment. `session_*`: of a run whose build was measured in turns with others;
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
+-- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
+-- cell holds, as their source prints them.
 create table runs (
     run_id varchar primary key,
     path varchar not null,
@@ -168,6 +170,9 @@ create table runs (
     bare_argv varchar[],
     bare_failure_kind varchar,
     bare_failure_message varchar,
+    bare_memory_reason varchar,
+    settings_json varchar not null,
+    printed_json varchar,
     inventory_captured_at timestamp,
     inventory_json varchar not null,
     inventory_key varchar not null

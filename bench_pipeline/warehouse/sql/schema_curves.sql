@@ -47,7 +47,8 @@ create table curve_points (
 );
 
 -- One row per test of the engine's own benchmark, run here or imported: `prefill` of prompt_tokens
--- or `decode` of output_tokens, with depth_tokens of context before; `mixed` does both.
+-- or `decode` of output_tokens, with depth_tokens of context before; `mixed` does both. `statistic`
+-- of a file that kept no repetitions is `mean`, with its deviation; else `median`.
 create table bare_tests (
     run_id varchar not null,
     rig varchar not null,
@@ -68,6 +69,9 @@ create table bare_tests (
     tok_s double,
     tok_s_lo double,
     tok_s_hi double,
+    statistic varchar,
+    tok_s_sd double,
+    also_json varchar,
     provenance varchar not null,
     model varchar not null
 );
