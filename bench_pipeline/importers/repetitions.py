@@ -79,7 +79,7 @@ class Earlier:
                 path
                 for other, path in self._runs
                 if _one_configuration(run, other)
-                and any(_held(test, held) for held in _tests(other))
+                and any(_held(test, held, run.rig == other.rig) for held in _tests(other))
             ),
             None,
         )
@@ -120,19 +120,22 @@ def _one_configuration(run: Run, other: Run) -> bool:
     return all(mine[key] == theirs[key] for key in mine.keys() & theirs.keys())
 
 
-def _held(test: BareTest, held: BareTest) -> bool:
+def _held(test: BareTest, held: BareTest, of_one_rig: bool) -> bool:
+    """A mean without its time may be another machine's by chance: it counts on one rig alone."""
     shape = (test.prompt_tokens, test.output_tokens, test.depth_tokens)
     if shape != (held.prompt_tokens, held.output_tokens, held.depth_tokens):
         return False
     if test.times_ms and held.times_ms:
         return not Counter(_rounded(test.times_ms)) - Counter(_rounded(held.times_ms))
-    if test.began_at and held.began_at and test.began_at != held.began_at:
+    if test.began_at and held.began_at:
+        return test.began_at == held.began_at
+    if not of_one_rig:
         return False
     mine, theirs = _mean(test), _mean(held)
     return (
         mine is not None
         and theirs is not None
-        and abs(mine - theirs) <= _ROUNDED_TOK_S + 1e-4 * mine
+        and abs(mine - theirs) <= _ROUNDED_TOK_S + 1e-6 * mine
     )
 
 

@@ -79,7 +79,7 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
                 tables = read_tables(connection, warehouse)
         said = [kept.value(group.key, "said") for group in parts.groups]
         site = whole_site(parts, said, tables)
-        rigs = keep_rigs(press, parts, kept, tables, site.runs)
+        rigs = keep_rigs(press, parts, kept, tables, site)
         lines = list(rigs.values())
         count, index_bytes = 0, 0
         for pages in render(press, parts, kept, site, said, lines, tables, downloads):

@@ -8,6 +8,7 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.charts.curves import Curve
 from bench_pipeline.site.runs.view import Facts, RunPage, RunPageMaker, known
 from bench_pipeline.site.source import Row, Tables
+from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.tables.rows import TableRow, file_name, model_href
 
 _NAMING = ("measured", "published", "imported")
@@ -37,6 +38,8 @@ class ModelLine:
 class ModelPage(ModelLine):
     facts: Facts
     rows: tuple[TableRow, ...]
+    engine_only: tuple[EngineRow, ...]
+    """From elsewhere, without a server or as printed."""
     runs: tuple[RunPage, ...]
     """Newest first, published ones last; each has a page of its own."""
 
@@ -76,7 +79,9 @@ def _first_of_each_place(
     return tuple(first.values())
 
 
-def model_pages(tables: Tables, rows: Iterable[TableRow]) -> list[ModelPage]:
+def model_pages(
+    tables: Tables, rows: Iterable[TableRow], elsewhere: Iterable[EngineRow] = ()
+) -> list[ModelPage]:
     """A page for each model that has a run, in order of slug."""
     by_model: dict[str, list[Row]] = {}
     for run in tables.runs:
@@ -100,6 +105,7 @@ def model_pages(tables: Tables, rows: Iterable[TableRow]) -> list[ModelPage]:
                 listed=slug in of_model,
                 facts=_model_facts(newest),
                 rows=tuple(of_model.get(slug, ())),
+                engine_only=tuple(row for row in elsewhere if row.model == slug),
                 runs=tuple(maker.page(run) for run in runs),
             )
         )

@@ -16,6 +16,7 @@ from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.answers import Machine, machines
 from bench_pipeline.site.tables.columns import COLUMNS, Column
 from bench_pipeline.site.tables.coming import Campaign, coming
+from bench_pipeline.site.tables.engine_only import EngineRow, engine_rows
 from bench_pipeline.site.tables.filters import Filter, filters
 from bench_pipeline.site.tables.row_maker import table_rows
 from bench_pipeline.site.tables.rows import Family, TableRow, families
@@ -31,6 +32,9 @@ FEWEST_ANSWERS = 10
 class Site:
     families: tuple[Family, ...]
     rows: tuple[TableRow, ...]
+    engine_only: tuple[EngineRow, ...]
+    """Imported figures of the engine alone, and figures as printed elsewhere: never among `rows`,
+    which are ranked."""
     divided: bool
     """Whether the families stand on pages of their own."""
     machines: tuple[Machine, ...]
@@ -57,9 +61,10 @@ class Site:
 def view(tables: Tables) -> Site:
     """Of tables that hold all there is."""
     rows = table_rows(tables)
-    models = model_pages(tables, rows)
+    elsewhere = engine_rows(tables)
+    models = model_pages(tables, rows, elsewhere)
     runs = [run for model in models for run in model.runs]
-    return view_of(tables, rows, models, runs, divided=len(rows) > ROWS_ON_ONE_PAGE)
+    return view_of(tables, rows, models, runs, elsewhere, divided=len(rows) > ROWS_ON_ONE_PAGE)
 
 
 def view_of(
@@ -67,6 +72,7 @@ def view_of(
     rows: Sequence[TableRow],
     models: Sequence[ModelLine],
     runs: Sequence[RunLine],
+    elsewhere: Sequence[EngineRow],
     *,
     divided: bool,
 ) -> Site:
@@ -79,6 +85,7 @@ def view_of(
     return Site(
         families=tuple(families(rows)),
         rows=tuple(rows),
+        engine_only=tuple(elsewhere),
         divided=divided,
         machines=tuple(every),
         answers_shown=max(FEWEST_ANSWERS, ANSWERS_ON_A_DIVIDED_PAGE // max(1, len(every))),
@@ -87,7 +94,7 @@ def view_of(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories
         ),
         charts=() if divided else ChartMaker(tables).charts(rows),
-        filters=filters(rows, tables),
+        filters=filters(rows, tables, elsewhere),
         columns=COLUMNS,
         coming=tuple(coming(tables)),
         models=tuple(models),

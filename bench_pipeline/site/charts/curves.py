@@ -1,6 +1,7 @@
 """Speed and TTFT by length of the prompt: a run's curve as a table and small charts, and the tests
 of the bare engine beside it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
@@ -84,6 +85,9 @@ class BareRow:
     n: int | None
     tok_s: str
     interval: str
+    """Of the median; of a mean without samples its deviation."""
+    also: str
+    """Keys of an imported test that nobody knows here."""
 
 
 def curve_of(run_id: str, points: list[Row], tests: list[Row]) -> Curve | None:
@@ -204,10 +208,18 @@ def bare_rows(tests: list[Row]) -> tuple[BareRow, ...]:
             what=_what(test),
             n=test["n"],
             tok_s=wording.decimal(test["tok_s"]),
-            interval=wording.span(test["tok_s_lo"], test["tok_s_hi"]),
+            interval=_beside(test),
+            also=", ".join(f"{k} {v}" for k, v in json.loads(test["also_json"] or "{}").items()),
         )
         for test in tests
     )
+
+
+def _beside(test: Row) -> str:
+    if test["statistic"] != "mean":
+        return wording.span(test["tok_s_lo"], test["tok_s_hi"])
+    spread = "" if test["tok_s_sd"] is None else f" ± {wording.decimal(test['tok_s_sd'])}"
+    return f"mean{spread}, no samples"
 
 
 def _what(test: Row) -> str:

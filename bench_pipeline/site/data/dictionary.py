@@ -63,8 +63,8 @@ _SETTINGS = {
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory).",
-    "statistic": "What the speed is of its repetitions: their median, or the mean where an imported "
-    "file kept no more.",
+    "statistic": "What the speed is of its repetitions: their median, or the mean where an "
+    "imported file kept no more.",
     "also_json": "Keys of an imported test that nobody knows here, as they stand in its file.",
     "kind": "prefill, decode, or mixed where one test did both.",
     "metric": "What is compared: decode_tok_s, prefill_tok_s or ttft_ms.",

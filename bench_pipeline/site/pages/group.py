@@ -9,6 +9,7 @@ from bench_pipeline.site.pages.compare import Choice
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.engine_only import EngineRow, engine_rows
 from bench_pipeline.site.tables.row_maker import table_rows
 from bench_pipeline.site.tables.rows import TableRow
 
@@ -18,6 +19,7 @@ class Said:
     """What pages of the whole site say of a group."""
 
     rows: tuple[TableRow, ...]
+    engine_only: tuple[EngineRow, ...]
     models: tuple[ModelLine, ...]
     runs: tuple[RunLine, ...]
     choices: tuple[Choice, ...]
@@ -35,7 +37,8 @@ class Made:
 def make(press: Press, tables: Tables, *, divided: bool) -> Made:
     """`tables` with the rows of its models; `divided`: whether families have pages of their own."""
     rows = table_rows(tables)
-    found = model_pages(tables, rows)
+    elsewhere = engine_rows(tables)
+    found = model_pages(tables, rows, elsewhere)
     known = catalogue(tables)
     choices, scripts = compare.scripts(known)
     pages = models.pages(press, found, tables) | scripts
@@ -43,6 +46,7 @@ def make(press: Press, tables: Tables, *, divided: bool) -> Made:
         pages |= families.pages(press, rows, tables)
     said = Said(
         rows=tuple(rows),
+        engine_only=tuple(elsewhere),
         models=tuple(model.line for model in found),
         runs=tuple(run.line for model in found for run in model.runs),
         choices=tuple(choices),

@@ -13,8 +13,8 @@ from bench_pipeline.site.pages import best, compare, data, front, method, rigs, 
 from bench_pipeline.site.pages.group import Said
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
-from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.view import Site, view_of
 
 Pages = dict[str, bytes]
@@ -46,25 +46,31 @@ def whole_site(plan: Plan, said: Sequence[Said], tables: Tables) -> Site:
         sorted((row for one in said for row in one.rows), key=lambda row: row.order),
         sorted((model for one in said for model in one.models), key=lambda model: model.slug),
         [run for one in said for run in one.runs],
+        sorted((row for one in said for row in one.engine_only), key=lambda row: row.order),
         divided=plan.divided,
     )
 
 
 def keep_rigs(
-    press: Press, plan: Plan, kept: Kept, tables: Tables, runs: Sequence[RunLine]
+    press: Press, plan: Plan, kept: Kept, tables: Tables, site: Site
 ) -> dict[str, RigLine]:
     """Makes the pages of rigs that are not kept yet; each rig by its entry, in order."""
     of_rig: dict[str, list[RunLine]] = defaultdict(list)
-    for run in runs:
+    for run in site.runs:
         of_rig[run.rig].append(run)
+    elsewhere: dict[str, list[EngineRow]] = defaultdict(list)
+    for row in site.engine_only:
+        elsewhere[row.hardware.rig].append(row)
     cards = hardware.cards(tables, hardware.newest_inventories(tables))
     found = {}
     for declared, card in rigs_in_order(tables, cards):
         rig = declared["rig"]
         wanted = [item for item in tables.campaign_items if item["rig"] == rig]
-        key = key_of("rig", declared, card, plan.rig_keys.get(rig), wanted, of_rig[rig])
+        key = key_of(
+            "rig", declared, card, plan.rig_keys.get(rig), wanted, of_rig[rig], elsewhere[rig]
+        )
         if not kept.has(key):
-            page = rig_page(declared, card, tables, of_rig[rig])
+            page = rig_page(declared, card, tables, of_rig[rig], elsewhere[rig])
             kept.put(key, rigs.pages(press, page), line=page.line)
             kept.has(key)
         found[key] = kept.value(key, "line")

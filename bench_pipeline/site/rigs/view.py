@@ -15,6 +15,7 @@ from bench_pipeline.site.rigs.timeline_drawing import Drawing
 from bench_pipeline.site.runs.view import Facts, RunLine
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.coming import Campaign, coming
+from bench_pipeline.site.tables.engine_only import EngineRow
 
 RUNS_ON_A_PAGE = 200
 """With more runs than these, they stand on pages of their own, as many on each, and the rig's
@@ -96,6 +97,8 @@ class RigPage(RigLine):
     runs: tuple[RunLine, ...]
     """All of them, newest first, undated ones last."""
     wanted: tuple[Campaign, ...]
+    engine_only: tuple[EngineRow, ...]
+    """From elsewhere, without a server or as printed."""
 
     @property
     def line(self) -> RigLine:
@@ -151,7 +154,13 @@ def rig_pages(tables: Tables, runs: Sequence[RunLine]) -> list[RigPage]:
     ]
 
 
-def rig_page(declared: Row, card: Card | None, tables: Tables, runs: Sequence[RunLine]) -> RigPage:
+def rig_page(
+    declared: Row,
+    card: Card | None,
+    tables: Tables,
+    runs: Sequence[RunLine],
+    elsewhere: Sequence[EngineRow] = (),
+) -> RigPage:
     """`runs`: of this rig; `tables` may hold others' too."""
     rig = declared["rig"]
     models = len({run.model for run in runs})
@@ -168,6 +177,7 @@ def rig_page(declared: Row, card: Card | None, tables: Tables, runs: Sequence[Ru
         timeline=timeline_drawing.draw(timeline) if timeline else None,
         events=history(told),
         runs=tuple(_newest_first(runs)),
+        engine_only=tuple(elsewhere),
         wanted=_wanted(tables, rig),
     )
 

@@ -65,7 +65,7 @@ class ServerSection:
 def findings(run: Row, servers: list[Row]) -> Facts:
     """What a reader of the run's numbers must know first; only what is known."""
     found = (
-        ("Memory", memory(servers)),
+        ("Memory", memory(servers) or _memory_said(run)),
         ("Knee", knee(run)),
         ("Drift", drift(run)),
         ("Host", host(run)),
@@ -73,6 +73,12 @@ def findings(run: Row, servers: list[Row]) -> Facts:
         ("Unknown", " ".join(run["unknown"])),
     )
     return tuple((label, words) for label, words in found if words)
+
+
+def _memory_said(run: Row) -> str:
+    """By the settings of an imported run."""
+    reason = run["bare_memory_reason"]
+    return f"{run['memory_verdict']} ({reason})" if reason else ""
 
 
 def energy(telemetry: list[Row]) -> Facts:

@@ -29,7 +29,9 @@ from bench_pipeline.site.runs.conditions import ServerSection
 from bench_pipeline.site.runs.samples import Samples, samples_of
 from bench_pipeline.site.source import Row, SessionRun, Tables, published_path
 from bench_pipeline.site.tables.around import around
+from bench_pipeline.site.tables.engine_only import Speed, printed_rows
 from bench_pipeline.site.tables.rows import file_name, model_href, run_href
+from bench_pipeline.site.tables.settings_told import settings_told
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -54,6 +56,8 @@ class RunLine:
     hardware: Hardware
     status: str
     """`measured`, `provisional`, `flagged`, `published`, `imported` or `failed`."""
+    settings: str
+    """Of an imported run: what tells it from others of its configuration; else empty."""
     summary: str
     """What came out, for a line of a table: `16 cells, 1 failed`."""
     speeds: str
@@ -89,6 +93,8 @@ class RunPage(RunLine):
     telemetry: tuple[TelemetryRow, ...]
     curve: Curve | None
     scaling: Scaling | None
+    printed: tuple[Speed, ...]
+    """Figures as their source prints them."""
     bare: tuple[BareRow, ...]
     bare_command: str
     bare_failure: str
@@ -107,6 +113,7 @@ class RunPageMaker:
 
     def __init__(self, tables: Tables) -> None:
         self.around = around(tables)
+        self.settings = settings_told(tables.runs)
         self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         self.order = {work["workload"]: work["ord"] for work in tables.workloads}
@@ -134,6 +141,8 @@ class RunPageMaker:
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
         when = wording.moment(run["started_at"]) if run["started_at"] else unknown
         mode = "" if run["mode"] == "baseline" else f", {run['mode']}"
+        settings = self.settings.get(run_id, "")
+        mode += f", {settings}" if settings else ""
         url = run["source_url"] or ""
         return RunPage(
             run_id=run_id,
@@ -150,8 +159,9 @@ class RunPageMaker:
             when=when,
             hardware=hardware,
             status=_status(run, cells),
-            summary=_summary(cells, points, tests),
-            speeds=_speeds(cells),
+            settings=settings,
+            summary=_summary(run, cells, points, tests),
+            speeds=_speeds(cells, tests),
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
             log_tail=tuple(run["failure_log_tail"] or ()),
             findings=(
@@ -175,6 +185,7 @@ class RunPageMaker:
             ),
             curve=curve_of(run_id, points, tests),
             scaling=scaling_of(run, cells, self.workload_titles),
+            printed=printed_rows(run),
             bare=bare_rows(tests),
             bare_command=shlex.join(run["bare_argv"] or []),
             bare_failure=_failure_words(run["bare_failure_kind"], run["bare_failure_message"]),
@@ -242,7 +253,7 @@ def _by_run(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _summary(cells: list[Row], points: list[Row], tests: list[Row]) -> str:
+def _summary(run: Row, cells: list[Row], points: list[Row], tests: list[Row]) -> str:
     parts = [wording.counted(len(cells), "cell")] if cells else []
     if failed := sum(cell["status"] == "failed" for cell in cells):
         parts.append(f"{failed} failed")
@@ -250,17 +261,25 @@ def _summary(cells: list[Row], points: list[Row], tests: list[Row]) -> str:
         parts.append(f"a curve of {wording.counted(len(points), 'length')}")
     if tests:
         parts.append(wording.counted(len(tests), "test") + " of the bare engine")
+    if printed := len(printed_rows(run)):
+        parts.append(f"{wording.counted(printed, 'figure')} as printed")
+    if run["bare_memory_reason"] and run["memory_verdict"] == "spilled":
+        parts.append("spilled: part of the model in the host's memory")
     return ", ".join(parts) or "nothing measured"
 
 
-def _speeds(cells: list[Row]) -> str:
-    """Of one stream alone; of what there is where none ran alone."""
+def _speeds(cells: list[Row], tests: list[Row]) -> str:
+    """Of one stream alone; of what there is where none ran alone; of the engine alone where there
+    was no server."""
     fewest = min((c["concurrency"] for c in cells if c["decode_tok_s"] is not None), default=None)
     found = [
         cell["decode_tok_s"]
         for cell in cells
         if cell["concurrency"] == fewest and cell["decode_tok_s"] is not None
     ]
+    bare = [test["tok_s"] for test in tests if test["kind"] == "decode" and test["tok_s"]]
+    if not found and bare and not cells:
+        return f"{wording.span(min(bare), max(bare))}, engine only"
     if not found:
         return wording.MISSING
     words = wording.span(min(found), max(found))

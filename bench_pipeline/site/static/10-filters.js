@@ -11,6 +11,7 @@
   if (!form && !picks.length) return;
 
   const rows = form ? all("#tables tbody tr") : [];
+  const elsewhere = form ? all("#engine-only tbody tr") : [];   /* chosen alike, never ranked */
   const heads = all("#tables thead th");
   const kinds = new Map(heads.map((th) => [th.dataset.column, th.dataset.kind]));
   const ticks = all("#columns input");
@@ -177,6 +178,7 @@
 
   function applyRows() {
     for (const row of rows) row.hidden = !shows(row);
+    for (const row of elsewhere) row.hidden = !shows(row);
     let familiesShown = 0;
     for (const family of all(".family")) {
       const own = all("tbody tr", family);

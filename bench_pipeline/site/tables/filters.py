@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.tables.rows import TableRow
 from bench_pipeline.site.wording import backend_name, counted, trimmed
 
@@ -26,11 +27,15 @@ class Filter:
     """Among those that stand open; the others unfold."""
 
 
-def filters(rows: Sequence[TableRow], tables: Tables) -> tuple[Filter, ...]:
+def filters(
+    rows: Sequence[TableRow], tables: Tables, elsewhere: Sequence[EngineRow] = ()
+) -> tuple[Filter, ...]:
     """In the order of the form. A row that lacks the value (a rig without a power cap, a file
-    nobody signed) is inside no choice of it."""
-    rigs = {row.hardware.rig: row.hardware.rig_title for row in rows}
-    backends = {row.backend: backend_name(row.backend) for row in rows}
+    nobody signed) is inside no choice of it. `elsewhere`: rows of a table of their own, which the
+    same filters choose from."""
+    both = (*rows, *elsewhere)
+    rigs = {row.hardware.rig: row.hardware.rig_title for row in both}
+    backends = {row.backend: backend_name(row.backend) for row in both}
     streams = {f"{c:g}": counted(int(c), "stream") for c in _known(row.concurrency for row in rows)}
     caps = {
         trimmed(watts): f"{trimmed(watts)} W" for watts in _known(row.power_cap_w for row in rows)
@@ -41,10 +46,10 @@ def filters(rows: Sequence[TableRow], tables: Tables) -> tuple[Filter, ...]:
         _filter("workload", "Workload", "Range over all", workloads),
         _filter("concurrency", "Concurrency", "Any", streams),
         _filter("backend", "Backend", "All backends", _by_label(backends)),
-        _filter("family", "Family", "All families", _same(row.family for row in rows), False),
-        _filter("quant", "Quant", "All quants", _same(row.quant for row in rows), False),
-        _filter("creator", "Quantized by", "Anybody", _same(r.creator for r in rows), False),
-        _filter("build", "Build", "All builds", _same(row.build for row in rows), False),
+        _filter("family", "Family", "All families", _same(row.family for row in both), False),
+        _filter("quant", "Quant", "All quants", _same(row.quant for row in both), False),
+        _filter("creator", "Quantized by", "Anybody", _same(r.creator for r in both), False),
+        _filter("build", "Build", "All builds", _same(row.build for row in both), False),
         _filter("mode", "Mode", "All modes", _same(row.mode for row in rows), False),
         _filter("cap", "Power cap", "Any", caps, False),
     )

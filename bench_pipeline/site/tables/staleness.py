@@ -16,7 +16,7 @@ class Ages:
         self.newest: dict[str, tuple[int, str]] = {}
         self.latest: datetime | None = None
         for run in runs:
-            if run["provenance"] == "imported":
+            if run.get("provenance") == "imported":
                 continue  # its numbers and its clock are somebody else's
             if run["build_number"] is not None:
                 build = run["build_number"], run["build"]
