@@ -55,7 +55,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"formats", "backends", "placement", "known_models"},
         {"documents", "cards", "engines_named", "model_names", "repetitions"},
         {"machines", "runs"},
-        {"llama_bench"},
+        {"llama_bench", "published"},
     ],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [

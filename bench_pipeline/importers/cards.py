@@ -103,8 +103,8 @@ def _of_one_backend(names: list[str], backend: Backend, compiled: list[str]) -> 
     """A build with several backends lists a card once for each of them that knows it: `names`
     without the others' lines. None where they don't divide so."""
     vendor = _OF_A_BACKEND.get(backend)
-    if vendor and any(_vendor(name) == vendor for name in names):
-        names = [name for name in names if _vendor(name) == vendor]
+    if vendor and any(vendor_of(name) == vendor for name in names):
+        names = [name for name in names if vendor_of(name) == vendor]
     if len(compiled) < 2:
         return names
     known = [BY_REGISTRY.get(name, "cpu") for name in compiled]
@@ -114,7 +114,9 @@ def _of_one_backend(names: list[str], backend: Backend, compiled: list[str]) -> 
         cards.setdefault(re.sub(r"\s*\(.*\)$", "", name), []).append(name)
     own = []
     for lines in cards.values():
-        knows = [b for b in known if _OF_A_BACKEND.get(b, _vendor(lines[0])) == _vendor(lines[0])]
+        knows = [
+            b for b in known if _OF_A_BACKEND.get(b, vendor_of(lines[0])) == vendor_of(lines[0])
+        ]
         if len(lines) % max(1, len(knows)):
             return None
         each = len(lines) // max(1, len(knows))
@@ -145,13 +147,13 @@ def _of_split(cards: list[tuple[int, str]], settings: dict[str, str]) -> list[tu
 def _gpu(index: int, name: str) -> Gpu:
     return Gpu(
         index=index,
-        vendor=_vendor(name),
+        vendor=vendor_of(name),
         name=plain(name, 120),
         unified_memory=is_integrated(name),
     )
 
 
-def _vendor(name: str) -> str:
+def vendor_of(name: str) -> str:
     return next((vendor for vendor, like in _VENDORS.items() if re.search(like, name)), "other")
 
 

@@ -115,7 +115,11 @@ def _known(said: Mapping[str, Any], source: str, where: str) -> KnownModel | Non
         return None
     parameters = said.get("parameters")
     return KnownModel(
-        *(said[name] for name in names),
+        slug=said["slug"],
+        family=said["family"],
+        released=said["released"],
+        variant=said["variant"],
+        quant=said["quant"],
         creator=said.get("creator") if isinstance(said.get("creator"), str) else None,
         parameters=parameters if isinstance(parameters, int) else None,
         source=source,

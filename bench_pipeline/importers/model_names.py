@@ -87,9 +87,9 @@ def model_of(
             )
         )
     if said.slug is not None:
-        model = known.by_slug[said.slug]
-        _check_month(model.released, model.where, said, where)
-        return NamedModel(_as_known(model, name, subject, said))
+        asked = known.by_slug[said.slug]
+        _check_month(asked.released, asked.where, said, where)
+        return NamedModel(_as_known(asked, name, subject, said))
     family, variant, quant = _words(name, said, where)
     slug = _slug(name, family, variant, quant, said, where)
     creator = said.creator or name.creator

@@ -173,7 +173,7 @@ def changes_between(before: Row, after: Row) -> tuple[Change, ...]:
 def _by_name_alone(before: Row, after: Row) -> bool:
     """Whether files tell of a machine that nobody read, by two backends: these give one chip two
     names, and each sees its own part of the machine."""
-    both = {before["provenance"], after["provenance"]}
+    both = {before.get("provenance"), after.get("provenance")}
     return "imported" in both and (before["backend"] != after["backend"] or len(both) > 1)
 
 

@@ -33,7 +33,7 @@ def filters(
     """In the order of the form. A row that lacks the value (a rig without a power cap, a file
     nobody signed) is inside no choice of it. `elsewhere`: rows of a table of their own, which the
     same filters choose from."""
-    both = (*rows, *elsewhere)
+    both: tuple[TableRow | EngineRow, ...] = (*rows, *elsewhere)
     rigs = {row.hardware.rig: row.hardware.rig_title for row in both}
     backends = {row.backend: backend_name(row.backend) for row in both}
     streams = {f"{c:g}": counted(int(c), "stream") for c in _known(row.concurrency for row in rows)}
