@@ -13,6 +13,7 @@ from bench_pipeline.site.pages import best, compare, data, front, method, rigs, 
 from bench_pipeline.site.pages.group import Said
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
+from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.view import Site, view_of
@@ -66,11 +67,10 @@ def keep_rigs(
     for declared, card in rigs_in_order(tables, cards):
         rig = declared["rig"]
         wanted = [item for item in tables.campaign_items if item["rig"] == rig]
-        key = key_of(
-            "rig", declared, card, plan.rig_keys.get(rig), wanted, of_rig[rig], elsewhere[rig]
-        )
+        both = of_rig[rig], elsewhere[rig]
+        key = key_of("rig", declared, card, plan.rig_keys.get(rig), wanted, *both)
         if not kept.has(key):
-            page = rig_page(declared, card, tables, of_rig[rig], elsewhere[rig])
+            page = rig_page(declared, card, tables, *both)
             kept.put(key, rigs.pages(press, page), line=page.line)
             kept.has(key)
         found[key] = kept.value(key, "line")

@@ -97,7 +97,7 @@ class RigPage(RigLine):
     runs: tuple[RunLine, ...]
     """All of them, newest first, undated ones last."""
     wanted: tuple[Campaign, ...]
-    engine_only: tuple[EngineRow, ...]
+    engine_only: tuple[EngineRow, ...] = ()
     """From elsewhere, without a server or as printed."""
 
     @property
