@@ -1,6 +1,7 @@
 """A real run whose model lies half on the host, hidden behind a large KV cache: it is measured,
 called what it is, and reaches no range."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,14 +16,19 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.engines.conftest import LLVMPIPE, RUNNABLE
 
+WEIGHTS_COMPUTED_ON_THE_CPU = ["--override-tensor", r"blk\..*=CPU", "--no-op-offload"]
+"""Of the layers on the device as well: what stays there is large and costs a software GPU little,
+their KV cache, the output layer and buffers."""
+
 
 @pytest.fixture
 def brief(monkeypatch, short_project):
-    """One tiny workload and no curves: a software GPU decodes a few tokens in a second."""
+    """One tiny workload, once, and no curves: a software GPU takes a second for a few tokens."""
     (short_project.workloads / "rag.yaml").unlink()
     chat = short_project.workloads / "chat.yaml"
-    chat.write_text(chat.read_text().replace("tokens: 48", "tokens: 8"))
-    rules = replace(PROFILES["quick"], curve_depths=(), quiet_patience_s=0)
+    chat.write_text(re.sub(r"(output_tokens): \d+", r"\1: 8", chat.read_text()))
+    once = {"warmup_waves": 0, "min_waves": 1, "max_waves": 1}
+    rules = replace(PROFILES["quick"], curve_depths=(), quiet_patience_s=0, **once)
     monkeypatch.setattr(measurement, "PROFILES", {"quick": rules})
     return short_project
 
@@ -32,7 +38,11 @@ def test_a_half_offloaded_model_behind_a_large_kv_cache_reaches_no_range(
 ):
     wheel = next(wheel for wheel in RUNNABLE if wheel.build == engine.build)
     setup = BackendSetup(
-        env=LLVMPIPE, device="Vulkan0", gpu_layers=15, threads=1, args=["--ctx-size", "8192"]
+        env=LLVMPIPE,
+        device="Vulkan0",
+        gpu_layers=15,
+        threads=1,
+        args=["--ctx-size", "8192", *WEIGHTS_COMPUTED_ON_THE_CPU],
     )
     model, model_path = small_model
     run, _ = measure_run(
