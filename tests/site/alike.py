@@ -1,0 +1,50 @@
+"""A page with fewer of what is alike: a rule that two rows of one kind keep, thirty keep."""
+
+from playwright.sync_api import Page
+
+KEPT = 2
+"""Of each kind of element."""
+
+THIN = """kept => {
+  const looks = ["class", "style", "role", "type", "scope", "fill", "stroke", "opacity", "hidden"];
+  const references = ["for", "headers", "list", "aria-labelledby", "aria-describedby",
+    "aria-controls"];
+  const referred = new Set(references.flatMap(name => [...document.querySelectorAll(`[${name}]`)]
+    .flatMap(element => element.getAttribute(name).split(" "))));
+  const holdsMany = ["main", "article", "section", "div", "nav", "figure", "form", "fieldset",
+    "ul", "ol", "dl", "tbody", "svg", "g"];  // others would say nothing without their only element
+  const refers = element => element.hasAttribute("for") || referred.has(element.id);
+
+  const numbers = new Map(), kinds = new Map(), seen = new Map();
+  const name = (element, above) => {
+    const attributes = element.getAttributeNames().sort()
+      .map(name => looks.includes(name) ? `${name}=${element.getAttribute(name)}` : name);
+    const speaks = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const kind = JSON.stringify([above, element.localName, speaks, attributes]);
+    if (!numbers.has(kind)) numbers.set(kind, numbers.size);
+    kinds.set(element, numbers.get(kind));
+    for (const child of element.children) name(child, kinds.get(element));
+  };
+  const thin = element => {
+    seen.set(kinds.get(element), (seen.get(kinds.get(element)) || 0) + 1);
+    const beside = new Set();
+    for (const child of [...element.children]) {
+      const all = [child, ...child.querySelectorAll("*")];
+      if ((holdsMany.includes(element.localName) || beside.has(kinds.get(child)))
+          && element.localName !== "tr"  // its cells are of columns
+          && all.every(one => seen.get(kinds.get(one)) >= kept && !refers(one)))
+        child.remove();
+      else thin(child);
+      beside.add(kinds.get(child));
+    }
+  };
+  name(document.body, null);
+  thin(document.body);
+}"""
+"""A kind: the same tag, attributes and looks, words or none, in an element of the same kind. An
+element goes if it and all in it are of kinds that stand before it often enough, and nothing of it
+refers to another element or is referred to."""
+
+
+def thin_out(page: Page) -> None:
+    page.evaluate(THIN, KEPT)
