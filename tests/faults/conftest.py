@@ -67,7 +67,7 @@ RunWith = Callable[..., Outcome]
 def run_with(
     proxy: Proxy, project: Project, engine, small_model, monkeypatch: pytest.MonkeyPatch
 ) -> RunWith:
-    """Makes a quick run of one short workload for each fault."""
+    """Makes a run of one short workload for each fault, quick and of two waves."""
 
     def run_with(
         *faults: Fault,
@@ -81,6 +81,8 @@ def run_with(
         rules = replace(
             PROFILES["quick"],
             curve_depths=curve_depths,
+            min_waves=2,
+            max_waves=2,
             quiet_patience_s=0.0,
             stall_timeout_s=stall_timeout_s,
         )

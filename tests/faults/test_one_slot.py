@@ -24,7 +24,7 @@ def test_what_the_later_streams_wait_for_is_the_queue(engine, small_model, tmp_p
         log_path=tmp_path / "server.log",
     )
     with server:
-        streams = asyncio.run(run_wave(server.base_url, prompts, 160))
+        streams = asyncio.run(run_wave(server.base_url, prompts, 48))
     first, *later = sorted(as_requests(streams, 0, streams[0].sent_at), key=lambda r: r.ttft_ms)
     for request in later:
         assert formulas.queue_ms(request) > first.server_decode_ms

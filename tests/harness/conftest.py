@@ -10,8 +10,8 @@ from bench_pipeline.paths import Project
 from tests.conftest import without_runs
 
 SHORT_WORKLOADS = {
-    "chat": {"prompt_tokens": 30, "output_tokens": 48, "order": 1},
-    "rag": {"prompt_tokens": 60, "output_tokens": 24, "order": 2},
+    "chat": {"prompt_tokens": 36, "output_tokens": 24, "order": 1},
+    "rag": {"prompt_tokens": 48, "output_tokens": 12, "order": 2},
 }
 
 

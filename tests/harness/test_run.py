@@ -23,7 +23,8 @@ from tests.engines.conftest import is_gone
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.waiting import PATIENCE_S, requests_begun, wait_until
 
-CURVE_DEPTHS = (64, 128)
+CURVE_DEPTHS = (48, 64)
+CONCURRENCIES = (1, 2)
 Make = Callable[..., tuple[Run, Path]]
 
 
@@ -43,12 +44,14 @@ def make(short_project, item, engine, small_model, test_rig) -> Make:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, item, engine, small_model, test_rig) -> tuple[Run, Path]:
-    """A quick run of the real pieces, to be read and not changed. Its curves end early: long
-    prompts are the same to the harness."""
+    """A quick run of the real pieces, to be read and not changed. Its curves and streams
+    end early: long prompts and more streams are the same to the harness."""
     model, model_path = small_model
     project = with_short_workloads(tmp_path_factory.mktemp("quick") / "checkout")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PROFILES, "quick", replace(PROFILES["quick"], curve_depths=CURVE_DEPTHS))
+        rules = replace(PROFILES["quick"], curve_depths=CURVE_DEPTHS, curve_output_tokens=8)
+        patch.setitem(PROFILES, "quick", rules)
+        item = replace(item, concurrencies=CONCURRENCIES)
         return measure_run(
             item, project=project, rig=test_rig, engine=engine, model=model, model_path=model_path
         )
@@ -65,7 +68,7 @@ def test_every_cell_of_a_quick_run_holds_its_raw_requests(made):
     assert run.status == "ok", run.failure
     assert read_run(path) == run
     assert [(c.workload, c.concurrency) for c in run.cells] == [
-        (workload, concurrency) for concurrency in (1, 4) for workload in SHORT_WORKLOADS
+        (workload, concurrency) for concurrency in CONCURRENCIES for workload in SHORT_WORKLOADS
     ]
     for cell in run.cells:
         shape = SHORT_WORKLOADS[cell.workload]
@@ -96,7 +99,11 @@ def test_a_run_proves_what_ran(made, engine, small_model):
     assert run.engine.build == engine.build
     assert run.engine.binary_sha256 == engine.binary_sha256
     assert run.engine.commit in run.engine.version_line
-    assert [s.slots for s in run.servers] == [1, 4, 1, 1]  # then the curves and the closing cell
+    assert [s.slots for s in run.servers] == [
+        *CONCURRENCIES,
+        1,
+        1,
+    ]  # then the curves and the closing cell
     assert [cell.server for cell in run.cells] == [0, 0, 1, 1]
     assert [(p.depth_tokens, p.status, p.server, len(p.cold)) for p in run.curves] == [
         (depth, "ok", 2, 3) for depth in CURVE_DEPTHS
@@ -139,7 +146,7 @@ def test_a_server_that_dies_during_a_request_is_a_crash_and_what_was_measured_is
     """Killed in the second cell, whose warm-up is the fifth request, in the middle of an answer
     far longer than a look at the log takes."""
     rag = short_project.workloads / "rag.yaml"
-    rag.write_text(rag.read_text().replace("tokens: 24", "tokens: 1500"))
+    rag.write_text(rag.read_text().replace("tokens: 12", "tokens: 1500"))
 
     def kill_in_the_second_cell():
         wait_until(lambda: requests_begun(short_project.runs) >= 5, "the second cell")
