@@ -31,10 +31,11 @@ BENCH = ("python", "-m", "bench_pipeline", "bench")
 
 @pytest.fixture
 def clone(tmp_path: Path, engine: InstalledEngine, small_model: tuple[ModelFile, Path]) -> Path:
-    """A checkout with tiny workloads and a curve of one point; engine and model lie in the cache
-    already. No run here waits for a busy machine to become quiet."""
-    copy = as_on_a_new_machine(copy_checkout(tmp_path / "clone"))
+    """A checkout with few runs, tiny workloads of one wave and a curve of one point; engine and
+    model lie in the cache already. No run here waits for a busy machine to become quiet."""
+    copy = without_measured_runs(as_on_a_new_machine(copy_checkout(tmp_path / "clone")))
     with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", quiet_patience_s="0")
+    with_rules(copy, min_waves="1", max_waves="1")
     return with_tiny_workloads(copy, tokens=12)
 
 
@@ -45,7 +46,6 @@ def runs_in(clone: Path) -> set[Path]:
 
 def started(clone: Path) -> subprocess.Popen[str]:
     """A benchmark in the background, with output enough for a minute."""
-    without_measured_runs(clone)
     with_tiny_workloads(clone, tokens=1000)
     return subprocess.Popen(
         BENCH,
