@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.cli import commands
 from bench_pipeline.cli.commands import main
+from bench_pipeline.paths import Project
 from tests.checkouts import copy_checkout, run_in
 
 
@@ -26,16 +28,22 @@ def clone(tmp_path: Path) -> Path:
     ],
 )
 def test_a_wrong_choice_is_answered_with_the_right_ones(
-    clone: Path, options: list[str], problem: str, mend: str
+    project: Project,
+    options: list[str],
+    problem: str,
+    mend: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = run_in(clone, "python", "-m", "bench_pipeline", "bench", *options)
-    assert done.returncode == 1
-    error = done.stderr[done.stderr.index("error: ") :]
+    monkeypatch.setattr(commands, "checkout", lambda: project)
+    assert main(["bench", *options]) == 1
+    said = capsys.readouterr().err
+    error = said[said.index("error: ") :]
     assert problem in error.splitlines()[0]
     assert error.splitlines()[1].startswith("  mend: ")
     assert mend in error.splitlines()[1]
     assert len(error.splitlines()) == 2
-    assert not (clone / ".dagster_home").exists()
+    assert not project.dagster_home.exists()
 
 
 def test_a_broken_rig_file_is_named(clone: Path) -> None:
