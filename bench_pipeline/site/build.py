@@ -87,8 +87,7 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
             count += sum(path.endswith(".html") for path in pages)
             for path, content in pages.items():
                 _write(making / path, content)
-        made = (*parts.groups, *parts.trend_places)
-        count += sum(kept.publish(key, making) for key in (*(part.key for part in made), *rigs))
+        count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
         warnings = _warnings(index_bytes, tables)
         stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
         _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())

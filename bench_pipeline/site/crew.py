@@ -1,21 +1,17 @@
 """Makes the pages that are not kept yet: here, or by all cores where they are many.
 
-Each worker is a process of its own that reads what it needs from the warehouse and puts the pages
-among the kept ones, so that nobody holds more than some runs at a time. They are spawned, as
-vl_convert and DuckDB must not be forked.
+Each process reads what it needs from the warehouse and puts the pages among the kept ones, so that
+nobody holds more than some runs at a time.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.errors import SiteError
+from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter
 from bench_pipeline.site.groups import Group, Plan, TrendPlace
 from bench_pipeline.site.kept import Kept
@@ -50,16 +46,16 @@ def make_missing(
     tasks += [_Task(groups=batch) for batch in _batches(groups)]
     total = len(tasks)
     with reporter.step(f"Drawing the pages of {total} parts", total=total) as step:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or (cores or 1) < 2:
+        cores = usable_cores()
+        if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or cores < 2:
             for task in tasks:
                 _make(connection, warehouse, kept, task)
                 step.advance(1)
         else:
-            for _ in _by_all_cores(warehouse, kept, tasks, cores or 2):
+            for _ in _by_all_cores(warehouse, kept, tasks, cores):
                 step.advance(1)
-    for part in (*plan.groups, *plan.trend_places):
-        if not kept.has(part.key):
+    for key in plan.keys:
+        if not kept.has(key):
             raise SiteError(
                 "pages that were just made are gone",
                 mend="leave that folder alone while a site is built, then build again",
@@ -82,20 +78,14 @@ def _by_all_cores(
     warehouse: Path, kept: Kept, tasks: Sequence[_Task], cores: int
 ) -> Iterator[object]:
     heaviest_first = sorted(tasks, key=lambda task: -sum(group.runs for group in task.groups))
-    work = partial(_work, warehouse, kept.folder)
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        try:
-            for done in as_completed([pool.submit(work, task) for task in heaviest_first]):
-                yield done.result()
-        except BrokenProcessPool:
-            raise SiteError(
-                "a process that draws pages was killed",
-                mend="give it more memory, then build again: what was drawn is kept",
-                where=warehouse,
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    try:
+        yield from in_processes(partial(_work, warehouse, kept.folder), heaviest_first, cores)
+    except ProcessLost:
+        raise SiteError(
+            "a process that draws pages was killed",
+            mend="give it more memory, then build again: what was drawn is kept",
+            where=warehouse,
+        ) from None
 
 
 def _work(warehouse: Path, folder: Path, task: _Task) -> None:

@@ -8,7 +8,7 @@ key. As long as that stays, so do the pages.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -61,6 +61,12 @@ class Plan:
     rig_keys: Mapping[str, str]
     """Of what the tables hold of each rig's runs."""
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of its groups and places."""
+        groups = [group.key for group in self.groups]
+        return (*groups, *(place.key for place in self.trend_places))
+
 
 def key_of(*parts: object) -> str:
     """Of values that have the same `repr` where they are equal, and of this code."""
@@ -97,7 +103,7 @@ def plan(connection: "DuckDBPyConnection", tables: Tables) -> Plan:
             "group",
             divided,
             [hashes[model] for model in models],
-            sorted((key, sorted(value)) for key, value in _words(around).items()),
+            _words(around),
             _of_site(tables, {run["rig"] for run in runs}),
         )
         groups.append(Group(tuple(models), len(runs), around, divided, key))
@@ -146,14 +152,14 @@ def _narrowed(around: Around, runs: Sequence[Row]) -> Around:
     )
 
 
-def _words(around: Around) -> dict[str, Collection[object]]:
-    known = asdict(replace(around, ages={}, sessions={}))
-    known["ages"] = around.ages.items()
-    known["sessions"] = [
-        (session, tuple((run.run_id, run.model, run.build) for run in members))
-        for session, members in around.sessions.items()
+def _words(around: Around) -> list[object]:
+    """In one order, whichever the sets had."""
+    return [
+        *(sorted(names) for names in (around.shared_devices, around.shared_names)),
+        *(sorted(places) for places in (around.capped, around.divided_trends)),
+        sorted(around.ages.items()),
+        [(session, list(members)) for session, members in around.sessions.items()],
     ]
-    return known
 
 
 def _of_site(tables: Tables, rigs: Collection[str]) -> list[Row]:
