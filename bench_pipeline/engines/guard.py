@@ -33,6 +33,23 @@ _LOOK_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
+LOG_LIMIT_BYTES = 64 * 2**20
+"""Of what a server may write into one file, its log: a chatty one must not fill the disk that its
+run's result goes to. Where less is free, a quarter of that. What it says beyond is lost."""
+
+
+def _bound_log(log_file: str) -> None:
+    """For the server, which inherits it; a write beyond fails, and its signal is not sent."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        disk = os.statvfs(os.path.dirname(log_file) or ".")  # noqa: PTH120 - as in main()
+        limit = min(LOG_LIMIT_BYTES, disk.f_bavail * disk.f_frsize // 4)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+
+
 def _dies_with_guard() -> Callable[[], None] | None:
     """For the child to call between fork and exec; only Linux has it."""
     if sys.platform != "linux":
@@ -85,6 +102,7 @@ def main(arguments: list[str]) -> None:
     # Handlers, not SIG_IGN: an ignored signal stays ignored in the server.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
+    _bound_log(log_file)
     try:
         with open(log_file, "ab") as log:  # noqa: PTH123 - pathlib would double the start time
             server = subprocess.Popen(

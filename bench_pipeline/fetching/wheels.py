@@ -20,6 +20,8 @@ from bench_pipeline.errors import BenchError
 from bench_pipeline.progress import Reporter, Silent
 
 _POLL_S = 0.2
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"[A-Za-z0-9][A-Za-z0-9._+!-]*"
 
 
 def sha256_of(path: Path) -> str:
@@ -42,6 +44,11 @@ def download_wheel(
     processes that want the same wheel download it once. BenchError names pip's own last
     word, or both checksums.
     """
+    if not (re.fullmatch(_NAME, distribution) and re.fullmatch(_VERSION, version)):
+        raise BenchError(
+            f"`{distribution}=={version}` is no distribution with its version",
+            mend="name it as the package index does: no address, no option",
+        )
     stem = f"{re.sub(r'[-_.]+', '_', distribution)}-{version}"
     where = f"{distribution}=={version}"
     try:

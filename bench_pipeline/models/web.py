@@ -6,6 +6,7 @@ too. `HF_TOKEN` goes to that host alone: httpx drops it on a redirect to another
 """
 
 import os
+import re
 from urllib.parse import quote
 
 import httpx
@@ -26,9 +27,21 @@ def address(part: ModelPart) -> tuple[str, dict[str, str]]:
         return rest, {}
     base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
     revision, file = quote(part.revision or "main", safe=""), quote(part.file or "")
-    token = os.environ.get("HF_TOKEN")
+    token = _token()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return f"{base}/{rest}/resolve/{revision}/{file}", headers
+
+
+def _token() -> str | None:
+    """`HF_TOKEN`. ModelError, which does not repeat it, where no header can carry it, as with the
+    line's end that a file leaves on it: the error of who tries would show it."""
+    token = os.environ.get("HF_TOKEN", "")
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        raise ModelError(
+            "HF_TOKEN holds a character that no token has",
+            mend="set it anew, without spaces and line ends (a file from Windows ends its lines in two)",
+        )
+    return token or None
 
 
 def copy_from_web(

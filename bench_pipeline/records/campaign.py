@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Record, Slug
+from bench_pipeline.records.base import Record, Slug, Streams
 
 Profile = Literal["quick", "full"]
 Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-z0-9._-]{0,73})$")]
@@ -17,7 +17,7 @@ class Campaign(Record):
 
     slug: Slug
     """The file's stem; leave it out."""
-    title: str
+    title: Annotated[str, Field(min_length=1, max_length=300)]
     """Shown with what is coming."""
     why: str
     """What a visitor will learn from it; shown with what is coming."""
@@ -32,7 +32,7 @@ class Campaign(Record):
     cells of `sentinel` in content/engines.yaml: so two builds are judged against each other."""
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
-    concurrencies: list[Annotated[int, Field(ge=1)]] | Literal["knee"] | None = None
+    concurrencies: list[Streams] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
     profile: Profile = "full"

@@ -9,7 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Count, NonNegative, Positive, Record, Slug
+from bench_pipeline.records.base import (
+    MOST_ITEMS,
+    MOST_SAMPLES,
+    Count,
+    Finite,
+    NonNegative,
+    Positive,
+    Record,
+    Slug,
+    Streams,
+)
 from bench_pipeline.records.table import Table
 
 FailureKind = Literal[
@@ -30,7 +40,7 @@ class Failure(Record):
     without effect, vocabularies that differ)."""
     message: str
     """One sentence."""
-    log_tail: list[str] = []
+    log_tail: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """The engine's last lines, paths removed."""
 
 
@@ -84,6 +94,12 @@ class Request(Record):
     finish_reason: str
     """As the server gives it; `length` is the rule."""
 
+    @model_validator(mode="after")
+    def _cache_is_part_of_the_prompt(self) -> Self:
+        if self.cached_tokens > self.prompt_tokens:
+            raise ValueError("more tokens were `cached_tokens` than the prompt has")
+        return self
+
 
 class Wave(Record):
     """All streams of a cell started together; the unit of repetition, but in a session, where the
@@ -117,7 +133,7 @@ class Telemetry(Record):
     """Lowest sample."""
     core_clock_median_mhz: NonNegative | None = None
     """Median of the samples."""
-    temperature_max_c: float | None = None
+    temperature_max_c: Finite | None = None
     """Highest sample."""
     throttle_reasons: list[str] | None = None
     """Why the device held its clocks back, if it did; None: its driver does not tell."""
@@ -133,6 +149,7 @@ class Telemetry(Record):
 
 Requests = Annotated[
     list[Request],
+    Field(max_length=MOST_SAMPLES),
     Table(
         key=("wave", "stream"),
         rising=(
@@ -142,8 +159,8 @@ Requests = Annotated[
         ),
     ),
 ]
-Waves = Annotated[list[Wave], Table(key=("wave",))]
-Devices = Annotated[list[Telemetry], Table(key=("device",))]
+Waves = Annotated[list[Wave], Field(max_length=MOST_SAMPLES), Table(key=("wave",))]
+Devices = Annotated[list[Telemetry], Field(max_length=MOST_ITEMS), Table(key=("device",))]
 
 
 class Published(Record):
@@ -225,7 +242,7 @@ class Cell(Record):
 
     workload: Slug
     """Slug of the workload."""
-    concurrency: int = Field(ge=1)
+    concurrency: Streams
     """Streams at once."""
     server: Count | None = None
     """Which of the run's `servers` answered, from 0, the first of them in a session; None in a

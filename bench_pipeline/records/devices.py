@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bench_pipeline.records.base import Count, NonNegative, Positive, Record
+from bench_pipeline.records.base import Count, Finite, NonNegative, Positive, Record
 
 
 class Gpu(Record):
@@ -31,37 +31,37 @@ class Gpu(Record):
     """Newest CUDA that the driver supports."""
     compute_capability: str | None = None
     """NVIDIA: `9.0`, ..."""
-    power_cap_w: float | None = None
+    power_cap_w: Finite | None = None
     """Limit in force."""
-    power_default_w: float | None = None
+    power_default_w: Finite | None = None
     """Limit from the factory."""
-    power_min_w: float | None = None
+    power_min_w: Finite | None = None
     """Lowest limit that can be set."""
-    power_max_w: float | None = None
+    power_max_w: Finite | None = None
     """Highest limit that can be set."""
-    core_clock_mhz: float | None = None
+    core_clock_mhz: Finite | None = None
     """Of the moment."""
-    core_clock_max_mhz: float | None = None
+    core_clock_max_mhz: Finite | None = None
     """Highest."""
-    memory_clock_mhz: float | None = None
+    memory_clock_mhz: Finite | None = None
     """Of the moment."""
-    memory_clock_max_mhz: float | None = None
+    memory_clock_max_mhz: Finite | None = None
     """Highest."""
-    memory_bus_bits: int | None = None
+    memory_bus_bits: Count | None = None
     """Width of the memory bus."""
     pcie_address: str | None = None
     """`domain:bus:device.function`."""
-    pcie_generation: int | None = None
+    pcie_generation: Count | None = None
     """Of the moment: links slow down when idle."""
-    pcie_generation_max: int | None = None
+    pcie_generation_max: Count | None = None
     """That card and slot manage."""
-    pcie_width: int | None = None
+    pcie_width: Count | None = None
     """Lanes in use."""
-    pcie_width_max: int | None = None
+    pcie_width_max: Count | None = None
     """Lanes that card and slot manage."""
     ecc_enabled: bool | None = None
     """Whether memory errors are corrected."""
-    temperature_c: float | None = None
+    temperature_c: Finite | None = None
     """Of the chip."""
 
 
@@ -72,9 +72,9 @@ class EngineDevice(Record):
     """`CUDA0`, `Vulkan0`: what `--device` takes."""
     name: str
     """As the engine prints it."""
-    total_mib: float | None = None
+    total_mib: Finite | None = None
     """Memory that the engine sees."""
-    free_mib: float | None = None
+    free_mib: Finite | None = None
     """Of it free when it looked."""
     pcie_address: str | None = None
     """`domain:bus:device.function`, as the engine's log gives it once a model is loaded."""

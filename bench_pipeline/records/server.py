@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Count, NonNegative, Positive, Record, UtcTime
+from bench_pipeline.records.base import (
+    MOST_ITEMS,
+    MOST_SAMPLES,
+    Count,
+    NonNegative,
+    Positive,
+    Record,
+    UtcTime,
+)
 from bench_pipeline.records.cell import Failure
 
 _DEVICE = ("--device", "-dev")
@@ -76,18 +84,18 @@ class MemoryProof(Record):
     """Layers on the device, by the engine's log."""
     layers_total: Count | None = None
     """Of so many."""
-    buffers: list[Buffer] = []
+    buffers: list[Buffer] = Field(default=[], max_length=MOST_ITEMS)
     """What the engine's log says it put where."""
     unused_mib: NonNegative | None = None
     """Of the model's file, what the server ignores: a layer that only drafts (MTP), as a rule."""
-    devices: list[DeviceMemory] = []
+    devices: list[DeviceMemory] = Field(default=[], max_length=MOST_ITEMS)
     """What driver and kernel say was used."""
 
 
 class Server(Record):
     """One start of llama-server. Each concurrency has one of its own, with as many slots."""
 
-    argv: list[str] = []
+    argv: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """The full command; binary and model by file name, so that no private path is published."""
     slots: Count | None = None
     """Proven by the server's own `/props`."""
@@ -95,7 +103,7 @@ class Server(Record):
     """Context that one stream has."""
     load_ms: NonNegative | None = None
     """From its start until it answered, the engine's own warm-up included."""
-    log_proof: list[str] = []
+    log_proof: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """The log lines that prove backend, devices, layers and buffers."""
     memory: MemoryProof | None = None
     """Where the model lay; None if it never came to that."""
@@ -112,7 +120,7 @@ class BareTest(Record):
     """Tokens decoded one by one; 0 in a test of prefill."""
     depth_tokens: Count = 0
     """Context already filled before."""
-    times_ms: list[Positive] = []
+    times_ms: list[Positive] = Field(default=[], max_length=MOST_SAMPLES)
     """One of each repetition."""
     mean_tok_s: Positive | None = None
     """Instead of times, in an imported run whose file kept none: the mean over repetitions."""
@@ -140,9 +148,9 @@ class BareEngine(Record):
 
     version_line: str | None = None
     """Build and commit as it prints them."""
-    argv: list[str] = []
+    argv: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """The full command; binary and model by file name."""
-    tests: list[BareTest] = []
+    tests: list[BareTest] = Field(default=[], max_length=MOST_ITEMS)
     """What it measured."""
     failure: Failure | None = None
     """Why it measured nothing, or not all."""

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,10 +14,29 @@ from bench_pipeline.errors import EngineError
 _MARGIN_BYTES = 64 * 2**20
 """Left free for everybody else on that disk."""
 
+_LONGEST_HEADER_BYTES = 2**20
+"""Of what a tar says of one member; compressed, a gigabyte of it is a megabyte to download."""
+_MOST_MEMBERS = 20_000
+_DEEPEST = 40
+"""Folders in folders; upstream's archives have three."""
+
 _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile),
     *(zlib.error, gzip.BadGzipFile, lzma.LZMAError, EOFError),
+    # What zipfile raises of a password, an unknown method, a size beyond C's numbers
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, struct.error, KeyError),
 )
+
+
+class _Member(tarfile.TarInfo):
+    """Refuses a header that would fill the memory, before it is read."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> "_Member":
+        named = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+        said = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if self.type in named + said and self.size > _LONGEST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
 
 
 def require_room(folder: Path, needed_bytes: int, what: str) -> None:
@@ -52,17 +72,25 @@ def _unzip(archive: Path, folder: Path) -> None:
             # extractall() would quietly put it elsewhere; such an archive is not what it claims
             if _leads_outside(member.filename):
                 raise zipfile.BadZipFile(f"`{member.filename}` leads outside")
+        if len(members) > _MOST_MEMBERS:
+            raise zipfile.BadZipFile(f"{len(members):,} files")
         require_room(folder, sum(m.file_size for m in members), f"unpacking {archive.name}")
         zipped.extractall(folder)
 
 
 def _untar(archive: Path, folder: Path) -> None:
     """Without extractall(): what makes it safe, its `filter`, came with Python 3.11.4."""
-    with tarfile.open(archive) as packed:
-        members = packed.getmembers()
-        for member in members:
+    with tarfile.open(archive, tarinfo=_Member) as packed:
+        members: list[tarfile.TarInfo] = []
+        needed_bytes = 0
+        for member in packed:
             _refuse_strange(member)
-        require_room(folder, sum(m.size for m in members), f"unpacking {archive.name}")
+            members.append(member)
+            needed_bytes += member.size
+            if len(members) > _MOST_MEMBERS:
+                raise tarfile.TarError(f"more than {_MOST_MEMBERS:,} files")
+            # While it is listed: to reach the next member all of this one is decompressed.
+            require_room(folder, needed_bytes, f"unpacking {archive.name}")
         # Links come last, so that no file is written through one.
         for member in sorted(members, key=lambda m: (m.issym(), m.islnk())):
             try:
@@ -104,4 +132,5 @@ def _put(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None
 
 def _leads_outside(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts
+    deep = len(path.parts) > _DEEPEST
+    return path.is_absolute() or ".." in path.parts or "\0" in name or deep

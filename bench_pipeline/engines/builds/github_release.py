@@ -77,6 +77,9 @@ class _Archive:
         pass  # sum and size are compared once it is here
 
     def write(self, chunk: bytes) -> None:
+        if self.position + len(chunk) > self.total_bytes:
+            self.restart()
+            raise DownloadRefused(f"the server sends more than {self.total_bytes:,} bytes")
         self._file.write(chunk)
         self._step.advance(len(chunk))
 
@@ -101,6 +104,8 @@ def download_archive(
     The caller sees to it that only one process does this for one target.
     """
     partial = target.with_name(f".{target.name}.partial")
+    if sha256 is None:
+        reporter.say(f"Upstream tells no sum of {target.name}: only its size is compared.")
     with (
         reporter.step(f"Downloading {target.name}", size_bytes, "bytes") as step,
         closing(_Archive(partial, size_bytes, step)) as archive,

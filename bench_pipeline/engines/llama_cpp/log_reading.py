@@ -6,8 +6,24 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-_PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\":]+/)+")
-"""An absolute path up to its last slash; not the inside of an URL, nor `./a/relative/one`."""
+_PATH = re.compile(
+    r"(?P<url>(?<![\w+.-])(?!(?i:file):)[A-Za-z][\w+.-]*://(?:[^\s/'\"@]*@)?)(?P<rest>[^\s'\"]*)"
+    r"|(?:(?i:file):/*(?=/))?(?<![\w/.])/+(?:[^/\s'\":]+/+)+"
+    r"|(?<!\w)(?:[A-Za-z]:[\\/]+|\\\\+)(?:[^\\/\s'\":]+[\\/]+)+"
+)
+"""An absolute path up to its last slash, as `file:` address and in Windows' spelling too; not the
+inside of another address, nor `./a/relative/one`."""
+_HOME = re.compile(
+    r"(?:(?i:file):/*(?=/))?(?<![\w/.])/+(?:home|Users|export/home|var/home)/+[^/\s'\":,;)\]]+(?![\w/.])"
+    r"|(?<!\w)[A-Za-z]:[\\/]+(?i:Users)[\\/]+[^\\/\s'\":,;)\]]+(?![\w\\/.])"
+)
+"""Somebody's own folder, where a path ends with it: its last part is a name, not a file's."""
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SECRET = re.compile(r"(--api-key|--hf-token|-hft|--api-key-file)([ =,]+)\S+")
+LONGEST_LINE = 2000
+"""Characters of what an engine says that are kept of a line."""
 
 REMOTE = "remote"
 """Stands for another machine's address."""
@@ -34,12 +50,21 @@ def scrub(line: str, private: Sequence[Path] = (), hosts: Sequence[str] = ()) ->
     """`line` with folders cut from its paths and other machines' addresses replaced: a published
     log names no user, no disk and no network.
 
+    Control characters are written out: what a stranger's engine says reaches a terminal.
     `private` are folders to cut even where their names hold spaces; `hosts` names of machines that
     look like any word.
     """
+    line = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], line[:LONGEST_LINE])
     for folder in private:
         line = line.replace(f"{folder}/", "")
-    return without_addresses(_PATH.sub("", line), hosts)
+    line = _SECRET.sub(r"\1\2hidden", line)
+    return without_addresses(_PATH.sub(_without_folder, _HOME.sub("~", line)), hosts)[:LONGEST_LINE]
+
+
+def _without_folder(found: re.Match[str]) -> str:
+    if found["url"] is None:
+        return ""
+    return f"{found['url'].partition('://')[0]}://{found['rest']}"  # without a login
 
 
 def without_addresses(text: str, hosts: Sequence[str] = ()) -> str:

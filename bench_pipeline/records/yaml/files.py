@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, Run
 from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml.finding import content_of, record_files
 from bench_pipeline.records.yaml.migrations import upgrade
 from bench_pipeline.records.yaml.strict import dump_yaml, line_of, parse_yaml, printable
 from bench_pipeline.records.yaml.tables import TableFault, read_tables, write_tables
@@ -126,15 +127,7 @@ def _refuse_other_schema(document: dict, where: Path) -> None:
 
 
 def read_record(kind: type[R], path: Path) -> R:
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise RecordError("no such file", mend="check the name", where=path) from None
-    except OSError as error:
-        raise RecordError(
-            f"cannot be read: {error.strerror}", mend="check its permissions", where=path
-        ) from None
-    return parse_record(kind, text, path)
+    return parse_record(kind, content_of(path), path)
 
 
 def read_run(path: Path, text: bytes | None = None) -> Run:
@@ -152,26 +145,19 @@ def read_run(path: Path, text: bytes | None = None) -> Run:
 
 def read_folder(kind: type[R], folder: Path) -> dict[str, R]:
     """Every `*.yaml` of a folder by slug, in order of file name."""
-    for path in folder.glob("*.yml"):
-        raise RecordError("is not read: its name ends in .yml", mend="rename it .yaml", where=path)
-    return {path.stem: read_record(kind, path) for path in _visible(folder.glob("*.yaml"))}
+    return {path.stem: read_record(kind, path) for path in record_files(folder)}
 
 
 def read_what_can_be(kind: type[R], folder: Path) -> tuple[dict[str, R], list[RecordError]]:
     """As `read_folder`, and what is wrong with those that cannot be read."""
     read: dict[str, R] = {}
     broken: list[RecordError] = []
-    for path in _visible(folder.glob("*.yaml")):
+    for path in record_files(folder):
         try:
             read[path.stem] = read_record(kind, path)
         except RecordError as error:
             broken.append(error)
     return read, broken
-
-
-def _visible(paths: Iterable[Path]) -> list[Path]:
-    """Sorted, without what editors and file managers leave beside a file."""
-    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def read_rigs(folder: Path) -> dict[str, Rig]:
@@ -198,7 +184,7 @@ def read_engines(path: Path) -> EngineCatalogue:
 
 def run_files(folder: Path) -> Iterator[Path]:
     """Every file that should be a run, in a stable order; one in a wrong folder is among them."""
-    return iter(_visible(folder.rglob("*.yaml")))
+    return iter(record_files(folder, below=True))
 
 
 def dump_record(record: Record) -> str:

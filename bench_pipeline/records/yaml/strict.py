@@ -25,6 +25,13 @@ MAX_DEPTH = 20
 """Records have six levels; libyaml's binding dies of a few thousand, taking Python along."""
 
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+_BOOL = "tag:yaml.org,2002:bool"
+_SCALARS = (
+    _NUMBERS | {_BOOL} | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "timestamp")}
+)
+_TAGS = _SCALARS | {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+"""What a plain document resolves to. `!!set`, `!!binary`, `!!omap` and the like make what no record
+has, and their constructors raise whatever their author did not think of."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -60,11 +67,19 @@ class _Loader(yaml.CSafeLoader):
             raise _fault(
                 "an alias (`*name`) leads here: write the value out where it is used", node
             )
+        if node.tag not in _TAGS or (node.tag in _SCALARS) != isinstance(node, yaml.ScalarNode):
+            raise _fault(f"the tag `{printable(node.tag)}` is not read here: remove it", node)
+        if node.tag == _BOOL and node.value.lower() not in self.bool_values:
+            raise _fault(f"`{printable(node.value)}` is neither true nor false", node)
         if node.tag in _NUMBERS and len(node.value) > MAX_NUMBER_LENGTH:
             raise _fault(f"a number of {len(node.value)} characters", node)
         try:
             return super().construct_object(node, deep)
-        except (ValueError, OverflowError) as error:  # 2026-13-45, 0x, 08:99
+        except (
+            ValueError,
+            OverflowError,
+            AttributeError,
+        ) as error:  # 2026-13-45, 0x, !!timestamp x
             raise _fault(f"`{printable(str(node.value))}`: {error}", node) from None
 
 

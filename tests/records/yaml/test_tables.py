@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bench_pipeline.errors import RecordError
-from bench_pipeline.records.base import Record
+from bench_pipeline.records.base import LARGEST, SMALLEST, Record
 from bench_pipeline.records.cell import Cell, Telemetry, Wave
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.table import Table
@@ -112,11 +112,11 @@ def test_any_number_survives_to_its_last_digit(seed: int) -> None:
     def number() -> float:
         while True:
             (found,) = struct.unpack("d", dice.randbytes(8))
-            if found >= 0 and found - found == 0:  # neither infinite nor none
+            if SMALLEST <= found <= LARGEST:
                 return found
 
     waves = [
-        Wave(wave=n, all_busy_ms=number(), all_busy_tokens=dice.getrandbits(dice.randrange(1, 120)))
+        Wave(wave=n, all_busy_ms=number(), all_busy_tokens=dice.getrandbits(dice.randrange(1, 32)))
         for n in range(50)
     ]
     cell = Cell(workload="chat", concurrency=1, waves=waves)
@@ -211,7 +211,7 @@ def test_nothing_but_a_plain_number_is_one(number: str) -> None:
     assert "waves.0" in error.problem
 
 
-@pytest.mark.parametrize("number", ["0", "-0.0", "7", "1e-05", "5e-324", "1.5e+300", "12345678"])
+@pytest.mark.parametrize("number", ["0", "-0.0", "7", "1e-05", "5e-09", "1.5e+12", "12345678"])
 def test_plain_numbers_are_read(number: str) -> None:
     assert read(CELL.replace("128.111", number)).waves[0].all_busy_ms == float(number)
 

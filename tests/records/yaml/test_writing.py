@@ -69,8 +69,8 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_any_text_survives_the_round_trip(run: Run, text: str) -> None:
     failure = Failure(kind="crash", message=text, log_tail=[text, text])
-    engine = run.engine.model_copy(update={"env": {text: text}, "argv": [text], "build": text})
-    model = run.model.model_copy(update={"quant": text, "variant": text, "creator": text})
+    engine = run.engine.model_copy(update={"env": {text: text}, "version_line": text})
+    model = run.model.model_copy(update={"licence": text, "source": text, "file_name": text})
     changes = {"status": "failed", "failure": failure, "engine": engine, "model": model}
     changed = run.model_copy(update=changes)
     assert read_run(Path(changed.relative_path), dump_record(changed).encode()) == changed
