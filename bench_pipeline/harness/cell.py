@@ -106,7 +106,9 @@ class CellMeasurement:
         number = len(self.waves)
         self.requests += as_requests(streams, number, window_start)
         self.waves.append(as_wave(streams, number))
-        self.miscounts += [m for s in streams if (m := miscount(s, self.answer_tokens))]
+        self.miscounts += [
+            m for s in streams if (m := miscount(s, self.answer_tokens, self.prompt.tokens))
+        ]
 
     def _leading(self) -> list[Estimate | None]:
         figures = figures_of(

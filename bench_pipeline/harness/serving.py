@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.asking import ask
 from bench_pipeline.engines.llama_cpp.environment import left_out
+from bench_pipeline.engines.llama_cpp.log_reading import scrub
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError
@@ -23,6 +25,9 @@ from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup
 from bench_pipeline.records.server import DeviceMemory, Server
+
+MOST_PARAMETERS = 10**15
+"""As many as a run file takes; the largest models have a thousandth of it."""
 
 
 class ServerGone(Exception):
@@ -91,7 +96,7 @@ class Serving:
                 when = "between two cells" if self.record.cells else "before the first cell"
                 failure = Failure(
                     kind="crash",
-                    message=f"the server broke off {when}: {error}",
+                    message=scrub(f"the server broke off {when}: {error}"),
                     log_tail=server.log_tail(),
                 )
                 raise ServerGone(failure) from None
@@ -200,6 +205,10 @@ def _loop_factory() -> Any:
 
 def _parameters(server: LlamaServer) -> int | None:
     """The model's exact parameter count, which the log rounds to four digits."""
-    answer = httpx.get(f"{server.base_url}/v1/models", timeout=30, trust_env=False)
-    meta = answer.raise_for_status().json()["data"][0].get("meta") or {}
-    return meta.get("n_params")
+    path = f"{server.base_url}/v1/models"
+    with httpx.Client(trust_env=False) as client:
+        models = ask(client, "GET", path, limit_s=30).get("data")
+    first = models[0] if isinstance(models, list) and models else None
+    meta = first.get("meta") if isinstance(first, dict) else None
+    count = meta.get("n_params") if isinstance(meta, dict) else None
+    return count if type(count) is int and 0 < count <= MOST_PARAMETERS else None

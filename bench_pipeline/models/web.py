@@ -39,7 +39,7 @@ def _token() -> str | None:
     if not re.fullmatch(r"[\x21-\x7e]*", token):
         raise ModelError(
             "HF_TOKEN holds a character that no token has",
-            mend="set it anew, without spaces and line ends (a file from Windows ends its lines in two)",
+            mend="set it anew without spaces and line ends; a file from Windows has a second one",
         )
     return token or None
 

@@ -16,6 +16,7 @@ import httpx
 import psutil
 
 from bench_pipeline.engines import guard
+from bench_pipeline.engines.llama_cpp.asking import ask
 from bench_pipeline.engines.llama_cpp.command import (
     drafting_options,
     placement_options,
@@ -273,14 +274,13 @@ class LlamaServer:
 
     def _ask_props(self, client: httpx.Client) -> dict[str, Any]:
         try:
-            answer = client.get(f"{self.base_url}/props", timeout=30).raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
+            return ask(client, "GET", f"{self.base_url}/props", limit_s=30)
+        except httpx.HTTPError as error:
             if not self.alive():
                 raise self._why_it_ended() from None
             raise self._error(
                 f"its `/props` cannot be read: {error}", mend="choose another build"
             ) from None
-        return dict(answer)
 
     def _is_ready(self, client: httpx.Client) -> bool:
         try:
@@ -302,8 +302,16 @@ class LlamaServer:
         return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self._port for s in sockets)
 
     def _prove(self) -> None:
-        slots = int(self.props["total_slots"])
-        context = int(self.props["default_generation_settings"]["n_ctx"])
+        settings = self.props.get("default_generation_settings")
+        slots = self.props.get("total_slots")
+        context = settings.get("n_ctx") if isinstance(settings, dict) else None
+        if not all(type(told) is int and 0 < told < 2**31 for told in (slots, context)):
+            raise self._error(
+                "its `/props` tell neither how many slots it has nor their context",
+                mend="choose another build",
+                kind="refused",
+            )
+        assert isinstance(slots, int) and isinstance(context, int)
         self.slots, self.context_tokens_per_slot = slots, context
         if slots < self._wanted_slots:
             raise self._error(

@@ -11,6 +11,9 @@ from itertools import pairwise
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.records.cell import Failure
 
+PROMPT_WITHIN = 2
+"""Tokens by which the prompt's two counts may differ: one more or less at its begin and end."""
+
 SILENT_AT_MOST = 16
 """Tokens in a row without an event of their own.
 
@@ -19,8 +22,11 @@ the longest known format) is sent late or not at all. More than that was lost, o
 """
 
 
-def miscount(stream: Stream, asked: int) -> str | None:
-    """Why the counts of a reply of `asked` tokens cannot be believed, with the figures."""
+def miscount(stream: Stream, asked: int, prompt_tokens: int | None = None) -> str | None:
+    """Why the counts of a reply of `asked` tokens cannot be believed, with the figures.
+
+    `prompt_tokens`: what the server's own template and tokenizer make of the prompt.
+    """
     made, cached = stream.output_tokens, stream.cached_tokens
     if stream.usage_tokens is None:
         return "the server sent no usage to check its count against"
@@ -33,6 +39,11 @@ def miscount(stream: Stream, asked: int) -> str | None:
         return (
             f"the server's usage says {stream.usage_prompt_tokens} prompt tokens, its timings say "
             f"{stream.prompt_tokens - cached} and {cached} cached"
+        )
+    if prompt_tokens is not None and abs(stream.prompt_tokens - prompt_tokens) > PROMPT_WITHIN:
+        return (
+            f"the server's tokenizer makes {prompt_tokens} tokens of the prompt, its timings say "
+            f"{stream.prompt_tokens}"
         )
     if stream.texts > made:
         return f"text came {stream.texts} times, but the server counts {made} tokens"

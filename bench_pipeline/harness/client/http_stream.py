@@ -6,14 +6,36 @@ body is taken off when all of it has come. Half the CPU time of aiohttp a chunk,
 """
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 _LAST_CHUNK = b"0\r\n\r\n"
 """Of a chunked body; a chunk itself ends with an event's empty line, never so."""
 
+_PINGS = re.compile(rb"(?:HTTP/1.*?\r\n\r\n)?(?:[0-9a-fA-F]{1,8}\r\n|:[^\n]*\n|\s)*", re.DOTALL)
+"""Headers and comments (`: ping`), chunked or not. llama-server's HTTP thread sends them by itself
+while the thread that computes hangs: a reply lives by all else that comes."""
+
 clock = time.perf_counter
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a reply may take and how much it may say.
+
+    silence_s         without a byte, and, once there was an event, without another
+    first_event_s     until the first event: the prompt is processed meanwhile
+    whole_s           from sending to the end
+    most_bytes        of all that comes over the connection
+    """
+
+    silence_s: float
+    first_event_s: float
+    whole_s: float
+    most_bytes: int
 
 
 class ReplyBroke(Exception):
@@ -38,17 +60,17 @@ class Reply:
     ended_at: float
 
 
-async def post(url: str, body: bytes, *, silence_s: float) -> Reply:
+async def post(url: str, body: bytes, patience: Patience) -> Reply:
     """The whole reply to `body`, which is JSON, whatever its status.
 
-    ReplyBroke if the connection is refused or breaks off, if nothing comes for `silence_s`, or
-    if what comes is not HTTP.
+    ReplyBroke if the connection is refused or breaks off, if `patience` is over, or if what comes
+    is not HTTP.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     loop = asyncio.get_running_loop()
     try:
-        transport, listener = await loop.create_connection(_Listener, host, port)
+        transport, listener = await loop.create_connection(lambda: _Listener(patience), host, port)
     except OSError as error:
         raise ReplyBroke(f"no connection: {error}") from None
     head = (
@@ -58,34 +80,51 @@ async def post(url: str, body: bytes, *, silence_s: float) -> Reply:
     try:
         sent_at = clock()
         transport.write(head.encode() + body)
-        ended_at = await listener.end(sent_at, silence_s)
+        ended_at = await listener.end(sent_at)
     finally:
         transport.abort()
     return _read(listener.received, sent_at, ended_at)
 
 
 class _Listener(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience) -> None:
         self.received: list[tuple[float, bytes]] = []
+        self._patience, self._bytes = patience, 0
+        self._said_at: float | None = None
+        """When the last event came."""
         self._ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
         now = clock()
         self.received.append((now, data))
-        if data.endswith(_LAST_CHUNK) and not self._ended.done():
+        self._bytes += len(data)
+        if not _PINGS.fullmatch(data):
+            self._said_at = now
+        if self._bytes > self._patience.most_bytes and not self._ended.done():
+            more = f"it sent more than {self._patience.most_bytes:,} bytes"
+            self._ended.set_exception(ReplyBroke(more))
+        elif data.endswith(_LAST_CHUNK) and not self._ended.done():
             self._ended.set_result(now)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._ended.done():  # the reply's length decides whether it was whole
             self._ended.set_result(clock())
 
-    async def end(self, since: float, silence_s: float) -> float:
-        """When the reply ended; ReplyBroke when nothing came for so long."""
+    async def end(self, since: float) -> float:
+        """When the reply ended; ReplyBroke when that took longer than there is patience."""
+        allowed = self._patience
         while True:
             last = self.received[-1][0] if self.received else since
-            left_s = last + silence_s - clock()
+            said_s = allowed.first_event_s if self._said_at is None else allowed.silence_s
+            limits = [
+                (last + allowed.silence_s, f"no data for {allowed.silence_s:g} s"),
+                ((self._said_at or since) + said_s, f"nothing but pings for {said_s:g} s"),
+                (since + allowed.whole_s, f"no end within {allowed.whole_s:g} s"),
+            ]
+            ends_at, problem = min(limits, key=lambda limit: limit[0])
+            left_s = ends_at - clock()
             if left_s <= 0:
-                raise ReplyBroke(f"no data for {silence_s:g} s", silent=True)
+                raise ReplyBroke(problem, silent=True)
             await asyncio.wait([self._ended], timeout=left_s)
             if self._ended.done():
                 return self._ended.result()
@@ -109,9 +148,15 @@ def _read(received: list[tuple[float, bytes]], sent_at: float, ended_at: float) 
     pieces = [(arrived, body), *rest]
     if headers.get("transfer-encoding", "").lower() == "chunked":
         pieces = _unchunk(pieces)
-    elif sum(len(data) for _, data in pieces) < int(headers.get("content-length", 0)):
+    elif sum(len(data) for _, data in pieces) < _length(headers.get("content-length", "0")):
         raise ReplyBroke("the connection was closed within the reply")
     return Reply(status, sent_at, [piece for piece in pieces if piece[1]], ended_at)
+
+
+def _length(told: str) -> int:
+    if not (told.isascii() and told.isdecimal() and len(told) < 20):
+        raise ReplyBroke(f"no length of a reply: {told[:80]!r}")
+    return int(told)
 
 
 def _unchunk(pieces: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
@@ -122,10 +167,10 @@ def _unchunk(pieces: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
         buffer += data
         whole, at = [], 0
         while (line_end := buffer.find(b"\r\n", at)) >= 0:
-            try:
-                size = int(buffer[at:line_end].partition(b";")[0], 16)
-            except ValueError:
-                raise ReplyBroke(f"not a chunk: {buffer[at:line_end][:80]!r}") from None
+            told = buffer[at:line_end].partition(b";")[0].strip()
+            if not _SIZE.fullmatch(told):
+                raise ReplyBroke(f"not a chunk: {buffer[at:line_end][:80]!r}")
+            size = int(told, 16)
             begin, end = line_end + 2, line_end + 2 + size
             if len(buffer) < end + 2:
                 break

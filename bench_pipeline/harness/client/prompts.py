@@ -3,11 +3,15 @@
 import random
 import re
 from collections.abc import Iterator
+from typing import TypeVar
 
 import httpx
 
+from bench_pipeline.engines.llama_cpp.asking import WrongAnswer, ask
 from bench_pipeline.harness.client.streaming import Messages
 from bench_pipeline.records.workload import Workload
+
+T = TypeVar("T")
 
 NONCE_DIGITS = 8
 FILLERS = (" and", " so", " then", " now", " too", ".")
@@ -25,14 +29,15 @@ class PromptFitter:
 
     def count_tokens(self, messages: Messages) -> int:
         """Tokens of the rendered prompt, special tokens included, as the server counts them."""
-        rendered = self._post("/apply-template", {"messages": messages})["prompt"]
+        rendered = self._ask("/apply-template", {"messages": messages}, "prompt", str)
         body = {"content": rendered, "add_special": True, "parse_special": True}
-        return len(self._post("/tokenize", body)["tokens"])
+        return len(self._ask("/tokenize", body, "tokens", list))
 
-    def _post(self, path: str, body: dict) -> dict:
-        answer = self._client.post(path, json=body)
-        answer.raise_for_status()
-        return answer.json()
+    def _ask(self, path: str, body: dict, key: str, kind: type[T]) -> T:
+        found = ask(self._client, "POST", path, body).get(key)
+        if not isinstance(found, kind) or not found:
+            raise WrongAnswer(path, f"has no `{key}`")
+        return found
 
     def fit(self, workload: Workload) -> "FittedPrompt":
         return self.fit_text(workload.system, workload.body, workload.prompt_tokens)
@@ -50,7 +55,8 @@ class PromptFitter:
             return FittedPrompt(system, text)
 
         def tokens(candidate: FittedPrompt) -> int:
-            return self.count_tokens(candidate.with_nonce("0" * NONCE_DIGITS))
+            candidate.tokens = self.count_tokens(candidate.with_nonce("0" * NONCE_DIGITS))
+            return candidate.tokens
 
         low, high = 1, budget  # a word is at least a token
         while low < high:
@@ -70,6 +76,8 @@ class PromptFitter:
                     break
             else:
                 break
+        if best.tokens is None:
+            tokens(best)
         return best
 
 
@@ -83,6 +91,8 @@ class FittedPrompt:
 
     def __init__(self, system: str, body: str) -> None:
         self._system, self._body = system, body
+        self.tokens: int | None = None
+        """By the server's own template and tokenizer; None until it was asked."""
 
     def with_nonce(self, nonce: str) -> Messages:
         system = f"{nonce}\n{self._system}" if self._system else nonce

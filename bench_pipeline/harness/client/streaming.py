@@ -14,8 +14,18 @@ from typing import Any, Literal
 
 from pydantic_core import from_json
 
-from bench_pipeline.harness.client.http_stream import ReplyBroke, post
+from bench_pipeline.engines.llama_cpp.log_reading import scrub
+from bench_pipeline.harness.client import events
+from bench_pipeline.harness.client.events import MOST_TOKENS_OF_AN_EVENT, Unlike
+from bench_pipeline.harness.client.http_stream import Patience, ReplyBroke, post
 from bench_pipeline.harness.planning.profiles import STALL_TIMEOUT_S
+
+_SLOWEST_PROMPT_BYTES_S = 60.0
+"""Some 15 tokens a second, each of about four bytes."""
+_SLOWEST_TOKEN_S = 10.0
+_MOST_BYTES_OF_A_TOKEN = 16 * 2**10
+"""An event that carries one has about 700."""
+_MOST_BYTES_BESIDE = 2**20
 
 Messages = list[dict[str, str]]
 """A chat so far: `role` and `content` of each message."""
@@ -52,7 +62,8 @@ async def stream_completion(
 ) -> RawStream:
     """Sends one chat completion of exactly `output_tokens` and collects its chunks.
 
-    StreamFailed: `hang` if nothing came for `stall_timeout_s`, else `crash` or `oom`.
+    StreamFailed: `hang` if nothing but pings came for `stall_timeout_s` (longer for a long
+    prompt) or the end never does, else `crash` or `oom`.
     """
     body = {
         "messages": messages,
@@ -65,14 +76,22 @@ async def stream_completion(
         "stream_options": {"include_usage": True},  # a second count of the tokens
         "timings_per_token": True,  # a token counter, and the server's time, on every event
     }
+    text = json.dumps(body).encode()
+    first_event_s = stall_timeout_s + len(text) / _SLOWEST_PROMPT_BYTES_S
+    patience = Patience(
+        silence_s=stall_timeout_s,
+        first_event_s=first_event_s,
+        whole_s=first_event_s + stall_timeout_s + output_tokens * _SLOWEST_TOKEN_S,
+        most_bytes=_MOST_BYTES_BESIDE + output_tokens * _MOST_BYTES_OF_A_TOKEN,
+    )
     try:
-        reply = await post(url, json.dumps(body).encode(), silence_s=stall_timeout_s)
+        reply = await post(url, text, patience)
     except ReplyBroke as broke:
         kind: Literal["crash", "hang"] = "hang" if broke.silent else "crash"
         raise StreamFailed(kind, str(broke)) from None
     if reply.status != 200:
-        text = b"".join(data for _, data in reply.pieces).decode(errors="replace")[:300]
-        raise StreamFailed(_kind_of(text), f"HTTP {reply.status}: {text}")
+        said = scrub(b"".join(data for _, data in reply.pieces).decode(errors="replace"))[:300]
+        raise StreamFailed(_kind_of(said), f"HTTP {reply.status}: {said}")
     return RawStream(reply.sent_at, reply.pieces, reply.ended_at)
 
 
@@ -118,6 +137,8 @@ def understand(raw: RawStream) -> Stream:
         return _understand(raw)
     except KeyError as error:
         raise StreamFailed("crash", f"the server's timings lack {error}") from None
+    except Unlike as error:
+        raise StreamFailed("crash", str(error)) from None
 
 
 def _understand(raw: RawStream) -> Stream:
@@ -128,13 +149,13 @@ def _understand(raw: RawStream) -> Stream:
         if document is None:
             done = True
             continue
-        timings = document.get("timings")
-        usage, last_timings = document.get("usage") or usage, timings or last_timings
-        if not (choices := document.get("choices")):
+        timings, choice = events.timings(document), events.choice(document)
+        usage, last_timings = events.usage(document) or usage, timings or last_timings
+        if choice is None:
             continue
-        if reason := choices[0].get("finish_reason"):
+        if reason := choice.finish_reason:
             finish, finished_at = reason, arrived
-        kinds.hear(choices[0].get("delta", {}), arrived)
+        kinds.hear(choice.delta, arrived)
         # The very first event holds no text but, if the first token has none to show, its
         # count: that token's arrival is known all the same.
         if timings:
@@ -186,9 +207,12 @@ def _documents(raw: RawStream) -> Iterator[tuple[float, dict[str, Any] | None]]:
             except ValueError:
                 text = event[:100].decode(errors="replace")
                 raise StreamFailed("crash", f"an event is not JSON: {text}") from None
+            if not isinstance(document, dict):
+                raise Unlike(f"an event is a {type(document).__name__}, not an object")
             if "error" in document:
                 error = document["error"]
-                message = str(error.get("message") if isinstance(error, dict) else error)[:300]
+                said = error.get("message") if isinstance(error, dict) else error
+                message = scrub(str(said))[:300]
                 raise StreamFailed(_kind_of(message), message)
             yield arrived, document
 
@@ -204,6 +228,8 @@ class _Stamps:
 
     def add(self, arrived: float, count: int, server_ms: float | None) -> None:
         """An event with the server's count at it."""
+        if server_ms is not None and self.server_ms and server_ms < self.server_ms[-1]:
+            raise Unlike(f"the server's time fell from {self.server_ms[-1]} to {server_ms} ms")
         self.counts.append(count)
         self.add_rest(arrived, count, server_ms)
 
@@ -213,6 +239,8 @@ class _Stamps:
         new = count - self._seen if self.times else min(1, count)
         if new <= 0:
             return
+        if new > MOST_TOKENS_OF_AN_EVENT:
+            raise Unlike(f"one event counts {new:,} tokens")
         self._seen = count
         self.times += [arrived] * new
         if server_ms is not None:

@@ -29,7 +29,11 @@ _BOOL = "tag:yaml.org,2002:bool"
 _SCALARS = (
     _NUMBERS | {_BOOL} | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "timestamp")}
 )
-_TAGS = _SCALARS | {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+_KINDS = {
+    **dict.fromkeys(_SCALARS, yaml.ScalarNode),
+    "tag:yaml.org,2002:map": yaml.MappingNode,
+    "tag:yaml.org,2002:seq": yaml.SequenceNode,
+}
 """What a plain document resolves to. `!!set`, `!!binary`, `!!omap` and the like make what no record
 has, and their constructors raise whatever their author did not think of."""
 
@@ -67,7 +71,7 @@ class _Loader(yaml.CSafeLoader):
             raise _fault(
                 "an alias (`*name`) leads here: write the value out where it is used", node
             )
-        if node.tag not in _TAGS or (node.tag in _SCALARS) != isinstance(node, yaml.ScalarNode):
+        if not isinstance(node, _KINDS.get(node.tag, ())):
             raise _fault(f"the tag `{printable(node.tag)}` is not read here: remove it", node)
         if node.tag == _BOOL and node.value.lower() not in self.bool_values:
             raise _fault(f"`{printable(node.value)}` is neither true nor false", node)

@@ -7,10 +7,14 @@ from contextlib import suppress
 
 import pytest
 
-from bench_pipeline.harness.client.http_stream import Reply, ReplyBroke, post
+from bench_pipeline.harness.client.http_stream import Patience, Reply, ReplyBroke, post
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n"
 BODY = b'{"n": 1}'
+
+
+def patience(silence_s: float, most_bytes: int = 2**20) -> Patience:
+    return Patience(silence_s, first_event_s=silence_s, whole_s=60, most_bytes=most_bytes)
 
 
 def ask(*parts: bytes, pause_s: float = 0.02, silence_s: float = 20) -> tuple[Reply, bytes]:
@@ -39,7 +43,7 @@ async def _ask(parts: Sequence[bytes], pause_s: float, silence_s: float) -> tupl
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         try:
-            reply = await post(f"http://127.0.0.1:{port}/v1/x", BODY, silence_s=silence_s)
+            reply = await post(f"http://127.0.0.1:{port}/v1/x", BODY, patience(silence_s))
         finally:
             await served.wait()
     return reply, seen[0]
@@ -105,4 +109,4 @@ def test_slow_is_not_silent() -> None:
 
 def test_a_refused_connection_is_named() -> None:
     with pytest.raises(ReplyBroke, match="no connection"):
-        asyncio.run(post("http://127.0.0.1:1/v1/x", b"{}", silence_s=1))
+        asyncio.run(post("http://127.0.0.1:1/v1/x", b"{}", patience(1)))

@@ -1,0 +1,40 @@
+"""One question to a server of ours, its answer no larger and no later than such an answer is."""
+
+import time
+from typing import Any
+
+import httpx
+from pydantic_core import from_json
+
+MOST_BYTES = 16 * 2**20
+"""A tokenized prompt of a hundred thousand tokens has one."""
+LIMIT_S = 60.0
+
+
+class WrongAnswer(httpx.HTTPError):
+    """The server answered, but not what such a question has for an answer."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"its answer to `{path}` {problem}")
+
+
+def ask(
+    client: httpx.Client, method: str, path: str, body: Any = None, limit_s: float = LIMIT_S
+) -> dict[str, Any]:
+    """The object that it answers. httpx.HTTPError otherwise, WrongAnswer if it is none."""
+    deadline, content = time.monotonic() + limit_s, bytearray()
+    with client.stream(method, path, json=body, timeout=limit_s) as answer:
+        answer.raise_for_status()
+        for piece in answer.iter_bytes():
+            content += piece
+            if len(content) > MOST_BYTES:
+                raise WrongAnswer(path, f"has more than {MOST_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise WrongAnswer(path, f"has no end within {limit_s:g} s")
+    try:
+        found = from_json(bytes(content))
+    except ValueError:
+        raise WrongAnswer(path, f"is no JSON: {bytes(content[:40])!r}") from None
+    if not isinstance(found, dict):
+        raise WrongAnswer(path, "is no object")
+    return found
