@@ -90,6 +90,7 @@ class _Listener(asyncio.Protocol):
     def __init__(self, patience: Patience) -> None:
         self.received: list[tuple[float, bytes]] = []
         self._patience, self._bytes = patience, 0
+        self._only = "no data"
         self._said_at: float | None = None
         """When the last event came."""
         self._ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -100,6 +101,8 @@ class _Listener(asyncio.Protocol):
         self._bytes += len(data)
         if not _PINGS.fullmatch(data):
             self._said_at = now
+        elif not data.startswith(b"HTTP/"):
+            self._only = "nothing but pings"
         if self._bytes > self._patience.most_bytes and not self._ended.done():
             more = f"it sent more than {self._patience.most_bytes:,} bytes"
             self._ended.set_exception(ReplyBroke(more))
@@ -118,7 +121,7 @@ class _Listener(asyncio.Protocol):
             said_s = allowed.first_event_s if self._said_at is None else allowed.silence_s
             limits = [
                 (last + allowed.silence_s, f"no data for {allowed.silence_s:g} s"),
-                ((self._said_at or since) + said_s, f"nothing but pings for {said_s:g} s"),
+                ((self._said_at or since) + said_s, f"{self._only} for {said_s:g} s"),
                 (since + allowed.whole_s, f"no end within {allowed.whole_s:g} s"),
             ]
             ends_at, problem = min(limits, key=lambda limit: limit[0])
