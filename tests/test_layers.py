@@ -28,7 +28,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"errors", "paths", "progress", "__version__"},
         {"records"},
         {"fetching", "measures"},
-        {"inventory", "engines", "models"},
+        {"inventory", "engines", "models", "plausibility"},
         {"harness", "processes"},
         {"importers", "warehouse"},
         {"site"},
@@ -57,6 +57,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"machines", "runs"},
         {"llama_bench", "published"},
     ],
+    "plausibility": [{"rule"}, {"requests", "runs"}, {"judging"}],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [
         {"rig_lock", "blocks", "planning", "telemetry"},
