@@ -94,8 +94,10 @@ def session_runs(
                 for cells in blocks[build].values()
             ],
         )
+        commit = COMMITS.get(build, hashlib.sha256(build.encode()).hexdigest()[:7])
         told = {
-            "commit": COMMITS.get(build, hashlib.sha256(build.encode()).hexdigest()[:7]),
+            "commit": commit,
+            "version_line": f"version: 1 ({commit})",
             "system_info": (system_infos or {}).get(build, AVX512_AND_AMX),
         }
         session = Session.model_validate(

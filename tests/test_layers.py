@@ -72,6 +72,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "warehouse": [
         {"frames", "schema", "files", "store"},
         {"builds", "export", "content", "hashes", "rows"},
+        {"admission"},
         {"reading"},
         {"ingest"},
         {"refresh"},

@@ -10,7 +10,6 @@ their own: never by the code that made them.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,9 +18,8 @@ from bench_pipeline.defs.assets.cards import markdown_table
 from bench_pipeline.defs.assets.runs import run_files
 from bench_pipeline.defs.assets.site import site_pages
 from bench_pipeline.defs.assets.warehouse import measurements, speed_ranges, workload_speeds
-from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml.files import run_files as run_paths
+from bench_pipeline.warehouse.files import run_hashes
 from bench_pipeline.warehouse.store import Warehouse
 
 ProjectHere = dg.ResourceParam[Project]
@@ -147,7 +145,7 @@ def _wrong(table: str, name: str, place: str, always: bool) -> str:
     " rejected; and nothing else is in the warehouse.",
 )
 def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
-    on_disk = {(_relative(project, path), sha256_of(path)) for path in run_paths(project.runs)}
+    on_disk = {(path, sha256) for path, (_, sha256) in run_hashes(project).items()}
     known = set(
         query(
             project,
@@ -158,10 +156,6 @@ def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
     lacking = [(path, "not ingested as it is now") for path, _ in sorted(on_disk - known)]
     stale = [(path, "in the warehouse, not on disk") for path, _ in sorted(known - on_disk)]
     return none_of(lacking + stale, ("file", "problem"), "files that differ from the warehouse")
-
-
-def _relative(project: Project, path: Path) -> str:
-    return path.relative_to(project.root).as_posix()
 
 
 @dg.asset_check(

@@ -12,14 +12,15 @@ RULES: tuple[CellRule | RunRule, ...] = RUN_RULES + CELL_RULES
 
 def why_refused(run: Run, facts: Facts) -> str | None:
     """What makes the file unfit to be read at all, whoever measured."""
-    return _first(run, facts, "refused")
+    found = (rule.doubt(run, facts) for rule in RUN_RULES if rule.verdict == "refused")
+    return next((doubt for doubt in found if doubt), None)
 
 
-def doubts_of_run(run: Run, facts: Facts) -> list[str]:
+def doubts_of_run(run: Run) -> list[str]:
     """Of a measured run as a whole, a sentence each."""
     if run.provenance != "measured":
         return []
-    found = (rule.doubt(run, facts) for rule in RUN_RULES if rule.verdict == "marked")
+    found = (rule.doubt(run, None) for rule in RUN_RULES if rule.verdict == "marked")
     return [doubt for doubt in found if doubt]
 
 
@@ -28,8 +29,3 @@ def doubts_of_cell(run: Run, cell: Cell) -> list[str]:
     if run.provenance != "measured" or cell.status != "ok":
         return []
     return [doubt for rule in CELL_RULES if (doubt := rule.doubt(run, cell))]
-
-
-def _first(run: Run, facts: Facts, verdict: str) -> str | None:
-    found = (rule.doubt(run, facts) for rule in RUN_RULES if rule.verdict == verdict)
-    return next((doubt for doubt in found if doubt), None)

@@ -38,7 +38,8 @@ class RunRule:
     name: str
     bound: str
     source: str
-    doubt: Callable[[Run, Facts], str | None]
+    doubt: Callable[[Run, Facts | None], str | None]
+    """Only a refusing rule asks for what is known beside the file: what is marked stays marked."""
     verdict: Verdict = "marked"
 
 

@@ -33,9 +33,10 @@ CARDS_BYTES_S = {
 """By what its name contains; the fastest card of that name, from the makers' data sheets."""
 
 
-def not_in_the_future(run: Run, facts: Facts) -> str | None:
+def not_in_the_future(run: Run, facts: Facts | None) -> str | None:
     times = [t for t in (run.started_at, run.finished_at, run.inventory.captured_at) if t]
     latest = max(times, default=None)
+    assert facts is not None
     if latest and latest > facts.now + AHEAD:
         return f"a time to come: {latest:%Y-%m-%d}, it is {facts.now:%Y-%m-%d}"
     if run.provenance == "measured" and times and min(times) < FIRST_OF_ALL:
@@ -43,7 +44,7 @@ def not_in_the_future(run: Run, facts: Facts) -> str | None:
     return None
 
 
-def in_order(run: Run, _: Facts) -> str | None:
+def in_order(run: Run, _: Facts | None) -> str | None:
     started, finished = run.started_at, run.finished_at
     if not (started and finished):
         return None
@@ -58,7 +59,7 @@ def in_order(run: Run, _: Facts) -> str | None:
     return None
 
 
-def build_could_be(run: Run, _: Facts) -> str | None:
+def build_could_be(run: Run, _: Facts | None) -> str | None:
     started, build = run.started_at, run.engine.build
     number = int(build[1:]) if re.fullmatch(r"b[0-9]{1,18}", build) else -1
     if started is None or number <= highest_build(started.date()):
@@ -69,11 +70,11 @@ def build_could_be(run: Run, _: Facts) -> str | None:
 
 
 def highest_build(day: date) -> int:
-    """llama.cpp counts its commits: eight a day since the first, at most twelve assumed."""
-    return 12 * max(0, (day - FIRST_OF_ALL.date()).days)
+    """llama.cpp counts its commits: eight a day since the first, at most ten assumed."""
+    return 10 * max(0, (day - FIRST_OF_ALL.date()).days)
 
 
-def engine_agrees(run: Run, _: Facts) -> str | None:
+def engine_agrees(run: Run, _: Facts | None) -> str | None:
     engine = run.engine
     commit, line, number = engine.commit, engine.version_line, build_number(engine.build)
     if commit and not re.fullmatch(r"[0-9a-f]{7,40}", commit):
@@ -92,7 +93,7 @@ def engine_agrees(run: Run, _: Facts) -> str | None:
     return None
 
 
-def log_agrees(run: Run, _: Facts) -> str | None:
+def log_agrees(run: Run, _: Facts | None) -> str | None:
     """The engine's own line in the log, where its log has one."""
     commit = run.engine.commit
     for server in run.servers:
@@ -103,7 +104,7 @@ def log_agrees(run: Run, _: Facts) -> str | None:
     return None
 
 
-def harness_known(run: Run, _: Facts) -> str | None:
+def harness_known(run: Run, _: Facts | None) -> str | None:
     harness = run.harness
     if harness is None:
         return None
@@ -114,7 +115,7 @@ def harness_known(run: Run, _: Facts) -> str | None:
     return None
 
 
-def mode_has_its_parts(run: Run, _: Facts) -> str | None:
+def mode_has_its_parts(run: Run, _: Facts | None) -> str | None:
     wanted = run.mode.removeprefix("draft-") if run.mode.startswith("draft-") else None
     drafted = run.draft.slug if run.draft else None
     if run.status == "ok" and wanted != drafted:
@@ -219,7 +220,7 @@ def prefill_within_arithmetic(run: Run, cell: Cell) -> str | None:
     return f"{median(rates):,.0f} tok/s of a prompt are {ops:.2g} operations a second"
 
 
-def no_copied_cells(run: Run, _: Facts) -> str | None:
+def no_copied_cells(run: Run, _: Facts | None) -> str | None:
     def of_requests(cell: Cell) -> list[tuple[float, float, float]]:
         return [(r.ttft_ms, r.decode_ms, r.end_to_end_ms) for r in cell.requests]
 
@@ -241,7 +242,7 @@ RUN_RULES = (
     RunRule(
         "build",
         "a build number that the day allows",
-        "llama.cpp counts its commits: 8 a day since 2023-03-10, 12 assumed",
+        "llama.cpp counts its commits: 8 a day since 2023-03-10, 10 assumed",
         build_could_be,
         "refused",
     ),

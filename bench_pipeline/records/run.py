@@ -246,7 +246,9 @@ class Run(Record):
             raise ValueError("two cells have the same workload and concurrency")
         if self.session and self.engine.build not in self.session.builds:
             raise ValueError("its build is none of its session's")
-        named = [number for number in self._servers_named() if number is not None]
+        named = [
+            number for number in self._servers_named(waves=bool(self.session)) if number is not None
+        ]
         if any(number >= len(self.servers) for number in named):
             raise ValueError("a cell names none of the run's `servers`")
         if self.session and any(cell.requests and not cell.waves for cell in self.cells):

@@ -34,6 +34,7 @@ FLAGS = {
     "throttled": "throttled",
     "drifted": "machine drifted",
     "drifted-within": "drifted while measured",
+    "implausible": "contradicts itself or physics",
     "unverified": "memory not verified",
 }
 """What a figure's row says of `warehouse.flags`, in this order."""

@@ -7,6 +7,7 @@ campaign is done changes with the runs.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import parse_record
+from bench_pipeline.records.yaml.finding import content_of, record_files
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
 from bench_pipeline.warehouse.schema import touched
@@ -36,18 +38,40 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 
-def content_files(project: Project) -> dict[Path, bytes]:
+Files = dict[Path, bytes | RecordError]
+"""Content by path, or why it cannot be had."""
+
+
+def content_files(project: Project) -> Files:
     """Every declaring file with its content, in a stable order."""
-    folders = (project.rigs, project.models, project.workloads, project.campaigns)
-    paths = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-    paths += [project.engines] if project.engines.exists() else []
-    return {path: path.read_bytes() for path in paths}
+    found: Files = {}
+    for folder in (project.rigs, project.models, project.workloads, project.campaigns):
+        try:
+            paths = record_files(folder)
+        except RecordError as error:
+            found[folder] = error
+            continue
+        found |= {path: _content(path) for path in paths}
+    if os.path.lexists(project.engines):
+        found[project.engines] = _content(project.engines)
+    return found
 
 
-def content_hash(files: dict[Path, bytes]) -> str:
+def _content(path: Path) -> bytes | RecordError:
+    try:
+        return content_of(path)
+    except RecordError as error:
+        return error
+
+
+def content_hash(files: Files) -> str:
     """Changes with any name, content or number of the files."""
-    parts = (f"{path.parent.name}/{path.name} {sha256_of(text)}" for path, text in files.items())
-    return sha256_of("\n".join(parts).encode())
+    parts = (
+        f"{path.parent.name}/{path.name} "
+        + sha256_of(found if isinstance(found, bytes) else found.problem.encode())
+        for path, found in files.items()
+    )
+    return sha256_of("\n".join(parts).encode("utf-8", "backslashreplace"))
 
 
 @dataclass
@@ -62,7 +86,7 @@ class Declared:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-def read_declared(project: Project, files: dict[Path, bytes]) -> Declared:
+def read_declared(project: Project, files: Files) -> Declared:
     declared = Declared()
     kinds: dict[Path, tuple[type[Record], dict, Kind]] = {
         project.rigs: (Rig, declared.rigs, "rig"),
@@ -72,14 +96,18 @@ def read_declared(project: Project, files: dict[Path, bytes]) -> Declared:
     }
     for path, text in files.items():
         kind: Kind = "engines"
+        content = text if isinstance(text, bytes) else b""
         try:
+            if path != project.engines:
+                record, found, kind = kinds[path if path in kinds else path.parent]
+            if isinstance(text, RecordError):
+                raise text
             if path == project.engines:
                 declared.engines = parse_record(EngineCatalogue, text, path)
             else:
-                record, found, kind = kinds[path.parent]
                 found[path.stem] = parse_record(record, text, path)
         except RecordError as error:
-            declared.rejected.append(Rejection.of(error, project, path, text, kind))
+            declared.rejected.append(Rejection.of(error, project, path, content, kind))
     return declared
 
 
@@ -199,6 +227,8 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
     """
     connection.execute(
         "create or replace temp view asked_runs as select * from runs where provenance = 'measured'"
+        " and run_id not in"
+        " (select run_id from measurements where list_contains(flags, 'implausible'))"
         f" and ({', '.join(_ASKED)}) in (select ({', '.join(_ASKED)}) from campaign_items)"
     )
     cells = defaultdict(list)

@@ -1,12 +1,15 @@
 """Content files by their hash, and what is known of one that was rejected."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
+from bench_pipeline.records.yaml.files import run_files
+from bench_pipeline.records.yaml.finding import content_of, record_files
 
 Kind = Literal["run", "rig", "model", "workload", "campaign", "engines"]
 
@@ -16,8 +19,33 @@ def sha256_of(content: bytes) -> str:
 
 
 def relative(project: Project, path: Path) -> str:
-    """`content/benchmarks/runs/…`: tables hold no path of this machine."""
-    return path.relative_to(project.root).as_posix()
+    """`content/benchmarks/runs/…`: tables hold no path of this machine, and no byte of a name
+    that is no text."""
+    found = path.relative_to(project.root).as_posix()
+    return found.encode("utf-8", "backslashreplace").decode()
+
+
+def in_order(project: Project) -> list[Path]:
+    """Every run file, in the order that decides between duplicates."""
+    files = list(run_files(project.runs))
+    declared = {path.stem for path in record_files(project.rigs)}
+    files.sort(key=lambda file: file.relative_to(project.runs).parts[0] not in declared)
+    return files
+
+
+def run_hashes(project: Project) -> dict[str, tuple[Path, str]]:
+    """Every run file with the hash of its content, by relative path; empty where it cannot be
+    read, and reading it says why."""
+    found = {}
+    for file in in_order(project):
+        try:
+            sha256 = sha256_of(content_of(file))
+        except RecordError:
+            if not os.path.lexists(file):
+                continue  # went away just now
+            sha256 = ""
+        found[relative(project, file)] = file, sha256
+    return found
 
 
 @dataclass(frozen=True)
@@ -40,7 +68,7 @@ class Rejection:
     ) -> "Rejection":
         return cls(
             path=relative(project, path),
-            sha256=sha256_of(content),
+            sha256=sha256_of(content) if content else "",
             problem=error.problem,
             mend=error.mend,
             place=str(error.where).removeprefix(f"{project.root}/"),

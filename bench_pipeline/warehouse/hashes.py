@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml.files import run_files
-from bench_pipeline.warehouse.files import relative, sha256_of
+from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.warehouse.files import in_order, relative, sha256_of
 from bench_pipeline.warehouse.frames import insert_rows
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def hash_run_files(connection: DuckDBPyConnection, project: Project) -> dict[str
     }
     found: dict[str, HashedFile] = {}
     fresh: dict[str, tuple[_Stamp, str]] = {}
-    for file in run_files(project.runs):
+    for file in in_order(project):
         path, now_ns = relative(project, file), time.time_ns()
         try:
             stamp = _Stamp.of(file.stat())
@@ -63,10 +64,10 @@ def hash_run_files(connection: DuckDBPyConnection, project: Project) -> dict[str
             if before and before[0] == stamp:
                 found[path] = HashedFile(file, before[1])
                 continue
-            sha256 = sha256_of(file.read_bytes())
-        except FileNotFoundError:
-            continue  # went away just now
-        except OSError:
+            sha256 = sha256_of(content_of(file))
+        except (OSError, RecordError):
+            if not os.path.lexists(file):
+                continue  # went away just now
             found[path] = HashedFile(file, "")
             continue
         found[path] = HashedFile(file, sha256)

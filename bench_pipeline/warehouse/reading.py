@@ -9,11 +9,10 @@ from pathlib import Path
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
-from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_run
+from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.warehouse.admission import admit
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
-from bench_pipeline.warehouse.frames import Columns, Types, columns_of, joined, without
-from bench_pipeline.warehouse.rows.whole_run import rows_of
+from bench_pipeline.warehouse.frames import Columns, Row, Types, columns_of, joined, without
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,9 @@ def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
     path = relative(task.project, file)
     content = b""
     try:
-        try:
-            content = file.read_bytes()
-        except FileNotFoundError:
-            return Reading(path, ""), {}  # since it was listed
-        except OSError:
-            read_run(file)  # says why
-        run = read_run(file, content)
-        columns = _columns_of_run(run, path, file, task.types)
+        content = content_of(file)
+        run, rows = admit(file, content, path)
+        columns = _columns_of_run(rows, file, task.types)
     except RecordError as error:
         rejection = Rejection.of(error, task.project, file, content, "run")
         return Reading(path, rejection.sha256, rejection=rejection), {}
@@ -85,13 +79,13 @@ def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
 
 
 def _columns_of_run(
-    run: Run, path: str, file: Path, types: Mapping[str, Types]
+    rows: Mapping[str, list[Row]], file: Path, types: Mapping[str, Types]
 ) -> dict[str, Columns]:
     try:
         return {
-            table: columns_of(rows, types[table])
-            for table, rows in rows_of(run, path).items()
-            if rows
+            table: columns_of(of_table, types[table])
+            for table, of_table in rows.items()
+            if of_table
         }
     except OverflowError as error:
         raise RecordError(str(error), mend="correct the value", where=file) from None

@@ -70,6 +70,7 @@ def code_version() -> str:
         *SQL.glob("*.sql"),
         *(package / "records").rglob("*.py"),
         *(package / "measures").rglob("*.py"),
+        *(package / "plausibility").rglob("*.py"),
         package / "harness" / "planning" / "plan.py",
         package / "harness" / "planning" / "profiles.py",
         package / "harness" / "quiet.py",

@@ -64,7 +64,8 @@ class Warehouse:
                         mend=_REBUILD,
                         where=self.path,
                     ) from error
-                if isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+                denied = _DENIED.search(str(error)) is not None  # a commit's own kind says nothing
+                if denied or isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
                     raise self._cannot("written", error) from None
                 raise
             except BaseException:
@@ -86,6 +87,11 @@ class Warehouse:
             raise self._cannot("read", error, mend=_REBUILD) from None
         try:
             yield connection
+        except duckdb.Error as error:
+            broken = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
+            if not (isinstance(error, broken) or _CORRUPT.search(str(error))):
+                raise
+            raise self._cannot("read", error, mend=f"delete the file, then {_REBUILD}") from None
         finally:
             connection.close()
 

@@ -103,7 +103,7 @@ def test_a_cell_that_slowed_down_while_measured_says_so():
     cell = fast.model_copy(update={"requests": fast.requests + shifted})
     [row] = rows_of(a_run(cells=[cell]), "x")["measurements"]
     assert row["cell_drift"] == pytest.approx(90 / 115, abs=0.03)
-    assert row["flags"] == ["drifted-within"]
+    assert "drifted-within" in row["flags"]
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,10 @@ def test_something_that_is_no_file_is_rejected(project, put, small):
     (project.runs / "shared-vm-2core" / "cpu" / "dangling.yaml").symlink_to("nowhere")
     report = refresh(project)
     assert report.ingested == 1
-    assert [Path(str(error.where)).name for error in report.rejected] == ["folder.yaml"]
+    assert [Path(str(error.where)).name for error in report.rejected] == [
+        "dangling.yaml",
+        "folder.yaml",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def content_of(path: Path) -> bytes:
     try:
         # Not to be opened before it is known what it is: a pipe would wait for its writer.
         kind = path.stat().st_mode
+        if stat.S_ISDIR(kind) and path.suffix.lower() not in (".yaml", *_MISNAMED):
+            next(os.scandir(path), None)  # why it could not be listed
         if not stat.S_ISREG(kind):
             raise RecordError(
                 "is a folder" if stat.S_ISDIR(kind) else "is no plain file but a device or a pipe",

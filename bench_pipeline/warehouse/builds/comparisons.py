@@ -115,7 +115,8 @@ def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
         connection,
         'select c.*, r."commit", r.system_info, r.session_id, r.session_builds'
         " from sound_cells c join runs r using (run_id)"
-        f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}",
+        f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}"
+        " and not list_contains(c.flags, 'implausible') order by r.started_at, r.path",
     ):
         together[row["session_id"], series_key(row)].append(row)
     measured = _session_cells(connection)

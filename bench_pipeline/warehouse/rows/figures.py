@@ -10,6 +10,7 @@ from bench_pipeline.measures.curves import bare_figures, curve_figures, server_s
 from bench_pipeline.measures.drift import Drift, within_cell
 from bench_pipeline.measures.formulas import decode_tok_s
 from bench_pipeline.measures.statistics import Estimate, Ratio, middle
+from bench_pipeline.plausibility.requests import ttft_explained
 from bench_pipeline.records.cell import Cell, CurvePoint
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import BareTest
@@ -56,7 +57,9 @@ def _middle(estimate: Estimate | None) -> float | None:
     return estimate.median if estimate else None
 
 
-def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -> Row:
+def measurement_row(
+    run: Run, cell: Cell, device: Device, drift: Drift | None, *, doubted: bool = False
+) -> Row:
     # A failed cell's requests stay in `requests`, but no figure is made of them: what was cut
     # off is not the same work.
     ok = cell.status == "ok"
@@ -85,7 +88,7 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
         "queue_ms": _middle(figures.queue_ms),
         "itl_p99_ms": _middle(figures.itl_p99_ms),
         "server_decode_tok_s": _middle(figures.server_decode_tok_s),
-        "clocks_agree": figures.clocks_agree,
+        "clocks_agree": False if _prompt_contradicted(run, cell) else figures.clocks_agree,
         "joules_per_token": figures.joules_per_token if energy else None,
         "power_mean_w": (
             sum_if_known([part.power_mean_w for part in cell.telemetry]) if energy else None
@@ -118,8 +121,14 @@ def measurement_row(run: Run, cell: Cell, device: Device, drift: Drift | None) -
         **_ratio("cell_drift", within.ratio if within else None),
         "run_drift": drift.ratio.ratio if drift else None,
         "quiet": run.host_load.quiet if run.host_load else None,
-        "flags": flags_of(run, cell, drift, within),
+        "flags": flags_of(run, cell, drift, within, doubted=doubted),
     }
+
+
+def _prompt_contradicted(run: Run, cell: Cell) -> bool:
+    """The server's clock has no other beside it for the prompt than the time to first token."""
+    measured = run.provenance == "measured" and cell.status == "ok"
+    return measured and ttft_explained(run, cell) is not None
 
 
 def _share_of_ceiling(run: Run, cell: Cell, figures: CellFigures) -> float | None:

@@ -14,12 +14,15 @@ USUAL_THROTTLING = {"power-cap"}
 power brake or a fault of the supply are accidents of that hour."""
 
 
-def flags_of(run: Run, cell: Cell, drift: Drift | None, within: Drift | None) -> list[str]:
+def flags_of(
+    run: Run, cell: Cell, drift: Drift | None, within: Drift | None, *, doubted: bool
+) -> list[str]:
     """`drift` over the run, `within` this cell.
 
     `busy-host` (never became quiet before the start), `others-cpu` (other programs used as much
     within the window as would have been waited for before), `throttled`, `drifted` (the run),
-    `drifted-within` (the cell itself), `unverified` (memory).
+    `drifted-within` (the cell itself), `unverified` (memory), `implausible` (what
+    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole).
     """
     flags = []
     if run.host_load and run.host_load.quiet is False:
@@ -35,4 +38,6 @@ def flags_of(run: Run, cell: Cell, drift: Drift | None, within: Drift | None) ->
     memory = run.servers[cell.server].memory if cell.server is not None else None
     if memory and memory.verdict == "unverified":
         flags.append("unverified")
+    if doubted:
+        flags.append("implausible")
     return flags

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from bench_pipeline.measures.drift import drift_of
+from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
 from bench_pipeline.records.run import Run
 from bench_pipeline.warehouse.frames import Row
 from bench_pipeline.warehouse.rows.device import device_of
@@ -20,6 +21,8 @@ def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
     """Rows by table, from `runs` to `bare_tests`. `path` is relative to the project."""
     rows: dict[str, list[Row]] = defaultdict(list)
     device, drift = device_of(run), drift_of(run)
+    of_run = doubts_of_run(run)
+    doubts = [f"Not plausible: {doubt}." for doubt in of_run]
     for cell in run.cells:
         place = {
             "run_id": run.run_id,
@@ -33,13 +36,19 @@ def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
         rows["waves"] += [{**place, **vars(wave)} for wave in cell.waves]
         rows["wave_speeds"] += [{**place, **speed} for speed in wave_speeds(cell)]
         rows["telemetry"] += [{**place, **vars(part)} for part in cell.telemetry]
-        rows["measurements"].append(measurement_row(run, cell, device, drift))
+        of_cell = doubts_of_cell(run, cell)
+        where = f"{cell.workload} at {cell.concurrency}"
+        doubts += [f"Not plausible in {where}: {doubt}." for doubt in of_cell]
+        rows["measurements"].append(
+            measurement_row(run, cell, device, drift, doubted=bool(of_run or of_cell))
+        )
     rows["curve_points"] = [curve_row(run, point, device) for point in run.curves]
     rows["bare_tests"] = [
         bare_row(run, test, device) for test in (run.bare_engine.tests if run.bare_engine else [])
     ]
     rows["servers"] = server_rows(run)
-    rows["runs"] = [run_row(run, path, device, drift, _aggregates(rows["measurements"]))]
+    row = run_row(run, path, device, drift, _aggregates(rows["measurements"]))
+    rows["runs"] = [{**row, "unknown": [*run.unknown, *doubts]}]
     return rows
 
 

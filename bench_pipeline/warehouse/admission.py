@@ -1,0 +1,52 @@
+"""The one place where whatever a run file brings about becomes that file's rejection.
+
+Reading it, judging it and making its rows must not stop the others; nothing else in the warehouse
+catches broadly.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench_pipeline.errors import RecordError
+from bench_pipeline.plausibility.judging import why_refused
+from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import read_run
+from bench_pipeline.warehouse.frames import Row
+from bench_pipeline.warehouse.rows.whole_run import rows_of
+
+
+def admit(file: Path, content: bytes, path: str) -> tuple[Run, dict[str, list[Row]]]:
+    """The run with its rows by table, which every export can hold; RecordError whatever is wrong
+    with it. `path` is relative to the project."""
+    try:
+        run = read_run(file, content)
+        facts = Facts(now=datetime.now(UTC))
+        if doubt := why_refused(run, facts):
+            raise RecordError(
+                f"cannot be: {doubt}",
+                mend="correct the clock or the file; docs/security.md says what a run may say",
+                where=file,
+            )
+        rows = rows_of(run, path)
+        _refuse_unwritable(rows)
+    except RecordError:
+        raise
+    except MemoryError:
+        raise RecordError(
+            "takes more memory than there is", mend="remove samples, or the file", where=file
+        ) from None
+    except Exception as error:
+        raise RecordError(
+            f"cannot be taken: {type(error).__name__}: {str(error)[:200]}",
+            mend="this is a gap in our checks too: report it with the file, and move it away",
+            where=file,
+        ) from error
+    return run, rows
+
+
+def _refuse_unwritable(rows: dict[str, list[Row]]) -> None:
+    """ValueError for infinities, which sums and quotients may bring, and for halves of
+    characters: neither JSON nor UTF-8 has them."""
+    json.dumps(rows, allow_nan=False, ensure_ascii=False, default=str).encode()
