@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from bench_pipeline.errors import RecordError
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
 from bench_pipeline.inventory.declared_cards import cards, counted, gpu_backends
@@ -16,7 +17,8 @@ from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import Backend, Rig
-from bench_pipeline.records.yaml.files import parse_record, read_rigs, write_atomically
+from bench_pipeline.records.yaml.files import parse_record, read_what_can_be, write_atomically
+from bench_pipeline.records.yaml.finding import content_of
 
 _KIND_BY_CHASSIS = {
     **dict.fromkeys((3, 4, 5, 6, 7, 13, 15, 24), "desktop"),
@@ -38,14 +40,19 @@ def declare_this_machine(
 
     A rig file that has this machine's identity is returned as it is, whatever its name;
     otherwise one is written, and what a person should know of it is told by `say`: what the
-    inventory could not find out, and rigs that this machine is a clone of. RecordError if a rig
-    file cannot be read or written, RigError if two claim this machine.
+    inventory could not find out, rigs that this machine is a clone of, and rig files of others that
+    cannot be read. RecordError if its own cannot be read or written, RigError if two claim this
+    machine.
 
     `inventory`: this machine's, where it is known already; `asked`: as for `declare`.
     """
-    identity, rigs = identify(), read_rigs(project.rigs)
+    identity, (rigs, broken) = identify(), read_what_can_be(Rig, project.rigs)
     if known := this_rig(rigs, identity):
         return known, False
+    for error in broken:
+        if _may_be_ours(Path(str(error.where).partition(".yaml")[0] + ".yaml"), identity):
+            raise error
+        say(str(error))
     found = inventory or capture_inventory()
     rig = declare(project, found, identity, platform.node(), asked=asked)
     for other in clones(rigs, identity, rig):
@@ -53,6 +60,17 @@ def declare_this_machine(
     for gap in found.gaps:
         say(f"not known: {gap}")
     return rig, True
+
+
+def _may_be_ours(path: Path, identity: Identity) -> bool:
+    """Whether a rig file that cannot be read has this machine's identity in it: mending it comes
+    before declaring the machine a second time."""
+    known = {identity.machine_id, *([identity.as_user] if identity.as_user else [])}
+    try:
+        text = content_of(path).decode(errors="replace")
+    except RecordError:
+        return False
+    return any(part in text for part in known | set(identity.marks))
 
 
 def clone_warning(rig: Rig, other: Rig) -> str:
