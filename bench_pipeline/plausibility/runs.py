@@ -2,22 +2,20 @@
 
 import re
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from statistics import median
 
 from bench_pipeline.measures.ceiling import ceiling_tok_s
 from bench_pipeline.measures.formulas import decode_tok_s, prefill_tok_s
 from bench_pipeline.plausibility.rule import CellRule, Facts, RunRule, first
 from bench_pipeline.records.cell import Cell
-from bench_pipeline.records.engines import build_number
+from bench_pipeline.records.engines import FIRST_OF_ALL, build_number, highest_build
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Server
 
 AHEAD = timedelta(days=1)
 """Of the reader's clock; the rig's may stand in another zone by mistake."""
 BEFORE_START = timedelta(minutes=30)
-FIRST_OF_ALL = datetime(2023, 3, 10, tzinfo=UTC)
-"""Of llama.cpp's first commit."""
 
 CEILING_TIMES = 3.0
 HOST_BYTES_S, CARD_BYTES_S = 1.5e12, 1.0e13
@@ -39,7 +37,7 @@ def not_in_the_future(run: Run, facts: Facts | None) -> str | None:
     assert facts is not None
     if latest and latest > facts.now + AHEAD:
         return f"a time to come: {latest:%Y-%m-%d}, it is {facts.now:%Y-%m-%d}"
-    if run.provenance == "measured" and times and min(times) < FIRST_OF_ALL:
+    if run.provenance == "measured" and times and min(times).date() < FIRST_OF_ALL:
         return f"a time before llama.cpp: {min(times):%Y-%m-%d}"
     return None
 
@@ -67,11 +65,6 @@ def build_could_be(run: Run, _: Facts | None) -> str | None:
     return f"build {build} of {started:%Y-%m-%d}, when there was none above " + str(
         highest_build(started.date())
     )
-
-
-def highest_build(day: date) -> int:
-    """llama.cpp counts its commits: eight a day since the first, at most ten assumed."""
-    return 10 * max(0, (day - FIRST_OF_ALL.date()).days)
 
 
 def engine_agrees(run: Run, _: Facts | None) -> str | None:

@@ -1,6 +1,7 @@
 """Which engine builds exist and what each needs: `content/engines.yaml`."""
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -27,6 +28,15 @@ Build = str
 def build_number(build: Build) -> int:
     """10434 of `b10434`; -1 for any other name, so that numbered builds are newer."""
     return int(build[1:]) if re.fullmatch(r"b[0-9]{1,9}", build) else -1
+
+
+FIRST_OF_ALL = date(2023, 3, 10)
+"""Of llama.cpp's first commit."""
+
+
+def highest_build(day: date) -> int:
+    """llama.cpp counts its commits: eight a day since the first, at most ten assumed."""
+    return 10 * max(0, (day - FIRST_OF_ALL).days)
 
 
 class Platform(Record):

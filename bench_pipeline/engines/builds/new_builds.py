@@ -22,6 +22,7 @@ from bench_pipeline.records.engines import (
     ReleaseAsset,
     WatchedPlace,
     build_number,
+    highest_build,
 )
 from bench_pipeline.records.rig import BackendSetup, RigBackend
 from bench_pipeline.records.yaml.run_head import MeasuredBuild
@@ -172,7 +173,9 @@ def _reason_to_leave(
         return "its channel has no numbered build for it (yet)"
     if last and build_number(last.build) >= build_number(offered):
         return f"{last.build} is requested already"
-    if any(build_number(run.build) >= build_number(offered) for run in standing.measured):
+    # A run file may name any build: one that cannot be yet must not keep the next from its turn.
+    possible = range(build_number(offered), highest_build(now.date()) + 1)
+    if any(build_number(run.build) in possible for run in standing.measured):
         return f"{offered} or a newer build is measured already"
     if standing.waiting:
         return f"{offered} has to wait: an earlier request is still in the queue"

@@ -1,5 +1,6 @@
 """A page for each run: one run file completely, with what is needed to make it again."""
 
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -221,12 +222,19 @@ class RunPageMaker:
         )
 
 
+_A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
 def repeat_command(run: Row, session: Sequence[SessionRun]) -> str:
     """`make bench MODEL=... BUILD=...`; `session`: the runs of its session, if it was in one.
 
-    Empty for what was not measured by this code.
+    Empty for what was not measured by this code, and where a build's name is more than a name:
+    what the shell leaves alone, make still expands.
     """
     if run["provenance"] != "measured":
+        return ""
+    builds = (run["build"], *(other.build for other in session))
+    if not all(_A_NAME.fullmatch(build) for build in builds):
         return ""
     said = {"MODEL": run["model"], "BACKEND": run["backend"]}
     if run["mode"] != "baseline":

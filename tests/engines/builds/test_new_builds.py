@@ -145,3 +145,10 @@ def test_each_week_the_current_build_is_measured_beside_its_predecessor(
     standing: Standing, usual: str | None, wanted
 ) -> None:
     assert again(standing, usual) == (wanted and Wanted(PLACE.key, *wanted))
+
+
+def test_a_build_that_cannot_be_yet_mutes_nobody() -> None:
+    forged = [MeasuredBuild("b999999999", False), MeasuredBuild("b99999", True)]
+    standing = Standing(WatchedPlace(place=PLACE.key), "b10500", forged, False)
+    wanted, _ = decide(POLICY, [standing], Memory(), NOW)
+    assert wanted
