@@ -68,6 +68,6 @@ def test_a_number_that_no_table_holds_rejects_its_file_alone(project, put, small
     edit_run(bad, "size_bytes: 98362432", f"size_bytes: {2**70}")
     report = refresh(project)
     (problem,) = [error.problem for error in report.rejected]
-    assert problem.startswith("model.size_bytes: ")
-    assert report.rejected[0].where == str(bad)
+    assert problem.startswith("model.")
+    assert str(report.rejected[0].where).startswith(str(bad))
     assert rows("select path from runs") == [(str(good.relative_to(project.root)),)]
