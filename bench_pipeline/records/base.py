@@ -72,7 +72,7 @@ def _told(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_told)]
+Name = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_told)]
 """What stands as a word or two beside a figure."""
 
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST), AfterValidator(_measurable)]
@@ -83,5 +83,5 @@ Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Whole = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
 Streams = Annotated[int, Field(ge=1, le=100_000)]
 """At once."""
-Size = Annotated[int, Field(gt=0, le=10**15)]
+Size = Annotated[int, Field(gt=0, le=10**17)]
 """Bytes of a file, or weights of a model."""

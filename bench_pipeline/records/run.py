@@ -45,10 +45,10 @@ SEAL = "below_sha256"
 class Source(Record):
     """Where published or imported figures come from."""
 
-    title: Annotated[str, Field(min_length=1, max_length=300)]
+    title: Annotated[str, Field(min_length=1, max_length=1000)]
     """Name of the page or data set."""
-    url: Annotated[str, Field(min_length=1, max_length=2000)]
-    """Its address."""
+    url: Annotated[str, Field(max_length=2000)]
+    """Its address; empty where it has none, as a file that somebody sent."""
     note: str = ""
     """What to know before comparing."""
 

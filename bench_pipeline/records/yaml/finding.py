@@ -20,7 +20,8 @@ def record_files(folder: Path, *, below: bool = False) -> list[Path]:
     RecordError if `folder` itself cannot be listed; no files if it does not exist.
     """
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -53,7 +54,8 @@ def content_of(path: Path) -> bytes:
         # Not to be opened before it is known what it is: a pipe would wait for its writer.
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind) and path.suffix.lower() not in (".yaml", *_MISNAMED):
-            next(os.scandir(path), None)  # why it could not be listed
+            with os.scandir(path) as listed:
+                next(listed, None)  # why it could not be listed
         if not stat.S_ISREG(kind):
             raise RecordError(
                 "is a folder" if stat.S_ISDIR(kind) else "is no plain file but a device or a pipe",
