@@ -4,15 +4,18 @@ import gzip
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
+from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.site.crew import make_missing
 from bench_pipeline.site.data.downloads import write_downloads
-from bench_pipeline.site.groups import plan
+from bench_pipeline.site.groups import key_of, plan
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
@@ -28,6 +31,10 @@ PAGES = "pages"
 
 STAMP = "build.json"
 """The only file that differs between two builds of the same data; also marks a folder as ours."""
+
+
+Stamps = dict[str, tuple[int, int, int]]
+"""Size, time of change and inode of files by path: another one after whatever writes to them."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,14 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
         kept, press = Kept(warehouse.parent / PAGES), Press()
         with Warehouse(warehouse).read() as connection:
             tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
+            parts = plan(connection, tables)
+            sources = [root / file["path"] for file in tables.run_files]
+            sources.append(Project(root).method_by_hand)
+            key = key_of("site", str(out.resolve()), parts, *(_of_site(tables)))
+            if report := _still_there(kept, key, out, sources):
+                return report
             (making / "data").mkdir()
             downloads = write_downloads(connection, tables, root, making / "data")
-            parts = plan(connection, tables)
             make_missing(connection, warehouse, parts, kept, reporter)
             if not parts.divided:
                 tables = read_tables(connection, warehouse)
@@ -91,7 +103,7 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
         warnings = _warnings(index_bytes, tables)
         stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
         _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())
-        files = [path for path in making.rglob("*") if path.is_file()]
+        files = list(_files(making))
         report = SiteReport(
             pages=count,
             bytes_index_gzip=index_bytes,
@@ -100,10 +112,55 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
             warnings=warnings,
         )
         _swap(making, out)
+        kept.put(key, {}, state=_State(report, _stamps(_files(out)), _stamps(sources)))
         kept.sweep()
         return report
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _State:
+    """A site as it was built, and the run files that it was built of."""
+
+    report: SiteReport
+    site: Stamps
+    sources: Stamps
+
+
+def _of_site(tables: Tables) -> list[object]:
+    files = [(file["path"], file["sha256"]) for file in tables.run_files]
+    return [files, *(getattr(tables, name) for name in OF_THE_SITE)]
+
+
+def _still_there(kept: Kept, key: str, out: Path, sources: list[Path]) -> SiteReport | None:
+    """What was said of the site in `out` when it was built of all the same, if nobody has touched
+    a file of it since, nor a run file."""
+    if not kept.has(key):
+        return None
+    state: _State | None = kept.value(key, "state")
+    if (
+        state is None
+        or state.report.bytes_index_gzip > MAX_INDEX_BYTES
+        or state.site != _stamps(_files(out))
+        or state.sources != _stamps(sources)
+    ):
+        return None
+    return state.report
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _stamps(files: Iterable[Path]) -> Stamps:
+    """Of those that are there."""
+    found = {}
+    for path in files:
+        with suppress(OSError):
+            status = path.stat()
+            found[str(path)] = status.st_size, status.st_mtime_ns, status.st_ino
+    return found
 
 
 def _index_bytes(pages: dict[str, bytes]) -> int:

@@ -86,6 +86,14 @@ def page_of(made: Made, model: str) -> Path:
     return made.project.site / "models" / f"{model}.html"
 
 
+def test_a_site_of_which_nothing_changed_is_left_as_it_lies(two_models: Made):
+    before = page_of(two_models, GEMMA3.slug).parent.stat().st_ino
+    first = two_models.build()
+    refresh(two_models.project)
+    assert two_models.build() == first
+    assert page_of(two_models, GEMMA3.slug).parent.stat().st_ino == before
+
+
 def test_a_run_more_leaves_other_families_pages_as_they_lie(two_models: Made):
     gemma, smol = (page_of(two_models, slug) for slug in (GEMMA3.slug, SMOLLM2.slug))
     before = gemma.stat().st_ino, smol.stat().st_ino
