@@ -117,19 +117,25 @@ def main(times: int) -> None:
                 pass
         refreshed_s = timed(lambda: refresh(project))
         console.print(f"{times}x: {count - 1} runs, refreshed in {refreshed_s:.1f} s")
+        command = [sys.executable, "-c", BUILD, str(project.warehouse), str(project.site)]
+
+        def build() -> dict[str, int]:
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"the build failed: {done.stderr.splitlines()[-1]}")
+            report: dict[str, int] = json.loads(done.stdout)
+            return report
+
+        build_s = timed(build)
+        peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        again_s = timed(build)
         write(count - 1)
         console.print(f"one run more: refreshed in {timed(lambda: refresh(project)):.1f} s")
-        started = time.perf_counter()
-        command = [sys.executable, "-c", BUILD, str(project.warehouse), str(project.site)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        build_s = time.perf_counter() - started
-        if done.returncode:
-            console.print(f"the build failed after {build_s:.1f} s: {done.stderr.splitlines()[-1]}")
-            return
-        report = json.loads(done.stdout)
-        peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        one_more_s = timed(build)
+        report = build()
         console.print(
-            f"built in {build_s:.1f} s, {peak_mib:,.0f} MiB at most: {report['pages']} pages,"
+            f"built in {build_s:.1f} s, {peak_mib:,.0f} MiB at most, {again_s:.1f} s with nothing"
+            f" new, {one_more_s:.1f} s after one run more: {report['pages']} pages,"
             f" {report['bytes_total'] / 1e6:.1f} MB; the first visit"
             f" {report['bytes_index_gzip'] / 1e3:.1f} KB gzipped"
         )
