@@ -81,7 +81,7 @@ def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteRe
             parts = plan(connection, tables)
             sources = [root / file["path"] for file in tables.run_files]
             sources.append(Project(root).method_by_hand)
-            key = key_of("site", str(out.resolve()), parts, *(_of_site(tables)))
+            key = key_of("site", str(out.resolve()), parts.keys, parts.rig_keys, *_of_site(tables))
             if report := _still_there(kept, key, out, sources):
                 return report
             (making / "data").mkdir()

@@ -221,13 +221,13 @@ def _hashes(
 ) -> dict[str, str]:
     """Of the rows of a table, whatever their order; by the value of `by`, of the table itself or of
     its runs."""
-    rows = f"(select * exclude ({', '.join(_NOT_SHOWN.get(table, ()))}) from {table})"
-    rows = rows if table in _NOT_SHOWN else table
+    hidden = ", ".join(_NOT_SHOWN.get(table, ()))
+    rows = f"(select * exclude ({hidden}) from {table})" if hidden else table
     joined = " join runs using (run_id)" if of_runs else ""
     by = f"runs.{by}" if of_runs else by
     found = connection.execute(
         f"select {by}, count(*), sum(hash(rows)), bit_xor(hash(rows, 1))"
-        f" from {rows} rows{joined} group by 1"
+        f" from {rows} rows{joined} group by 1 order by 1"
     ).fetchall()
     return {named: f"{count} {total} {mixed}" for named, count, total, mixed in found}
 
