@@ -1,6 +1,7 @@
 """Templates and static files: what turns a page's values into its bytes."""
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +74,16 @@ class Press:
 def _static_files() -> tuple[dict[str, bytes], Assets]:
     files, named = {}, {}
     for kind in ("css", "js"):
-        whole = b"\n".join(path.read_bytes() for path in sorted(STATIC.glob(f"*.{kind}")))
-        content = _COMMENTS.sub(b"", whole)
+        parts = [path.read_bytes() for path in sorted(STATIC.glob(f"*.{kind}"))]
+        if kind == "js":
+            parts.insert(0, _words())
+        content = _COMMENTS.sub(b"", b"\n".join(parts))
         named[kind] = f"static/site-{hashlib.sha256(content).hexdigest()[:10]}.{kind}"
         files[named[kind]] = content
     return files, Assets(**named)
+
+
+def _words() -> bytes:
+    """The glossary for the script, which shows a word's meaning where the word stands."""
+    words = {key: entry.meaning for key, entry in DEFINITIONS.items()}
+    return f"const WORDS = {json.dumps(words, separators=(',', ':'))};\n".encode()

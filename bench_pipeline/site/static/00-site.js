@@ -28,9 +28,23 @@
   document.body.append(tip);
   let tipOwner = null;
   let hiding = 0;
+  /* A word's meaning stands in the page once somebody asks for it. */
+  function meaningOf(word) {
+    let text = document.getElementById("word-" + word);
+    if (!text && WORDS[word]) {
+      text = document.createElement("span");
+      text.id = "word-" + word;
+      text.hidden = true;
+      text.textContent = WORDS[word];
+      document.body.append(text);
+    }
+    return text;
+  }
   function showTip(owner) {
     clearTimeout(hiding);
-    const text = document.getElementById(owner.getAttribute("aria-describedby"));
+    const text = owner.dataset.word ? meaningOf(owner.dataset.word)
+      : document.getElementById(owner.getAttribute("aria-describedby"));
+    if (text) owner.setAttribute("aria-describedby", text.id);
     if (!text || owner === tipOwner) return;
     tip.replaceChildren(...Array.from(text.childNodes, (node) => node.cloneNode(true)));
     tip.hidden = false;
@@ -47,7 +61,7 @@
     tip.hidden = true;
     tipOwner = null;
   }
-  const described = (event) => event.target.closest && event.target.closest("[aria-describedby]");
+  const described = (event) => event.target.closest && event.target.closest("[aria-describedby], [data-word]");
   document.addEventListener("mouseover", (event) => {
     const owner = described(event);
     if (owner) showTip(owner);

@@ -118,7 +118,10 @@
       part.flags.hidden = words.flags === "";
     }
     if (part.ofRange) part.ofRange.hidden = worded !== "";
-    words.metrics.forEach((text, place) => { part.metrics[place].textContent = text; });
+    words.metrics.forEach((text, place) => {
+      part.metrics[place].textContent = text;
+      part.metrics[place].classList.toggle("unknown", text === "–");
+    });
   }
   function rangeOf(row) {
     const part = parts(row);
