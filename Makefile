@@ -72,5 +72,5 @@ lock:
 	$(COMPILE) requirements/rig.in -c requirements/run.txt -o requirements/rig.txt
 
 clean:
-	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .pytest_cache \
+	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .site_out.* .pytest_cache \
 	    .mypy_cache .ruff_cache

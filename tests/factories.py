@@ -305,6 +305,10 @@ def measured_run(
     A backend other than `cpu` runs on one H100 with a 700 W cap. `fields` are fields of Run and
     replace what the factory made (`inventory=...`, `status="failed", failure=...`).
     """
+    identity = f"{rig} {backend} {build} {model.slug} {mode} {profile} {started_at} {seed}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    # No two runs send requests that take the same time to the nanosecond.
+    decode_tok_s *= 1 + 1e-7 * int(digest[:4], 16) / 16**4
     on_gpu = backend != "cpu"
     device = {"cuda": "CUDA0", "vulkan": "Vulkan0"}.get(backend)
     if repetitions is None:
@@ -326,10 +330,9 @@ def measured_run(
             for number, concurrency in enumerate(concurrencies)
             for workload in workloads
         ]
-    identity = f"{rig} {backend} {build} {model.slug} {mode} {profile} {started_at} {seed}"
     run = Run(
         schema_version=4,
-        run_id=run_id or hashlib.sha256(identity.encode()).hexdigest()[:12],
+        run_id=run_id or digest[:12],
         provenance="measured",
         status="ok",
         started_at=started_at,

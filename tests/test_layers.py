@@ -71,7 +71,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "warehouse": [
         {"frames", "schema", "files", "store"},
-        {"builds", "export", "content", "hashes", "rows"},
+        {"builds", "export", "content", "disputes", "hashes", "rows"},
         {"admission"},
         {"reading"},
         {"ingest"},
@@ -83,7 +83,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"tables"},
         {"charts", "compare"},
         {"data", "runs", "trends"},
-        {"groups", "kept", "models", "rigs"},
+        {"groups", "kept", "models", "place", "rigs"},
         {"view"},
         {"pages"},
         {"crew"},

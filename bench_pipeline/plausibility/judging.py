@@ -16,11 +16,11 @@ def why_refused(run: Run, facts: Facts) -> str | None:
     return next((doubt for doubt in found if doubt), None)
 
 
-def doubts_of_run(run: Run) -> list[str]:
-    """Of a measured run as a whole, a sentence each."""
+def doubts_of_run(run: Run, facts: Facts | None = None) -> list[str]:
+    """Of a measured run as a whole, a sentence each; without `facts`, by the file alone."""
     if run.provenance != "measured":
         return []
-    found = (rule.doubt(run, None) for rule in RUN_RULES if rule.verdict == "marked")
+    found = (rule.doubt(run, facts) for rule in RUN_RULES if rule.verdict == "marked")
     return [doubt for doubt in found if doubt]
 
 

@@ -1,11 +1,12 @@
 """One rule of the table: what it bounds, where the bound comes from, what follows."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 
 Verdict = Literal["refused", "marked"]
@@ -18,6 +19,8 @@ class Facts:
     """What is known beside the file, when it is read."""
 
     now: datetime
+    catalogue: Mapping[str, ModelFile] = field(default_factory=dict)
+    """Models by slug; what a rule says by it is said anew when an entry changes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class RunRule:
     bound: str
     source: str
     doubt: Callable[[Run, Facts | None], str | None]
-    """Only a refusing rule asks for what is known beside the file: what is marked stays marked."""
+    """Only a refusing rule asks for the time: what is marked stays marked."""
     verdict: Verdict = "marked"
 
 

@@ -116,6 +116,20 @@ def mode_has_its_parts(run: Run, _: Facts | None) -> str | None:
     return None
 
 
+def model_of_the_catalogue(run: Run, facts: Facts | None) -> str | None:
+    """Another file under a name that stands here would be another model."""
+    known = facts.catalogue.get(run.model.slug) if facts else None
+    if known is None:
+        return None
+    ours = (run.model.sha256 or known.sha256, run.model.size_bytes or known.size_bytes)
+    if ours == (known.sha256, known.size_bytes):
+        return None
+    return (
+        f"its model file has the sum {ours[0][:12]}… and {ours[1]:,} bytes, that of "
+        f"{run.model.slug} in content/models/ {known.sha256[:12]}… and {known.size_bytes:,}"
+    )
+
+
 def power_agrees(run: Run, cell: Cell) -> str | None:
     """Energy is power over the window, by one counter or the other."""
     for part in cell.telemetry:
@@ -251,6 +265,12 @@ RUN_RULES = (
     RunRule("log", "the log's own commit is the engine's", _ENGINE, log_agrees),
     RunRule("harness", "a version and a commit that this code can have", "git", harness_known),
     RunRule("mode", "a drafting mode, and only that, has its model", _ENGINE, mode_has_its_parts),
+    RunRule(
+        "catalogue",
+        "sum and size of the model are those of the catalogue, where it has the name",
+        "content/models/: another file needs a name of its own",
+        model_of_the_catalogue,
+    ),
     RunRule("copied-cells", "no request in two cells", "microseconds differ", no_copied_cells),
 )
 

@@ -1,13 +1,9 @@
 """The whole site from the warehouse, put in place whole or not at all."""
 
 import gzip
-import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench_pipeline.errors import SiteError
@@ -19,6 +15,7 @@ from bench_pipeline.site.groups import key_of, plan
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
+from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
 from bench_pipeline.warehouse.store import Warehouse
 
@@ -28,10 +25,6 @@ WARN_INDEX_BYTES = 100_000
 
 PAGES = "pages"
 """Folder beside the warehouse for what need not be made again; see `kept`."""
-
-STAMP = "build.json"
-"""The only file that differs between two builds of the same data; also marks a folder as ours."""
-
 
 Stamps = dict[str, tuple[int, int, int]]
 """Size, time of change and inode of files by path: another one after whatever writes to them."""
@@ -59,9 +52,10 @@ def build_site(
     `out` is not a site.
     """
     root = warehouse.resolve().parent.parent if root is None else root
-    _refuse_to_replace_anything_else(out)
+    place = place_of(out)
     try:
-        return _build(warehouse, out, root, reporter or Silent())
+        with beside(place) as making:
+            return _build(warehouse, place, making, root, reporter or Silent())
     except OSError as error:
         raise SiteError(
             f"cannot be written: {error.strerror}",
@@ -70,53 +64,46 @@ def build_site(
         ) from None
 
 
-def _build(warehouse: Path, out: Path, root: Path, reporter: Reporter) -> SiteReport:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        making.chmod(0o755)
-        kept, press = Kept(warehouse.parent / PAGES), Press()
-        with Warehouse(warehouse).read() as connection:
-            tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
-            parts = plan(connection, tables)
-            sources = [root / file["path"] for file in tables.run_files]
-            sources.append(Project(root).method_by_hand)
-            key = key_of("site", str(out.resolve()), parts.keys, parts.rig_keys, *_of_site(tables))
-            if report := _still_there(kept, key, out, sources):
-                return report
-            (making / "data").mkdir()
-            downloads = write_downloads(connection, tables, root, making / "data")
-            make_missing(connection, warehouse, parts, kept, reporter)
-            if not parts.divided:
-                tables = read_tables(connection, warehouse)
-        said = [kept.value(group.key, "said") for group in parts.groups]
-        site = whole_site(parts, said, tables)
-        rigs = keep_rigs(press, parts, kept, tables, site)
-        lines = list(rigs.values())
-        count, index_bytes = 0, 0
-        for pages in render(press, parts, kept, site, said, lines, tables, downloads):
-            index_bytes = index_bytes or _index_bytes(pages)
-            count += sum(path.endswith(".html") for path in pages)
-            for path, content in pages.items():
-                _write(making / path, content)
-        count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
-        warnings = _warnings(index_bytes, tables)
-        stamp = {"built_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        _write(making / STAMP, f"{json.dumps(stamp)}\n".encode())
-        files = list(_files(making))
-        report = SiteReport(
-            pages=count,
-            bytes_index_gzip=index_bytes,
-            files=len(files),
-            bytes_total=sum(path.stat().st_size for path in files),
-            warnings=warnings,
-        )
-        _swap(making, out)
-        kept.put(key, {}, state=_State(report, _stamps(_files(out)), _stamps(sources)))
-        kept.sweep()
-        return report
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Reporter) -> SiteReport:
+    kept, press = Kept(warehouse.parent / PAGES), Press()
+    with Warehouse(warehouse).read() as connection:
+        tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
+        parts = plan(connection, tables)
+        sources = [root / file["path"] for file in tables.run_files]
+        sources.append(Project(root).method_by_hand)
+        key = key_of("site", str(out.resolve()), parts.keys, parts.rig_keys, *_of_site(tables))
+        if report := _still_there(kept, key, out, sources):
+            return report
+        (making / "data").mkdir()
+        downloads = write_downloads(connection, tables, root, making / "data")
+        make_missing(connection, warehouse, parts, kept, reporter)
+        if not parts.divided:
+            tables = read_tables(connection, warehouse)
+    said = [kept.value(group.key, "said") for group in parts.groups]
+    site = whole_site(parts, said, tables)
+    rigs = keep_rigs(press, parts, kept, tables, site)
+    lines = list(rigs.values())
+    count, index_bytes = 0, 0
+    for pages in render(press, parts, kept, site, said, lines, tables, downloads):
+        index_bytes = index_bytes or _index_bytes(pages)
+        count += sum(path.endswith(".html") for path in pages)
+        for path, content in pages.items():
+            _write(making / path, content)
+    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
+    warnings = _warnings(index_bytes, tables)
+    _write(making / STAMP, stamp())
+    files = list(_files(making))
+    report = SiteReport(
+        pages=count,
+        bytes_index_gzip=index_bytes,
+        files=len(files),
+        bytes_total=sum(path.stat().st_size for path in files),
+        warnings=warnings,
+    )
+    swap(making, out)
+    kept.put(key, {}, state=_State(report, _stamps(_files(out)), _stamps(sources)))
+    kept.sweep()
+    return report
 
 
 @dataclass(frozen=True)
@@ -187,27 +174,3 @@ def _warnings(index_bytes: int, tables: Tables) -> tuple[str, ...]:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-def _refuse_to_replace_anything_else(out: Path) -> None:
-    """A typing error in a path must not delete somebody's folder."""
-    if out.exists() and not (out / STAMP).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise SiteError(
-            "exists and is not a site that this wrote",
-            mend="name another folder, or remove that one yourself",
-            where=out,
-        )
-
-
-def _swap(made: Path, out: Path) -> None:
-    """Two renames: a moment without `out` between them, never a moment with half of it."""
-    old = made.with_name(f"{made.name}.old")
-    if out.exists():
-        out.rename(old)
-    try:
-        made.rename(out)
-    except OSError:
-        if old.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -35,6 +35,7 @@ FLAGS = {
     "drifted": "machine drifted",
     "drifted-within": "drifted while measured",
     "implausible": "contradicts itself or physics",
+    "disputed": "contradicts other runs",
     "unverified": "memory not verified",
 }
 """What a figure's row says of `warehouse.flags`, in this order."""

@@ -5,31 +5,35 @@ catches broadly.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.plausibility.judging import why_refused
 from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
 from bench_pipeline.warehouse.frames import Row
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 
 
-def admit(file: Path, content: bytes, path: str) -> tuple[Run, dict[str, list[Row]]]:
+def admit(
+    file: Path, content: bytes, path: str, catalogue: Mapping[str, ModelFile]
+) -> tuple[Run, dict[str, list[Row]]]:
     """The run with its rows by table, which every export can hold; RecordError whatever is wrong
     with it. `path` is relative to the project."""
     try:
         run = read_run(file, content)
-        facts = Facts(now=datetime.now(UTC))
+        facts = Facts(datetime.now(UTC), catalogue)
         if doubt := why_refused(run, facts):
             raise RecordError(
                 f"cannot be: {doubt}",
                 mend="correct the clock or the file; docs/security.md says what a run may say",
                 where=file,
             )
-        rows = rows_of(run, path)
+        rows = rows_of(run, path, facts)
         _refuse_unwritable(rows)
     except RecordError:
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +31,7 @@ from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.records.yaml.finding import content_of, record_files
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
-from bench_pipeline.warehouse.schema import touched
+from bench_pipeline.warehouse.schema import set_state, state, touched
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,6 +110,28 @@ def read_declared(project: Project, files: Files) -> Declared:
         except RecordError as error:
             declared.rejected.append(Rejection.of(error, project, path, content, kind))
     return declared
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What content/models/ says."""
+
+    models: Mapping[str, ModelFile]
+    changed: Collection[str]
+    """Slugs whose entry came, went or is another since the last refresh."""
+
+
+def catalogue_of(connection: DuckDBPyConnection, declared: Declared | None) -> Catalogue:
+    """None: as it was at the last refresh. What it is now is remembered for the next."""
+    remembered = json.loads(state(connection, "catalogue") or "{}")
+    if declared is None:
+        models = {slug: ModelFile.model_validate(known) for slug, known in remembered.items()}
+        return Catalogue(models, ())
+    now = {slug: model.model_dump(mode="json") for slug, model in declared.models.items()}
+    set_state(connection, "catalogue", json.dumps(now))
+    slugs = now.keys() | remembered.keys()
+    changed = {slug for slug in slugs if now.get(slug) != remembered.get(slug)}
+    return Catalogue(declared.models, changed)
 
 
 def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
@@ -228,7 +251,7 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
     connection.execute(
         "create or replace temp view asked_runs as select * from runs where provenance = 'measured'"
         " and run_id not in"
-        " (select run_id from measurements where list_contains(flags, 'implausible'))"
+        " (select run_id from measurements where list_has_any(flags, ['implausible', 'disputed']))"
         f" and ({', '.join(_ASKED)}) in (select ({', '.join(_ASKED)}) from campaign_items)"
     )
     cells = defaultdict(list)

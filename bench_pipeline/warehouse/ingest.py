@@ -18,6 +18,8 @@ from bench_pipeline.errors import WarehouseError
 from bench_pipeline.paths import Project
 from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.warehouse.content import Catalogue
 from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import (
     Columns,
@@ -65,18 +67,20 @@ def ingest_runs(
     connection: DuckDBPyConnection,
     project: Project,
     rejected_before: dict[str, Rejection],
+    catalogue: Catalogue,
     reporter: Reporter,
 ) -> Ingest:
     """Brings RUN_TABLES up to date with `content/benchmarks/runs/`.
 
-    `rejected_before`: rejections by path, from the last time; such a file is not read again. Much
+    `rejected_before`: rejections by path, from the last time; such a file is not read again. Runs
+    of a model whose entry in the catalogue is another than the last time are read again. Much
     that is new is read by all cores. WarehouseError if a process that reads is killed. What came
     or went stands in `touched_runs` then.
     """
     ingested_before: dict[str, tuple[str, str]] = {
-        path: (sha256, run_id)
-        for path, sha256, run_id in connection.execute(
-            "select path, sha256, run_id from run_files"
+        path: (sha256 if model not in catalogue.changed else "", run_id)
+        for path, sha256, run_id, model in connection.execute(
+            "select f.path, f.sha256, run_id, model from run_files f join runs using (run_id)"
         ).fetchall()
     }
     files = hash_run_files(connection, project)
@@ -103,7 +107,7 @@ def ingest_runs(
     types = {table: types_of(connection, table) for table in RUN_TABLES}
     quiet_if_none = reporter if to_read else Silent()
     with quiet_if_none.step(f"Reading {len(to_read)} run files", total=len(to_read)) as step:
-        for batch in _read(project, to_read, types):
+        for batch in _read(project, to_read, types, catalogue.models):
             won: list[Reading] = []
             lost: set[str] = set()
             for reading in batch.readings:
@@ -152,9 +156,14 @@ class _Holders:
         ]
 
 
-def _read(project: Project, files: Iterable[Path], types: Mapping[str, Types]) -> Iterator[Batch]:
+def _read(
+    project: Project,
+    files: Iterable[Path],
+    types: Mapping[str, Types],
+    models: Mapping[str, ModelFile],
+) -> Iterator[Batch]:
     """In the order of the files: by all cores if it is worth starting processes."""
-    tasks, total_bytes = _tasks(project, files, types)
+    tasks, total_bytes = _tasks(project, files, types, models)
     cores = min(usable_cores(), len(tasks))
     if cores == 1 or total_bytes < _WORTH_PROCESSES_BYTES:
         yield from map(read_batch, tasks)
@@ -170,7 +179,10 @@ def _read(project: Project, files: Iterable[Path], types: Mapping[str, Types]) -
 
 
 def _tasks(
-    project: Project, files: Iterable[Path], types: Mapping[str, Types]
+    project: Project,
+    files: Iterable[Path],
+    types: Mapping[str, Types],
+    models: Mapping[str, ModelFile],
 ) -> tuple[list[Task], int]:
     """Files in their order, so many that a task has `_TASK_BYTES`, and the bytes of them all."""
     groups: list[list[Path]] = []
@@ -186,7 +198,7 @@ def _tasks(
         groups[-1].append(file)
         in_group += size_bytes
         total_bytes += size_bytes
-    return [Task(project, tuple(group), types) for group in groups], total_bytes
+    return [Task(project, tuple(group), types, models) for group in groups], total_bytes
 
 
 def _duplicate(claim: Reading, holder: Reading) -> Rejection:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
+from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.finding import content_of
 from bench_pipeline.warehouse.admission import admit
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
@@ -22,6 +23,7 @@ class Task:
     project: Project
     files: tuple[Path, ...]
     types: Mapping[str, Types]
+    catalogue: Mapping[str, ModelFile]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
     content = b""
     try:
         content = content_of(file)
-        run, rows = admit(file, content, path)
+        run, rows = admit(file, content, path, task.catalogue)
         columns = _columns_of_run(rows, file, task.types)
     except RecordError as error:
         rejection = Rejection.of(error, task.project, file, content, "run")

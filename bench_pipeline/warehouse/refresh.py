@@ -12,12 +12,14 @@ from bench_pipeline.warehouse import schema
 from bench_pipeline.warehouse.builds.comparisons import touched_series, write_comparisons
 from bench_pipeline.warehouse.builds.trends import write_trends
 from bench_pipeline.warehouse.content import (
+    catalogue_of,
     content_files,
     content_hash,
     mark_done,
     read_declared,
     write_declared,
 )
+from bench_pipeline.warehouse.disputes import mark_disputed
 from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import insert_rows
 from bench_pipeline.warehouse.ingest import ingest_runs
@@ -60,28 +62,30 @@ def refresh(project: Project, reporter: Reporter | None = None) -> RefreshReport
 
 
 def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporter) -> RefreshReport:
-    new_schema = schema.ensure_schema(connection)
+    schema.ensure_schema(connection)
     schema.forget_touched(connection)
     rejected_before = _rejections(connection)
+    files = content_files(project)
+    declared_hash = content_hash(files)
+    same_content = schema.state(connection, "content_hash") == declared_hash
+    declared = None if same_content else read_declared(project, files)
     runs = ingest_runs(
         connection,
         project,
         {path: r for path, r in rejected_before.items() if r.kind == "run"},
+        catalogue_of(connection, declared),
         reporter,
     )
-    files = content_files(project)
-    declared_hash = content_hash(files)
-    same_content = schema.state(connection, "content_hash") == declared_hash
-    if new_schema or not same_content:
-        declared = read_declared(project, files)
+    if declared:
         write_declared(connection, declared)
         schema.set_state(connection, "content_hash", declared_hash)
         rejected = declared.rejected + runs.rejected
     else:
         rejected = [r for r in rejected_before.values() if r.kind != "run"] + runs.rejected
-    if new_schema or not same_content or runs.ingested or runs.removed:
+    if declared or runs.ingested or runs.removed:
+        mark_disputed(connection)
         schema.derive(connection)
-        mark_done(connection, everything=new_schema or not same_content)
+        mark_done(connection, everything=declared is not None)
         series = touched_series(connection)
         write_comparisons(connection, series)
         write_trends(connection, series)

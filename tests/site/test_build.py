@@ -16,7 +16,8 @@ from bench_pipeline.errors import SiteError, WarehouseError
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.yaml.files import run_files
 from bench_pipeline.site import build, wording
-from bench_pipeline.site.build import STAMP, build_site
+from bench_pipeline.site.build import build_site
+from bench_pipeline.site.place import STAMP
 from tests.factories import measured_run
 from tests.full_disk import on_full_disk, ways
 from tests.site.conftest import Made, make
@@ -220,7 +221,7 @@ def test_a_full_disk_leaves_the_old_site_and_says_what_to_do(way: str, tmp_path:
         from bench_pipeline.site.build import build_site
         out = folder / "site_out"
         out.mkdir()
-        (out / "build.json").write_text("old")
+        (out / "build.json").write_text('{{"made_by": "bench_pipeline"}}')
         fill_disk()
         try:
             build_site(Path({str(made.project.warehouse)!r}), out)

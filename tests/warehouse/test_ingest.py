@@ -80,11 +80,11 @@ def test_an_edited_file_replaces_its_rows(project, put, small, rows):
     path = put(run)
     put(small(seed=2))
     refresh(project)
-    edit_run(path, "QuantFactory", "somebody-else")
+    edit_run(path, "Intel(R) Xeon(R) Processor", "another CPU")
     report = refresh(project)
     assert report.rejected == []
     assert (report.ingested, report.removed, report.unchanged) == (1, 0, 1)
-    assert rows(f"select creator from runs where run_id = '{run.run_id}'") == [("somebody-else",)]
+    assert rows(f"select cpu from runs where run_id = '{run.run_id}'") == [("another CPU",)]
     assert rows("select count(*) from measurements") == [(2,)]
 
 

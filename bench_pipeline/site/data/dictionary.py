@@ -63,7 +63,7 @@ _SETTINGS = {
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory), "
-    "implausible (contradicts itself or physics).",
+    "implausible (contradicts itself or physics), disputed (contradicts other runs).",
     "statistic": "What the speed is of its repetitions: their median, or the mean where an "
     "imported file kept no more.",
     "also_json": "Keys of an imported test that nobody knows here, as they stand in its file.",

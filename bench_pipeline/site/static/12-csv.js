@@ -5,6 +5,9 @@
   if (!button) return;
   const all = (selector, within) => Array.from(within.querySelectorAll(selector));
   const words = (element) => (element ? element.textContent.replace(/\s+/g, " ").trim() : "");
+  // as the published CSV has it: a spreadsheet shows it, and computes nothing
+  const formula = /^'*[=+\-@\t\r]/, number = /^[+-]?[\d.,]+$/;
+  const guarded = (text) => (formula.test(text) && !number.test(text) ? "'" + text : text);
   const quoted = (text) => (/[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
   const decode = ["decode_tok_s", "interval", "n", "standing"];
 
@@ -24,7 +27,7 @@
       });
       found.push([row.dataset.family, ...values]);
     }
-    return found.map((line) => line.map(quoted).join(",") + "\r\n");
+    return found.map((line) => line.map(guarded).map(quoted).join(",") + "\r\n");
   }
 
   button.addEventListener("click", () => {

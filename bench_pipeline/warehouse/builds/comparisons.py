@@ -6,7 +6,7 @@ the same, unjudged, so that a reader sees what was not compared.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
@@ -110,17 +110,21 @@ def series_key(row: Row) -> Series:
 
 
 def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
-    together: dict[tuple[str, Series], list[Row]] = defaultdict(list)
+    together: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in read_rows(
         connection,
-        'select c.*, r."commit", r.system_info, r.session_id, r.session_builds'
+        'select c.*, r."commit", r.system_info, r.session_id, r.session_builds, r.session_blocks'
         " from sound_cells c join runs r using (run_id)"
         f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}"
-        " and not list_contains(c.flags, 'implausible') order by r.started_at, r.path",
+        " and not list_has_any(c.flags, ['implausible', 'disputed']) order by r.started_at, r.path",
     ):
-        together[row["session_id"], series_key(row)].append(row)
+        told = row["session_id"], *row["session_builds"], *row["session_blocks"]
+        together[told, series_key(row)].append(row)
     measured = _session_cells(connection)
-    for (_, series), members in sorted(together.items(), key=lambda item: str(item[0])):
+    for (_, series), found in sorted(together.items(), key=lambda item: str(item[0])):
+        claims = Counter(row["build"] for row in found)
+        # Of two runs that claim a build's blocks one is a guest; nobody can tell which.
+        members = [row for row in found if claims[row["build"]] == 1]
         members.sort(key=lambda row: row["session_builds"].index(row["build"]))
         for before, after in combinations(members, 2):
             cells = [measured[row["run_id"], *series[-2:]] for row in (before, after)]

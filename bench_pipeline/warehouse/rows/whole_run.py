@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from bench_pipeline.measures.drift import drift_of
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
+from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 from bench_pipeline.warehouse.frames import Row
 from bench_pipeline.warehouse.rows.device import device_of
@@ -16,13 +18,20 @@ from bench_pipeline.warehouse.rows.figures import (
 )
 from bench_pipeline.warehouse.rows.runs import run_row, server_rows
 
+_NAMES = ("family", "variant", "quant", "creator", "released", "licence")
 
-def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
-    """Rows by table, from `runs` to `bare_tests`. `path` is relative to the project."""
+
+def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[Row]]:
+    """Rows by table, from `runs` to `bare_tests`. `path` is relative to the project. A model that
+    stands in the catalogue has its names there, whatever the file calls it."""
     rows: dict[str, list[Row]] = defaultdict(list)
     device, drift = device_of(run), drift_of(run)
-    of_run = doubts_of_run(run)
+    of_run = doubts_of_run(run, facts)
     doubts = [f"Not plausible: {doubt}." for doubt in of_run]
+    known = facts.catalogue.get(run.model.slug) if facts else None
+    if known and run.provenance != "published":
+        doubts += _renamed(run, known)
+        run = _as_catalogued(run, known)
     for cell in run.cells:
         place = {
             "run_id": run.run_id,
@@ -50,6 +59,18 @@ def rows_of(run: Run, path: str) -> dict[str, list[Row]]:
     row = run_row(run, path, device, drift, _aggregates(rows["measurements"]))
     rows["runs"] = [{**row, "unknown": [*run.unknown, *doubts]}]
     return rows
+
+
+def _as_catalogued(run: Run, known: ModelFile) -> Run:
+    names = {name: getattr(known, name) for name in _NAMES}
+    return run.model_copy(update={"model": run.model.model_copy(update=names)})
+
+
+def _renamed(run: Run, known: ModelFile) -> list[str]:
+    theirs, ours = (f"{m.family} {m.variant} {m.quant}" for m in (run.model, known))
+    if theirs == ours:
+        return []
+    return [f"The file calls the model {theirs}; it is shown by its name in content/models/."]
 
 
 def _aggregates(measurements: Iterable[Row]) -> dict[int, dict[str, float]]:

@@ -238,6 +238,23 @@ def test_the_csv_is_what_is_shown(page: Page, site: Path, tmp_path: Path, query:
         assert cells[1].startswith(line["decode_tok_s"])
 
 
+def test_the_csv_has_no_formula_for_a_spreadsheet_to_compute(
+    page: Page, site: Path, tmp_path: Path
+):
+    """As the published ones have it: a quote before it, and numbers as they are."""
+    visit(page, site)
+    names = ["=1+1", "@sum", "'-x", "-4.5"]
+    page.locator("#tables tbody tr:visible").evaluate_all(
+        "(rows, names) => names.forEach((name, at) => { rows[at].dataset.family = name; })", names
+    )
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    saved = tmp_path / "shown.csv"
+    download.value.save_as(saved)
+    found = [line["family"] for line in read_csv(saved)[: len(names)]]
+    assert found == ["'=1+1", "'@sum", "''-x", "-4.5"]
+
+
 def test_what_failed_is_a_row_with_its_kind(page: Page, made: Made, site: Path):
     visit(page, site)
     failed = [row for row in made.view.rows if row.problem]

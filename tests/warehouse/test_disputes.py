@@ -1,0 +1,75 @@
+"""What other runs contradict is marked, and only as long as they are there."""
+
+from datetime import timedelta
+
+import pytest
+
+from bench_pipeline.records.run import Run
+from bench_pipeline.warehouse.refresh import refresh
+from tests.factories import CPU
+from tests.session_factories import NOON, session_runs
+from tests.warehouse.test_ingest import contents
+
+DISPUTED = "select run_id from measurements where list_contains(flags, 'disputed') order by 1"
+
+
+def another_run(run: Run, **what: object) -> Run:
+    """With the same requests."""
+    return Run.model_validate({**run.model_dump(), "run_id": "0" * 12, **what})
+
+
+@pytest.mark.parametrize(
+    "where", [{"rig": "0-stranger"}, {"started_at": NOON + timedelta(hours=1)}]
+)
+def test_of_two_runs_with_the_same_requests_one_is_marked_while_both_are_there(
+    project, put, small, rows, where
+):
+    true = small(started_at=NOON)
+    put(true)
+    copied = put(another_run(true, **where))
+    refresh(project)
+    assert rows(DISPUTED) == [("0" * 12,)]
+    ((said,),) = rows(f"select unknown from runs where run_id = '{'0' * 12}'")
+    assert said[-1] == (
+        f"Not plausible beside other runs: its requests are those of run {true.run_id}."
+    )
+    assert rows("select distinct run_id from workload_speeds where rig = 'shared-vm-2core'") == [
+        (true.run_id,)
+    ]
+    put(small(rig="another", seed=7))
+    refresh(project)
+    assert rows(DISPUTED) == [("0" * 12,)]
+    (project.runs / true.relative_path).unlink()
+    refresh(project)
+    assert rows(DISPUTED) == []
+    before = contents(project)
+    project.warehouse.unlink()
+    refresh(project)
+    assert contents(project) == before
+    assert copied.is_file()
+
+
+def test_a_run_of_another_machine_than_its_rigs_is_marked(project, put, small, rows):
+    for hours in (0, 1):
+        put(small(started_at=NOON + timedelta(hours=hours), seed=hours))
+    other = small(started_at=NOON + timedelta(hours=2), seed=3, decode_tok_s=400)
+    faked = other.inventory.model_copy(update={"cpu": CPU.model_copy(update={"model": "Cray-1"})})
+    put(Run.model_validate({**other.model_dump(), "inventory": faked.model_dump()}))
+    refresh(project)
+    assert rows(DISPUTED) == [(other.run_id,)]
+    ((decode,),) = rows("select decode_tok_s from workload_speeds")
+    assert decode == pytest.approx(115, rel=0.05)
+
+
+def test_no_build_is_judged_by_two_runs_that_both_claim_it(project, put, rows):
+    speeds = {"b10068": 1.0, "b10092": 1.0, "b10434": 0.95}
+    true = session_runs(speeds, turns=4)
+    guest = session_runs({**speeds, "b10434": 2.0}, turns=4, seed=5)[2]
+    session = guest.session.model_copy(update={"session_id": true[0].session.session_id})
+    for run in (*true, Run.model_validate({**guest.model_dump(), "session": session.model_dump()})):
+        put(run)
+    refresh(project)
+    judged = rows(
+        "select distinct build_before, build_after from comparisons where session_id is not null"
+    )
+    assert judged == [("b10068", "b10092")]
