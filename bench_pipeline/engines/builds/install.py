@@ -20,12 +20,13 @@ from bench_pipeline.engines.builds.archive import require_room, unpack
 from bench_pipeline.engines.builds.catalogue import Choice, ReleaseBuild
 from bench_pipeline.engines.llama_cpp.installed import (
     InstalledEngine,
+    Stamps,
     check_version,
     digest,
     engine_environment,
     read_devices,
     read_version,
-    shared_libraries,
+    stamps_of,
 )
 from bench_pipeline.engines.llama_cpp.libraries import require_libraries
 from bench_pipeline.errors import EngineError
@@ -66,6 +67,7 @@ def install(
     where = f"{choice.channel} {choice.build}"
     if isinstance(choice, PathBuild):
         binary = local_path.locate(choice, cache)
+        stamps = stamps_of(binary)  # before it is hashed: who exchanges it meanwhile is found
         binary_sha256 = digest(binary)
     else:
         try:
@@ -76,6 +78,7 @@ def install(
                 mend="free space on that disk, or move the cache with BENCH_PIPELINE_CACHE",
                 where=error.filename or where,
             ) from None
+        stamps = stamps_of(binary)
     environment = env or {}
     require_libraries(binary, engine_environment(binary.parent, environment), backend, where)
     version_line = read_version(binary, environment, where)
@@ -89,6 +92,7 @@ def install(
         version_line=version_line,
         binary_sha256=binary_sha256,
         devices=read_devices(binary, environment, where),
+        stamps=stamps,
     )
 
 
@@ -149,7 +153,7 @@ def _have(
                     binary=str(binary.relative_to(partial)),
                     binary_sha256=digest(binary),
                     archive_sha256=sha256_of(archives[0]),
-                    stamps=_stamps(binary),
+                    stamps=_by_name(stamps_of(binary)),
                 )
             (partial / _NOTE).write_text(json.dumps(asdict(note), indent=1))
             shutil.rmtree(folder, ignore_errors=True)
@@ -199,13 +203,12 @@ def _intact(folder: Path) -> tuple[Path, str] | None:
     try:
         note = _Note(**json.loads((folder / _NOTE).read_text()))
         binary = folder / note.binary
-        if _stamps(binary) != note.stamps and digest(binary) != note.binary_sha256:
+        if _by_name(stamps_of(binary)) != note.stamps and digest(binary) != note.binary_sha256:
             return None
     except (OSError, ValueError, TypeError):
         return None
     return binary, note.binary_sha256
 
 
-def _stamps(binary: Path) -> dict[str, list[int]]:
-    stats = {path.name: path.stat() for path in (binary, *shared_libraries(binary.parent))}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
+def _by_name(stamps: Stamps) -> dict[str, list[int]]:
+    return {path.name: stamp for path, stamp in stamps.items()}

@@ -4,8 +4,8 @@ import hashlib
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench_pipeline.engines.llama_cpp import libraries
@@ -40,6 +40,10 @@ _LACKING = re.compile(r"loading shared libraries: (\S+): cannot open shared obje
 _NUMBER = re.compile(r"^version: (?:\S+ \(build )?(?P<number>\d+)\b")
 
 
+Stamps = Mapping[Path, list[int]]
+"""Size and modification time (ns) of files."""
+
+
 @dataclass(frozen=True)
 class InstalledEngine:
     """One build, ready to start.
@@ -48,6 +52,7 @@ class InstalledEngine:
                    llama-server itself is a launcher of a few kB. By hand, in its folder:
                    `cat llama-server *.so* | sha256sum`
     devices        what `--list-devices` printed under the rig file's environment
+    stamps         of what was hashed, in that order
     """
 
     build: str
@@ -58,6 +63,7 @@ class InstalledEngine:
     version_line: str
     binary_sha256: str
     devices: list[EngineDevice]
+    stamps: Stamps = field(default_factory=dict)
     name: str = "llama.cpp"
 
     def devices_of(self, backend: Backend) -> list[EngineDevice]:
@@ -68,12 +74,42 @@ class InstalledEngine:
 
 def digest(binary: Path) -> str:
     """sha256 of `binary` and the shared libraries beside it, in order of their names."""
+    return _digest_of((binary, *shared_libraries(binary.parent)))
+
+
+def _digest_of(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
-    for path in (binary, *shared_libraries(binary.parent)):
+    for path in files:
         with path.open("rb") as file:
             while chunk := file.read(2**20):
                 total.update(chunk)
     return total.hexdigest()
+
+
+def stamps_of(binary: Path) -> Stamps:
+    """Of every file that `digest` covers."""
+    return {path: _stamp(path) for path in (binary, *shared_libraries(binary.parent))}
+
+
+def _stamp(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def check_not_exchanged(engine: InstalledEngine) -> None:
+    """EngineError if other files lie there than those that were hashed."""
+    try:
+        same = all(_stamp(path) == stamp for path, stamp in engine.stamps.items())
+        same = same or _digest_of(engine.stamps) == engine.binary_sha256
+    except OSError:
+        same = False
+    if not same:
+        raise EngineError(
+            "its files were exchanged since they were hashed: what runs is not what was asked",
+            mend="let no build write there while it is measured, then run it again",
+            where=f"{engine.channel} {engine.build}",
+            kind="refused",
+        )
 
 
 def shared_libraries(folder: Path) -> list[Path]:

@@ -26,7 +26,11 @@ from bench_pipeline.engines.llama_cpp.command import (
 from bench_pipeline.engines.llama_cpp.devices import pinned_devices
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.gguf import size_on_disk
-from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
+from bench_pipeline.engines.llama_cpp.installed import (
+    InstalledEngine,
+    check_not_exchanged,
+    does_not_run,
+)
 from bench_pipeline.engines.llama_cpp.log_reading import (
     decisive_line,
     ending,
@@ -302,6 +306,7 @@ class LlamaServer:
         return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self._port for s in sockets)
 
     def _prove(self) -> None:
+        check_not_exchanged(self._engine)
         settings = self.props.get("default_generation_settings")
         slots = self.props.get("total_slots")
         context = settings.get("n_ctx") if isinstance(settings, dict) else None

@@ -10,13 +10,16 @@ import threading
 import httpx
 import pytest
 
+from bench_pipeline.engines.builds.install import install
 from bench_pipeline.engines.llama_cpp import server as server_module
+from bench_pipeline.engines.llama_cpp.installed import check_not_exchanged, digest, stamps_of
 from bench_pipeline.engines.llama_cpp.placement import read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
 from tests.engines.conftest import is_gone, shell_script
+from tests.engines.relinked import path_build
 from tests.waiting import PATIENCE_S, wait_until
 
 
@@ -158,6 +161,29 @@ def test_too_little_memory_is_called_oom(engine, start, tmp_path):
         ).__enter__()
     assert caught.value.kind == "oom", caught.value.log_tail
     assert "smaller model" in caught.value.mend
+
+
+def test_an_engine_whose_files_were_exchanged_since_they_were_hashed_is_refused(
+    engine, start, tmp_path
+):
+    """A build that ended while the benchmark waited for the rig."""
+    binary = shell_script(tmp_path / "llama-server", f'exec {engine.binary} "$@"')
+    hashed = {"binary": binary, "binary_sha256": digest(binary), "stamps": stamps_of(binary)}
+    theirs = dataclasses.replace(engine, **hashed)
+    shell_script(binary, f'exec {engine.binary} "$@" # another')
+    with pytest.raises(EngineError, match="exchanged since they were hashed") as caught:
+        start(engine=theirs).__enter__()
+    assert caught.value.kind == "refused"
+
+
+def test_an_engine_that_was_only_touched_is_still_the_same(tmp_path):
+    binary = shell_script(tmp_path / "llama-server", "echo version: 1")
+    installed = install(path_build(binary), tmp_path)
+    os.utime(binary, (0, 0))
+    check_not_exchanged(installed)
+    binary.unlink()
+    with pytest.raises(EngineError, match="exchanged"):
+        check_not_exchanged(installed)
 
 
 def test_fewer_slots_than_asked_for_are_refused(start):
