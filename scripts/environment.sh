@@ -14,9 +14,11 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
     exit 1
 fi
 
-# What an installation depends on; the folder too, as an editable install points at it.
+# What an installation depends on; the folder too, as an editable install points at it. What is
+# copied into the environment instead of pointed at counts by its content.
 key() {
-    { pwd; "$python" --version; cat "requirements/$1.txt" pyproject.toml; } | cksum
+    { pwd; "$python" --version; cat "requirements/$1.txt" pyproject.toml \
+        bench_pipeline/deploy/bench_pipeline_cli.*; } | cksum
 }
 
 is_current() {

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import dagster as dg
 import pytest
 
 from tests.checkouts import copy_checkout, run_in
 
 COMMAND = ("dagster", "asset", "materialize", "--select", "site_pages")
+SAME_BY_DG = ("dg", "launch", "--assets", "site_pages")
 
 
 @pytest.fixture
@@ -41,10 +43,22 @@ def test_the_site_is_built_from_the_committed_runs(
     assert (clone / "warehouse" / "measurements.duckdb").exists()
 
 
+def test_the_command_is_recorded_in_the_checkout_and_told_to_nobody(
+    published: tuple[Path, CompletedProcess[str]],
+) -> None:
+    clone, done = published
+    assert "elemetry" not in done.stdout + done.stderr
+    assert "superseded" not in done.stderr
+    with dg.DagsterInstance.from_config(str(clone / ".dagster_home")) as instance:
+        (run,) = instance.get_runs()
+        assert run.is_success
+        assert not instance.telemetry_enabled
+
+
 def test_a_malformed_run_file_is_named_and_the_rest_is_published(known: Path) -> None:
     place = known / "content" / "benchmarks" / "runs" / "gaming-desktop" / "cuda"
     (place / "published-000000000000.yaml").write_text("schema_version: 1\nrun_id: [\n...\n")
-    done = run_in(known, *COMMAND)
+    done = run_in(known, *SAME_BY_DG)
     assert done.returncode == 1
     said = done.stdout + done.stderr
     assert "nothing_left_out" in said
@@ -56,7 +70,7 @@ def test_a_malformed_run_file_is_named_and_the_rest_is_published(known: Path) ->
 def test_a_broken_rig_file_takes_only_its_own_rig_out(known: Path) -> None:
     rig = known / "content" / "rigs" / "h100-vm.yaml"
     rig.write_text(rig.read_text() + "colour: green\n")
-    listed = run_in(known, "dagster", "asset", "list", "-m", "bench_pipeline.definitions")
+    listed = run_in(known, "dagster", "asset", "list")
     assert listed.returncode == 0
     assert "site_pages" in listed.stdout
     assert "a rig is left out" in listed.stderr

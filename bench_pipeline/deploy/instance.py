@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
+from bench_pipeline.deploy.bench_pipeline_cli import make_home
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml.files import write_atomically
 
 SINGLE_MACHINE = Path(__file__).with_name("dagster.single.yaml")
 COMMAND_TAG = "bench/command"
@@ -19,9 +19,7 @@ COMMAND_TAG = "bench/command"
 
 def prepare_home(project: Project) -> Path:
     """Makes the instance's folder if need be and names it to Dagster in this process."""
-    settings = project.dagster_home / "dagster.yaml"
-    if not settings.exists():
-        write_atomically(settings, SINGLE_MACHINE.read_bytes())
+    make_home(str(project.dagster_home), str(SINGLE_MACHINE))
     os.environ["DAGSTER_HOME"] = str(project.dagster_home)
     return project.dagster_home
 
