@@ -115,6 +115,21 @@ class Row(BaseModel):
             raise ValueError("holds neither samples nor their mean")
         return self
 
+    @model_validator(mode="after")
+    def _mean_is_of_its_samples(self) -> "Row":
+        rates = [self.tokens / ns * 1e9 for ns in self.samples_ns] or self.samples_ts
+        if self.avg_ts is not None and rates:
+            least, most = min(rates), max(rates)
+            if not least * 0.99 - 0.01 <= self.avg_ts <= most * 1.01 + 0.01:
+                raise ValueError(
+                    f"`avg_ts` of {self.avg_ts:g}, of samples from {least:g} to {most:g} tok/s"
+                )
+        return self
+
+    @property
+    def tokens(self) -> int:
+        return self.n_prompt + self.n_gen
+
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.n_prompt, self.n_gen, self.n_depth
@@ -124,8 +139,7 @@ class Row(BaseModel):
         """One of each repetition; none where only a mean was kept."""
         if self.samples_ns:
             return [ns / 1e6 for ns in self.samples_ns]
-        tokens = self.n_prompt + self.n_gen
-        return [tokens / rate * 1e3 for rate in self.samples_ts]
+        return [self.tokens / rate * 1e3 for rate in self.samples_ts]
 
     @property
     def settings(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bench_pipeline.importers.llama_bench import import_llama_bench
 from bench_pipeline.importers.model_names import Described
 from bench_pipeline.importers.rows import Row, row_of
 from bench_pipeline.records.yaml.files import read_run
+from tests.importers.results import agreeing
 
 FIXTURES = Path(__file__).parent.parent / "engines" / "llama_cpp" / "fixtures"
 JSONL = FIXTURES / "llama-bench-b11434.jsonl"
@@ -61,7 +62,7 @@ def real() -> list[dict]:
 
 
 def on_card(**values) -> dict:
-    return real()[0] | RTX | values
+    return agreeing(real()[0] | RTX, values)
 
 
 def test_real_output_becomes_a_run_with_all_its_samples(project):

@@ -70,11 +70,11 @@ def test_a_name_that_another_size_has_already_gets_its_own_page(bring):
 
 
 def test_files_of_two_makers_are_two_models(bring):
-    def made_by(maker: str) -> dict:
-        return row(model_filename=f"{maker}_Fable-7B-chat-GGUF_Fable-7B-chat-Q5_K_M.gguf")
+    def made_by(maker: str, **values: object) -> dict:
+        return row(model_filename=f"{maker}_Fable-7B-chat-GGUF_Fable-7B-chat-Q5_K_M.gguf", **values)
 
     (one,) = bring(lines(made_by("acme")))
-    (other,) = bring(lines(made_by("emca") | {"samples_ns": [1_000_000]}))
+    (other,) = bring(lines(made_by("emca", samples_ns=[1_000_000])))
     assert (one.model.creator, other.model.creator) == ("acme", "emca")
     assert one.model.slug != other.model.slug
 

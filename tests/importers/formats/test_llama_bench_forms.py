@@ -128,6 +128,7 @@ def test_numbers_in_quotes_are_numbers(bring):
         ({"n_prompt": -5}, "greater than or equal to 0"),
         ({"samples_ns": [], "samples_ts": [], "avg_ts": None}, "neither samples nor their mean"),
         ({"samples_ns": ["soon"]}, "valid number"),
+        ({"avg_ts": 2560.0}, "of samples from 1267.33 to 1292.93 tok/s"),
         ({"test_time": "1999-01-01T00:00:00Z"}, "greater than or equal to"),
     ],
 )
