@@ -9,6 +9,7 @@ control plane, `python -m bench_pipeline bench` does the same through Dagster.
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
@@ -17,9 +18,12 @@ from bench_pipeline.harness.planning.modes import known_mode
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
+from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.progress import Terminal
-from bench_pipeline.records.yaml.files import read_engines, read_models, read_rigs
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.yaml.files import read_engines, read_named
+from bench_pipeline.records.yaml.finding import record_files
 
 
 def main() -> int:
@@ -53,19 +57,12 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     project, cache, reporter = checkout(), artefact_cache(), Terminal()
-    rigs, models = read_rigs(project.rigs), read_models(project.models)
-    for what, wanted, known in (
-        ("rig", options.rig, rigs),
-        ("model", options.model, models),
-        ("backend", options.backend, rigs[options.rig].backends if options.rig in rigs else {}),
-    ):
-        if wanted not in known:
-            raise RecordError(
-                f"no {what} `{wanted}`",
-                mend=f"choose from: {', '.join(known) or 'none declared'}",
-                where=project.content,
-            )
-    rig, model = rigs[options.rig], models[options.model]
+    rig = read_named(Rig, project.rigs, options.rig)
+    if rig is None:
+        raise _none("rig", options.rig, (path.stem for path in record_files(project.rigs)))
+    model = known_model(project, options.model)
+    if options.backend not in rig.backends:
+        raise _none("backend", options.backend, rig.backends)
     mode = known_mode(options.mode)
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(
@@ -85,6 +82,14 @@ def _run(options: argparse.Namespace) -> int:
         if run.failure:
             reporter.say(f"{run.failure.kind}: {run.failure.message}")
     return 0 if all(run.status == "ok" for run, _ in made) else 1
+
+
+def _none(what: str, wanted: str, known: Iterable[str]) -> RecordError:
+    return RecordError(
+        f"no {what} `{wanted}`",
+        mend=f"choose from: {', '.join(known) or 'none declared'}",
+        where=checkout().content,
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_engines, read_workloads, write_run
+from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml.files import read_engines, read_what_can_be, write_run
 
 Made = list[tuple[Run, Path]]
 """Runs with the files that hold them."""
@@ -83,6 +84,17 @@ def make_runs(
     return [made]
 
 
+def _workloads(project: Project, reporter: Reporter) -> list[Workload]:
+    """In the page's order; those whose file cannot be read are said to be left out, and only
+    where none can is it an error."""
+    found, broken = read_what_can_be(Workload, project.workloads)
+    for error in broken:
+        if not found:
+            raise error
+        reporter.say(f"A workload is left out. {error}")
+    return sorted(found.values(), key=lambda workload: workload.order)
+
+
 def measure_session(
     item: PlanItem,
     *,
@@ -108,7 +120,7 @@ def measure_session(
             mend="name two different builds",
             where=f"{rig.slug}/{item.backend}",
         )
-    workloads = list(read_workloads(project.workloads).values())
+    workloads = _workloads(project, reporter)
     with rig_lock(reporter):
         measurements = [
             Measurement(
@@ -149,7 +161,7 @@ def measure_run(
     (Ctrl-C), it stops the server, writes nothing and passes the interrupt on.
     """
     reporter = reporter or Silent()
-    workloads = list(read_workloads(project.workloads).values())
+    workloads = _workloads(project, reporter)
     with rig_lock(reporter):
         measurement = Measurement(
             item,

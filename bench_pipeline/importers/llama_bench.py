@@ -38,7 +38,8 @@ from bench_pipeline.records.inventory import Cpu, Inventory, Memory, OperatingSy
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig
 from bench_pipeline.records.run import Engine, Run
-from bench_pipeline.records.yaml.files import read_models, read_rigs, write_run
+from bench_pipeline.records.yaml.files import read_named, read_what_can_be, write_run
+from bench_pipeline.records.yaml.finding import record_files
 
 NO_BUILD = "Its build: the file does not name it."
 
@@ -106,7 +107,7 @@ class _Import:
             )
         self.asked, self.project, self.said = asked, project, said
         self.rig = _declared(project, asked.rig)
-        self.catalogue: dict[str, ModelFile] = read_models(project.models)
+        self.catalogue, _ = read_what_can_be(ModelFile, project.models)
         self.known = KnownModels(self.catalogue, project.runs)
         self.done = Imported()
 
@@ -293,11 +294,12 @@ class _Import:
 
 
 def _declared(project: Project, slug: str) -> Rig:
-    rigs = read_rigs(project.rigs)
-    if slug not in rigs:
+    found = read_named(Rig, project.rigs, slug)
+    if found is None:
+        rigs = [path.stem for path in record_files(project.rigs)]
         raise RecordError(
             f"no rig `{plain(slug)}`",
             mend=f"choose from: {', '.join(rigs) or 'none yet'}; or declare it there",
             where=project.rigs,
         )
-    return rigs[slug]
+    return found

@@ -34,12 +34,12 @@ from bench_pipeline.records.cell import (
     Statistic,
 )
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem
-from bench_pipeline.records.rig import Backend
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Backend, Rig
 from bench_pipeline.records.run import Engine, Model, Run, Source
+from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import (
-    read_models,
-    read_rigs,
-    read_workloads,
+    read_what_can_be,
     run_files,
     write_run,
 )
@@ -111,9 +111,9 @@ def publish_figures(file: Path, project: Project) -> list[Path]:
     """Writes a run for each configuration of `file`; the paths of the new run files. RecordError,
     before anything is written, names file, line and mend."""
     figures, machine = _read(file)
-    rigs = read_rigs(project.rigs)
-    workloads = set(read_workloads(project.workloads))
-    catalogue = read_models(project.models)
+    rigs, _ = read_what_can_be(Rig, project.rigs)
+    workloads = set(read_what_can_be(Workload, project.workloads)[0])
+    catalogue, _ = read_what_can_be(ModelFile, project.models)
     known = KnownModels(catalogue, project.runs)
     groups: dict[str, list[tuple[Figure, str]]] = defaultdict(list)
     for figure, place in figures:

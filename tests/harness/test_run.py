@@ -1,6 +1,7 @@
 """A whole run with the real server and a real model: what lands in the run file."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -195,12 +196,15 @@ sys.exit(main())
 
 @pytest.fixture
 def benchmark(request, short_project, test_rig, small_model):
-    """The rig's command in a process of its own, in the middle of a request."""
+    """The rig's command in a process of its own, in the middle of a request, with broken files of
+    somebody else's beside its own."""
     rig_file = short_project.rigs / f"{test_rig.slug}.yaml"
     rig_file.write_text(f"title: {test_rig.title}\nbackends:\n  cpu: {{threads: 1}}\n")
     for workload in short_project.workloads.glob("*.yaml"):
         shape, _ = workload.read_text().split("quick_output_tokens")
         workload.write_text(f"{shape}quick_output_tokens: 1500\n")  # long enough to interrupt
+    for folder in (short_project.rigs, short_project.models, short_project.workloads):
+        (folder / "of-somebody-else.yaml").write_text("titel: x\n")
     arguments = ["--rig", test_rig.slug, "--backend", "cpu", "--model", small_model[0].slug]
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(short_project.root), *arguments, "--profile", "quick"],
@@ -237,6 +241,8 @@ def test_ctrl_c_stops_the_server_and_writes_nothing(benchmark):
     process, server, project = benchmark
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_S) == 130, process.stderr.read()
-    assert "nothing was written" in process.stderr.read()
+    said = process.stderr.read()
+    assert "nothing was written" in said
+    assert re.search(r"A workload is left out. .*of-somebody-else.yaml.*\n.*mend:", said)
     wait_until(lambda: is_gone(server.pid), "the server's end")
     assert not written(project)

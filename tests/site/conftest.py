@@ -33,7 +33,8 @@ GEMMA3 = SMOLLM2.model_copy(
         "released": "2025-03",
         "variant": "270m",
         "quant": "Q4_K_M",
-        "sha256": "a5" * 32,
+        "sha256": "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        "size_bytes": 253113024,
     }
 )
 MISTRAL = SMOLLM2.model_copy(

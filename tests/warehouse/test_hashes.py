@@ -49,15 +49,15 @@ def test_an_edit_of_the_same_size_with_its_time_set_back_is_seen(
     project, put, small, rows, settled
 ):
     path = put(small())
-    edit_run(path, "QuantFactory", "Quantfactory")
+    edit_run(path, "Xeon", "xeon")
     refresh(project)
     before = path.stat()
-    edit_run(path, "Quantfactory", "QuantFactorY")
+    edit_run(path, "xeon", "xeoN")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert path.stat().st_size == before.st_size
     assert refresh(project).ingested == 1
-    assert rows("select creator from runs") == [("QuantFactorY",)]
+    assert rows("select cpu from runs") == [("Intel(R) xeoN(R) Processor",)]
 
 
 def test_a_file_that_comes_back_is_read_as_a_new_one(project, put, small, settled):

@@ -3,19 +3,15 @@
 from bench_pipeline.defs.partitions import declared_rigs
 from bench_pipeline.harness.planning.plan import PlanItem, expand
 from bench_pipeline.paths import Project
-from bench_pipeline.records.yaml.files import (
-    read_campaigns,
-    read_engines,
-    read_models,
-)
+from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 
 
 def wanted_runs(project: Project) -> list[PlanItem]:
-    """Every run that the campaigns want on any rig, in their order."""
-    rigs, _broken = declared_rigs(project.rigs)
-    return expand(
-        read_campaigns(project.campaigns),
-        rigs,
-        read_models(project.models),
-        read_engines(project.engines),
-    )
+    """Every run that the campaigns want on any rig, in their order. A file that cannot be read
+    wants nothing, and is named when the warehouse is refreshed."""
+    rigs, _ = declared_rigs(project.rigs)
+    campaigns, _ = read_what_can_be(Campaign, project.campaigns)
+    models, _ = read_what_can_be(ModelFile, project.models)
+    return expand(campaigns, rigs, models, read_engines(project.engines))

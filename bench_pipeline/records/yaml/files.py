@@ -160,6 +160,13 @@ def read_what_can_be(kind: type[R], folder: Path) -> tuple[dict[str, R], list[Re
     return read, broken
 
 
+def read_named(kind: type[R], folder: Path, slug: str) -> R | None:
+    """One record alone, whatever is wrong with those beside it; None if there is no such file."""
+    path = folder / f"{slug}.yaml"
+    there = path.parent == folder and os.path.lexists(path)
+    return read_record(kind, path) if there else None
+
+
 def read_rigs(folder: Path) -> dict[str, Rig]:
     return read_folder(Rig, folder)
 

@@ -48,6 +48,16 @@ def test_a_broken_rig_file_takes_only_its_own_runs_out_of_the_queue(project: Pro
     assert {item.partition for item in wanted_runs(project)} == {PLACE}
 
 
+def test_a_broken_model_or_campaign_of_somebody_else_takes_nothing_out_of_the_queue(
+    project: Project,
+) -> None:
+    only_campaign(project, CAMPAIGN)
+    before = wanted_runs(project)
+    for folder in (project.models, project.campaigns):
+        (folder / "of-somebody-else.yaml").write_text("colour: green\n")
+    assert wanted_runs(project) == before
+
+
 def test_runs_of_a_place_are_the_valid_ones_there(project: Project, put: Put) -> None:
     run = measured_run()
     path = put(run)
