@@ -72,7 +72,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "warehouse": [
         {"frames", "schema", "files", "store"},
         {"builds", "export", "content", "disputes", "hashes", "rows"},
-        {"admission"},
+        {"admission", "seal"},
         {"reading"},
         {"ingest"},
         {"refresh"},

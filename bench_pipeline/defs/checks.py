@@ -20,6 +20,7 @@ from bench_pipeline.defs.assets.site import site_pages
 from bench_pipeline.defs.assets.warehouse import measurements, speed_ranges, workload_speeds
 from bench_pipeline.paths import Project
 from bench_pipeline.warehouse.files import run_hashes
+from bench_pipeline.warehouse.seal import broken_tables
 from bench_pipeline.warehouse.store import Warehouse
 
 ProjectHere = dg.ResourceParam[Project]
@@ -159,6 +160,18 @@ def every_run_file_ingested(project: ProjectHere) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(
+    asset=measurements,
+    blocking=True,
+    description="No table was changed since it was made of the run files.",
+)
+def tables_as_made(project: ProjectHere) -> dg.AssetCheckResult:
+    with Warehouse(project.warehouse).read() as connection:
+        changed = [(name,) for name in broken_tables(connection)]
+    told = ["  mend: materialize `measurements` again: it rebuilds them from the run files"]
+    return none_of(changed, ("table",), "tables that another hand has changed", told)
+
+
+@dg.asset_check(
     asset=speed_ranges,
     blocking=True,
     description="Each range runs from low to high, and both ends are measured cells of its runs.",
@@ -274,6 +287,7 @@ ALL_CHECKS = (
     measurements_key_unique,
     figures_finite_and_positive,
     every_run_file_ingested,
+    tables_as_made,
     ranges_hold,
     workload_speeds_are_measured,
     site_equals_warehouse,

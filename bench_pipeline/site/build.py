@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
@@ -17,7 +18,11 @@ from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
+from bench_pipeline.warehouse.seal import broken_tables
 from bench_pipeline.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 MAX_INDEX_BYTES = 150_000
 """Of the front page with its style and script, gzipped: above it, the build fails."""
@@ -74,6 +79,7 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
         key = key_of("site", str(out.resolve()), parts.keys, parts.rig_keys, *_of_site(tables))
         if report := _still_there(kept, key, out, sources):
             return report
+        _refuse_changed(connection, warehouse)
         (making / "data").mkdir()
         downloads = write_downloads(connection, tables, root, making / "data")
         make_missing(connection, warehouse, parts, kept, reporter)
@@ -104,6 +110,15 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
     kept.put(key, {}, state=_State(report, _stamps(_files(out)), _stamps(sources)))
     kept.sweep()
     return report
+
+
+def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
+    if changed := broken_tables(connection):
+        raise SiteError(
+            f"another hand has changed {', '.join(changed)} since they were made",
+            mend="materialize `measurements`: it rebuilds them from the run files",
+            where=warehouse,
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from bench_pipeline.warehouse.disputes import mark_disputed
 from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import insert_rows
 from bench_pipeline.warehouse.ingest import ingest_runs
+from bench_pipeline.warehouse.seal import broken_tables, seal
 from bench_pipeline.warehouse.store import Warehouse, WarehouseBroken
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ def refresh(project: Project, reporter: Reporter | None = None) -> RefreshReport
 
 
 def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporter) -> RefreshReport:
-    schema.ensure_schema(connection)
+    if not schema.made_by_this_code(connection):
+        schema.make_schema(connection)
+    elif touched := broken_tables(connection):
+        reporter.say(
+            f"Another hand has changed {', '.join(touched)} in the warehouse since it was made;"
+            " it is rebuilt from the run files."
+        )
+        schema.make_schema(connection)
     schema.forget_touched(connection)
     rejected_before = _rejections(connection)
     files = content_files(project)
@@ -82,7 +90,8 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         rejected = declared.rejected + runs.rejected
     else:
         rejected = [r for r in rejected_before.values() if r.kind != "run"] + runs.rejected
-    if declared or runs.ingested or runs.removed:
+    changed = bool(declared or runs.ingested or runs.removed)
+    if changed:
         mark_disputed(connection)
         schema.derive(connection)
         mark_done(connection, everything=declared is not None)
@@ -93,6 +102,9 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
     if rejected != list(rejected_before.values()):
         connection.execute("delete from rejected_files")
         insert_rows(connection, "rejected_files", [asdict(rejection) for rejection in rejected])
+        changed = True
+    if changed:
+        seal(connection)
     return RefreshReport(
         ingested=runs.ingested,
         removed=runs.removed,

@@ -91,23 +91,28 @@ def set_state(connection: DuckDBPyConnection, key: str, value: str) -> None:
     connection.execute("insert into warehouse_state (key, value) values (?, ?)", [key, value])
 
 
-def ensure_schema(connection: DuckDBPyConnection) -> bool:
-    """Makes the tables, empty, unless this very code made them before. True if it did."""
-    version = code_version()
-    existing = connection.execute(
+def made_by_this_code(connection: DuckDBPyConnection) -> bool:
+    existing = _existing(connection)
+    lacking = {("table", name) for name in (*TABLES, "warehouse_state")} - set(existing)
+    return not lacking and state(connection, "code_version") == code_version()
+
+
+def _existing(connection: DuckDBPyConnection) -> list[tuple[str, str]]:
+    return connection.execute(
         "select 'view', view_name from duckdb_views() where not internal"
         " union all select 'table', table_name from duckdb_tables() where not internal"
     ).fetchall()
-    if ("table", "warehouse_state") in existing and state(connection, "code_version") == version:
-        return False
-    for kind, name in existing:
+
+
+def make_schema(connection: DuckDBPyConnection) -> None:
+    """Makes the tables anew, empty."""
+    for kind, name in _existing(connection):
         connection.execute(f'drop {kind} "{name}"')
     for name in (*SCHEMA, *VIEWS, *DERIVED):
         connection.execute((SQL / f"{name}.sql").read_text())
     for name in DERIVED:
         connection.execute(f"create table {name} as from found_{name} limit 0")
-    set_state(connection, "code_version", version)
-    return True
+    set_state(connection, "code_version", code_version())
 
 
 def forget_touched(connection: DuckDBPyConnection) -> None:

@@ -170,6 +170,7 @@ def tampering(sql: str) -> Callable[[Project], None]:
         ("speed_ranges", "site_equals_warehouse", "n_workloads = 3"),
         ("workload_speeds", "workload_speeds_are_measured", "run_id = 'abc'"),
         ("run_files", "every_run_file_ingested", "sha256 = 'edited since'"),
+        ("build_trends", "tables_as_made", "flagged = not flagged"),
     ],
 )
 def test_a_number_that_slipped_through_is_caught(

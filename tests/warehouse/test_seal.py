@@ -1,0 +1,51 @@
+"""A figure that another hand has changed in the warehouse does not stay, and is not published."""
+
+import pytest
+
+from bench_pipeline.errors import SiteError
+from bench_pipeline.site.build import build_site
+from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.store import Warehouse
+from tests.warehouse.test_ingest import Listening, contents
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("measurements", "update measurements set decode_tok_s = decode_tok_s * 1.001"),
+        ("workload_speeds", "update workload_speeds set decode_tok_s = 999"),
+        ("requests", "delete from requests where wave = 2"),
+        ("runs", "update runs set family = 'Evil'"),
+        ("rejected_files", "delete from rejected_files"),
+    ],
+)
+def test_the_site_is_not_built_and_the_next_refresh_makes_the_tables_anew(
+    project, put, small, table, change
+):
+    put(small()).with_name("broken.yaml").write_text("run_id: 7\n...\n")
+    refresh(project)
+    before = contents(project)
+    with Warehouse(project.warehouse).write() as connection:
+        connection.execute(change)
+    with pytest.raises(SiteError, match=f"another hand has changed {table} since"):
+        build_site(project.warehouse, project.site, project.root)
+    assert not project.site.exists()
+    listening = Listening()
+    assert refresh(project, listening).ingested == 1
+    assert listening.lines[0].startswith(f"Another hand has changed {table} in the warehouse")
+    assert contents(project) == before
+    assert refresh(project, listening).ingested == 0
+    assert len(listening.lines) == 2
+
+
+def test_a_warehouse_of_another_duckdb_is_not_taken_for_changed(project, put, small):
+    put(small())
+    refresh(project)
+    with Warehouse(project.warehouse).write() as connection:
+        connection.execute(
+            "update warehouse_state set value = regexp_replace(value, '^[^\n]*', '0.1')"
+            " where key = 'seal'"
+        )
+    listening = Listening()
+    assert refresh(project, listening).ingested == 0
+    assert listening.lines == []
