@@ -5,9 +5,10 @@ it; at one stream this, not arithmetic, is the bound (the memory side of the roo
 Waterman & Patterson, Communications of the ACM 52(4), 2009; for decoding: Pope et al.,
 Efficiently Scaling Transformer Inference, 2022, section 2).
 
-A share may come out above 1. Weights that fit a cache are not read from memory each time (the
+A rate may come out above it. Weights that fit a cache are not read from memory each time (the
 last-level cache of a large CPU or GPU holds a small model), and a measured bandwidth is what
-one loop attained, not a bound. It may also be a few percent low: on a CPU the token embedding
+one loop attained, not a bound. Then, and where others used the machine meanwhile, there is no
+share to speak of. It may also be a few percent low: on a CPU the token embedding
 counts in full, of which a token reads one row unless it is the output layer too; and a KV cache
 with a sliding window, which stops growing, counts in proportion all the same.
 """
@@ -72,12 +73,20 @@ def ceiling_tok_s(run: Run, place: Cell | CurvePoint | int) -> float | None:
 
 
 def share_of_ceiling(run: Run, place: Cell | CurvePoint) -> float | None:
-    """Decode rate / ceiling at the same place; the module says when it may exceed 1."""
-    ceiling = ceiling_of(run, place)
+    """Decode rate / ceiling at the same place; None as `as_share` says."""
     figures = figures_of(place) if isinstance(place, Cell) else curve_figures(place)
-    if ceiling is None or place.status != "ok" or figures.decode_tok_s is None:
+    if place.status != "ok" or figures.decode_tok_s is None:
         return None
-    return figures.decode_tok_s.median / ceiling.tok_s
+    return as_share(run, place, figures.decode_tok_s.median)
+
+
+def as_share(run: Run, place: Cell | CurvePoint, decode_tok_s: float) -> float | None:
+    """Of the ceiling there, from 0 to 1. None without a ceiling, above it, or where the host was
+    not quiet: what bounds the rate is then something else."""
+    ceiling = ceiling_tok_s(run, place)
+    if ceiling is None or (run.host_load and run.host_load.quiet is False):
+        return None
+    return decode_tok_s / ceiling if decode_tok_s <= ceiling else None
 
 
 def _depth_tokens(place: Cell | CurvePoint | int) -> float | None:

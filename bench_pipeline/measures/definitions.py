@@ -135,8 +135,8 @@ DEFINITIONS: dict[str, Definition] = {
         "Of ceiling",
         "",
         "One stream's decode rate over memory bandwidth / bytes read per token (weights and KV "
-        "cache). Above 1: they came from a cache, where the bandwidth is the hardware's own; where "
-        "it was measured, the loop that did so attained less than there is.",
+        "cache). None where the rate is above that (they came from a cache, or the loop that "
+        "measured the bandwidth attained less than there is) or the host was not quiet.",
     ),
     "memory_peak_mib": Definition(
         "Memory",

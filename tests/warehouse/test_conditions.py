@@ -153,3 +153,19 @@ def test_a_decode_rate_has_its_share_of_the_ceiling():
     per_token = 98362432 + 180 * 2**20 / 2048 * 80
     assert row["ceiling_share"] == pytest.approx(row["decode_tok_s"] * per_token / 20e9)
     assert rows_of(a_run(), "x")["measurements"][0]["ceiling_share"] is None
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_s", "host_load"),
+    [
+        (1e9, None),
+        (200e9, HostLoad(cpu_busy_fraction=0.6, quiet=False)),
+    ],
+    ids=["above the ceiling", "on a host that was not quiet"],
+)
+def test_what_the_ceiling_does_not_bound_is_no_share_of_it(bytes_per_s, host_load):
+    bandwidth = Bandwidth(device="host", bytes_per_s=bytes_per_s, source="measured", how="a loop")
+    model = SMOLLM2.model_copy(update={"experts": 0})
+    run = a_run(model=model, bandwidth=[bandwidth], host_load=host_load, decode_tok_s=115.0)
+    [row] = rows_of(run, "x")["measurements"]
+    assert row["decode_tok_s"] and row["ceiling_share"] is None

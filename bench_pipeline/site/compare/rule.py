@@ -23,6 +23,9 @@ MEANINGS: dict[Verdict, str] = {
     "no interval": "one of the two has no interval, so nothing can be told apart",
 }
 
+BY_TURNS = "by turns next to each other; the medians are of the whole session"
+"""Why a judged change is not that of the two medians beside it."""
+
 JUDGED_VERDICTS = ("faster", "slower", "no difference", "undecided")
 """Those that only the warehouse gives."""
 
@@ -86,8 +89,16 @@ def outcome(a: Value, b: Value, judged: Judgement | None) -> Outcome:
         interval = ""
         if judged.lo is not None and judged.hi is not None:
             interval = f"{change(judged.lo)} to {change(judged.hi)}"
-        return Outcome(judged.ratio, judged.verdict, interval, judged.reason)
+        reasons = [judged.reason, *([] if _of_medians(a, b, judged) else [BY_TURNS])]
+        return Outcome(judged.ratio, judged.verdict, interval, "; ".join(filter(None, reasons)))
     return Outcome(b.value / a.value if a.value else None, told_apart(a, b))
+
+
+def _of_medians(a: Value, b: Value, judged: Judgement) -> bool:
+    """Whether the change that is read off the two medians lies in the judged one's interval."""
+    if judged.lo is None or judged.hi is None or not a.value:
+        return True
+    return judged.lo <= b.value / a.value <= judged.hi
 
 
 def told_apart(a: Value, b: Value) -> Verdict:

@@ -19,7 +19,7 @@ from bench_pipeline.site.compare.configurations import (
     Session,
 )
 from bench_pipeline.site.compare.pairs import Kind, Known, natural_pairs, pairs_by_model
-from bench_pipeline.site.compare.rule import MEANINGS, Judgement, Value
+from bench_pipeline.site.compare.rule import BY_TURNS, MEANINGS, Judgement, Value
 from bench_pipeline.site.compare.two import BASES, BUILD_FACTS, Pair
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Row
@@ -72,6 +72,7 @@ def page(press: Press, known: Known, choices: Iterable[Choice], workloads: Itera
         workloads={work["workload"]: work["title"] for work in workloads},
         bases=BASES,
         meanings=MEANINGS,
+        by_turns=BY_TURNS,
         build_facts=BUILD_FACTS,
     )
 

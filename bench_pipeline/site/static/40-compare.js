@@ -1,9 +1,8 @@
 /* Two configurations of the visitor's choice side by side, kept in the address as ?a=ID&b=ID.
    An id begins with its model's part; that part alone is a model whose configuration is not chosen
    yet. Every figure, interval and verdict comes written from the figures' scripts, one for each model;
-   what is computed here is the ratio of two medians and whether two intervals overlap, by the rule
-   of compare_rule.py, and laid out as in compare_parts.html: a test holds the two against each
-   other for every pair. */
+   what is computed here is the ratio of two medians and whether two intervals overlap, by the rule of
+   compare/rule.py, laid out as in compare_parts.html: a test holds the two together for every pair. */
 (function () {
   "use strict";
   const form = document.querySelector("#compare-form");
@@ -58,8 +57,8 @@
   }
   let chosen = { a: "", b: "" };
   const query = () => {
-    const asked = new URLSearchParams(Object.entries(chosen).filter(([, text]) => text)).toString();
-    return asked ? "?" + asked : location.pathname;
+    const asked = new URLSearchParams(Object.entries(chosen).filter(([, text]) => text));
+    return asked.size ? "?" + asked : location.pathname;
   };
   function change(next, complete) {
     chosen = next;
@@ -74,7 +73,7 @@
     return same.find((text) => text !== other && sideIn(text)) || (ids.length === 1 ? ids[0] : part);
   }
 
-  /* ---- the rule, as in compare_rule.py ---- */
+  /* ---- the rule, as in compare/rule.py ---- */
   function changeWords(ratio) {
     if (!(ratio > 0.5 && ratio < 2)) return "×" + ratio.toFixed(2);
     const percent = (Math.abs(ratio - 1) * 100).toFixed(1);
@@ -91,12 +90,14 @@
     if (judged) {
       const [verdict, ratio, lo, hi, reason] = judged;
       const interval = lo === null || hi === null ? "" : changeWords(lo) + " to " + changeWords(hi);
-      return { ratio, verdict, interval, reason, judged: true };
+      const read = b[2] / a[2], ofMedians = !interval || !a[2] || (lo <= read && read <= hi);
+      const reasons = [reason, ofMedians ? "" : form.dataset.byTurns].filter(Boolean);
+      return { ratio, verdict, interval, reason: reasons.join("; "), judged: true };
     }
     return { ratio: a[2] ? b[2] / a[2] : null, verdict: toldApart(a, b), interval: "", reason: "" };
   }
 
-  /* ---- one comparison, as in compare_two.py ---- */
+  /* ---- one comparison, as in compare/two.py ---- */
   const wordsOf = (name) =>
     Array.from(words.querySelectorAll("[data-" + name + "]"), (span) => [span.dataset[name], span]);
   const metrics = wordsOf("metric"), workloads = wordsOf("workload"), bases = new Map(wordsOf("basis"));

@@ -1,4 +1,5 @@
-"""A series over the builds as a small chart: points with intervals, joined where judged.
+"""A series over the builds as a small chart: points with intervals, joined where judged, by a
+dashed line where undecided.
 
 Builds stand at their numbers, so that a hundred builds between two points look like a hundred.
 A chart is compiled once for each width and filled for each series: what Altair and Vega-Lite do
@@ -189,7 +190,13 @@ def vega(points: Sequence[Point], size: Size) -> Vega:
             for point in points
         ],
         "joined": [
-            {"build": old.number, "end": new.number, "y": old.value, "y2": new.value}
+            {
+                "build": old.number,
+                "end": new.number,
+                "y": old.value,
+                "y2": new.value,
+                "undecided": new.undecided,
+            }
             for old, new in _joined(points)
         ],
         "names": [
@@ -227,8 +234,10 @@ def _better(point: Point) -> bool:
 
 
 def _joined(points: Sequence[Point]) -> list[tuple[Point, Point]]:
-    by_build = {point.build: point for point in points}
-    return [(by_build[p.before], p) for p in points if p.joined and p.before in by_build]
+    """Judged neighbours; a build of one repetition is a point and no line."""
+    by_build = {point.build: point for point in points if point.n > 1}
+    repeated = (point for point in by_build.values() if point.joined)
+    return [(by_build[p.before], p) for p in repeated if p.before in by_build]
 
 
 def _stretches(points: Sequence[Point]) -> dict[str, int]:
@@ -286,7 +295,13 @@ def _compiled(size: Size, dense: bool) -> Vega:
         ),
         "joins": rows("joined")
         .mark_rule(stroke="var(--bar)", strokeWidth=1.5)
-        .encode(x=x, x2="end:Q", y=y(), y2="y2:Q"),
+        .encode(
+            x=x,
+            x2="end:Q",
+            y=y(),
+            y2="y2:Q",
+            strokeDash=alt.condition("datum.undecided", alt.value([3, 3]), alt.value([1, 0])),
+        ),
         "intervals": known.mark_rule(stroke="var(--ink)", strokeWidth=1 if dense else 2).encode(
             x=x, y=y("lo"), y2="hi:Q"
         ),

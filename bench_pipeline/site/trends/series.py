@@ -42,6 +42,10 @@ class Point:
         """Whether it was judged against the build before."""
         return self.verdict is not None and self.verdict.kind != "unjudged"
 
+    @property
+    def undecided(self) -> bool:
+        return self.verdict is not None and self.verdict.kind == "undecided"
+
 
 @dataclass(frozen=True)
 class Series:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from statistics import median
 
-from bench_pipeline.measures.ceiling import ceiling_tok_s
+from bench_pipeline.measures.ceiling import as_share
 from bench_pipeline.measures.cells import CellFigures, by_number, figures_of
 from bench_pipeline.measures.curves import bare_figures, curve_figures, server_share
 from bench_pipeline.measures.drift import Drift, within_cell
@@ -132,9 +132,9 @@ def _prompt_contradicted(run: Run, cell: Cell) -> bool:
 
 
 def _share_of_ceiling(run: Run, cell: Cell, figures: CellFigures) -> float | None:
-    """As `measures.ceiling.share_of_ceiling`, without making the cell's figures a second time."""
-    ceiling = ceiling_tok_s(run, cell) if figures.n else None
-    return figures.decode_tok_s.median / ceiling if figures.decode_tok_s and ceiling else None
+    """Without making the cell's figures a second time."""
+    decode = figures.decode_tok_s if figures.n else None
+    return as_share(run, cell, decode.median) if decode else None
 
 
 def wave_speeds(cell: Cell) -> Iterator[Row]:

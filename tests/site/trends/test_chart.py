@@ -111,6 +111,19 @@ def test_builds_of_one_session_are_all_joined():
     assert set(Drawn(shown(rows)).lines("joins")) == {"b10068 b10092", "b10092 b10434"}
 
 
+def test_a_step_judged_undecided_is_dashed_and_a_build_of_one_repetition_joins_nothing():
+    rows = series(
+        step("b10068", 100.0),
+        step("b10092", 100.4, "no difference", (1.004, 0.999, 1.008)),
+        step("b10434", 101.0, "undecided", (1.006, 0.99, 1.02)),
+        step("b10500", 101.0, "no difference", (1.0, 0.995, 1.005), n=1),
+    )
+    drawn = Drawn(shown(rows))
+    assert set(drawn.lines("joins")) == {"b10068 b10092", "b10092 b10434"}
+    dashes = [line.get("stroke-dasharray") for line in group(drawn.root, "joins_marks").iter()]
+    assert [dash for dash in dashes if dash] == ["1,0", "3,3"]
+
+
 def test_intervals_are_drawn_from_end_to_end_where_they_were_measured():
     rows = series(step("b10068", 100.0), step("b10092", 90.0, "unjudged", lo=None, hi=None))
     wanted = shown(rows)
