@@ -79,6 +79,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "site": [
         {"wording", "source"},
+        {"devices"},
         {"hardware"},
         {"tables"},
         {"charts", "compare"},

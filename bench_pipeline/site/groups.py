@@ -15,7 +15,7 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING
 
-from bench_pipeline.site.hardware import device_of
+from bench_pipeline.site.devices import device_of
 from bench_pipeline.site.source import BY_MODEL, BY_RUN, Around, Row, Tables
 from bench_pipeline.site.tables.around import around_of
 from bench_pipeline.site.tables.rows import model_name, plain_slug

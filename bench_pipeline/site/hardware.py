@@ -13,6 +13,7 @@ from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import EngineDevice, Gpu, Inventory, Settings
 from bench_pipeline.records.matching import is_software
 from bench_pipeline.site import wording
+from bench_pipeline.site.devices import device_of, headlines, short
 from bench_pipeline.site.source import Row, Tables
 
 PRINTED_DRIVER = "driver of each row"
@@ -47,6 +48,8 @@ class Hardware:
 @dataclass(frozen=True)
 class Card:
     rig: str
+    headline: str
+    """What it is, as a buyer says it."""
     title: str
     kind: str
     summary: str
@@ -61,6 +64,10 @@ class Card:
     """Whether nobody read the machine: its facts are another page's, or an imported file's."""
     badge: str = "measured"
     """`measured`, `published` or `imported`."""
+
+    @property
+    def href(self) -> str:
+        return rig_href(self.rig)
 
 
 def rig_href(rig: str) -> str:
@@ -84,19 +91,6 @@ def _when(row: Row) -> tuple[str, str]:
     times = row["captured_at"], row["started_at"]
     captured, started = (time.isoformat() if time else "" for time in times)
     return captured, started
-
-
-def device_of(run: Row) -> str:
-    """The GPU of a run, or the CPU for backend `cpu`, as it is called for short."""
-    return short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or "GPU not recorded")
-
-
-def shared_devices(runs: Iterable[Row]) -> frozenset[str]:
-    """Names of devices that several rigs have: alone they don't tell which one is meant."""
-    rigs: dict[str, set[str]] = defaultdict(set)
-    for run in runs:
-        rigs[device_of(run)].add(run["rig"])
-    return frozenset(device for device, found in rigs.items() if len(found) > 1)
 
 
 def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
@@ -146,23 +140,18 @@ def shared_words(gpu: Gpu) -> str:
     return " + ".join(parts)
 
 
-def short(device: str) -> str:
-    """A device's name without the maker's ornaments."""
-    for ornament in ("(R)", "(TM)", "(tm)", "NVIDIA ", " Processor"):
-        device = device.replace(ornament, "")
-    return " ".join(device.split()) or "unnamed device"
-
-
 def cards(tables: Tables, inventories: dict[str, Inventory]) -> list[Card]:
     """One card for each rig with an inventory: measuring rigs first, then published ones."""
     rigs = {row["rig"]: row for row in tables.rigs}
+    named = headlines(tables.runs)
     made = [
-        _card(rigs.get(rig, {}), rig, inventory, tables) for rig, inventory in inventories.items()
+        _card(rigs.get(rig, {}), rig, named.get(rig, ""), inventory, tables)
+        for rig, inventory in inventories.items()
     ]
     return sorted(made, key=lambda card: (card.published, card.title, card.rig))
 
 
-def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
+def _card(rig_row: Row, rig: str, headline: str, inventory: Inventory, tables: Tables) -> Card:
     published = bool(inventory.as_printed)
     engines = _engines(run for run in tables.runs if run["rig"] == rig)
     of_rig = [run for run in tables.runs if run["rig"] == rig]
@@ -182,6 +171,7 @@ def _card(rig_row: Row, rig: str, inventory: Inventory, tables: Tables) -> Card:
     notes = (rig_row.get("notes") or "").strip()
     return Card(
         rig=rig,
+        headline=headline,
         title=rig_row.get("title") or rig,
         kind=(rig_row.get("kind") or "not declared").replace("-", " "),
         summary=summary(

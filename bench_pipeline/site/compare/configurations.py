@@ -15,7 +15,7 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.compare.address import configuration_id
 from bench_pipeline.site.compare.facts import Facts, facts_of
 from bench_pipeline.site.compare.rule import Judgement, Value
-from bench_pipeline.site.hardware import device_of
+from bench_pipeline.site.devices import device_of
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.rows import (

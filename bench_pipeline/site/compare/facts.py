@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.hardware import short
+from bench_pipeline.site.devices import short
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.rows import model_name
 from bench_pipeline.warehouse.builds.compiled import features

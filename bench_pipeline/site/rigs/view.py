@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bench_pipeline.site import hardware, wording
+from bench_pipeline.site.devices import headlines
 from bench_pipeline.site.hardware import Card, rig_href
 from bench_pipeline.site.rigs import timeline_drawing
 from bench_pipeline.site.rigs.history import Event, dated, history
@@ -81,6 +82,8 @@ class RigLine:
     href: str
     title: str
     kind: str
+    headline: str
+    """What it is, as a buyer says it; empty for a rig that has no run yet."""
     card: Card | None
     """None for a rig that has no run yet."""
     counts: str
@@ -164,13 +167,15 @@ def rig_page(
     """`runs`: of this rig; `tables` may hold others' too."""
     rig = declared["rig"]
     models = len({run.model for run in runs})
-    told = dated(run for run in tables.runs if run["rig"] == rig)
+    own = [run for run in tables.runs if run["rig"] == rig]
+    told = dated(own)
     timeline = timeline_of(told)
     return RigPage(
         rig=rig,
         href=rig_href(rig),
         title=declared["title"] or rig,
         kind=(declared["kind"] or "not declared").replace("-", " "),
+        headline=headlines(own).get(rig, ""),
         card=card,
         counts=f"{wording.counted(len(runs), 'run')} of {wording.counted(models, 'model')}",
         setups=_setups(declared["backends_json"]),

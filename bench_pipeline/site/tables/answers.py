@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench_pipeline.site import wording
+from bench_pipeline.site.devices import headlines
 from bench_pipeline.site.hardware import rig_href
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.rows import Figure, TableRow
@@ -82,7 +83,10 @@ class Board:
 @dataclass(frozen=True)
 class Machine:
     rig: str
+    headline: str
+    """What it is, as a buyer says it."""
     title: str
+    """What its owner calls it."""
     href: str
     boards: tuple[Board, ...]
     """One for each workload, in the page's order."""
@@ -99,9 +103,11 @@ def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
         if run["provenance"] == "measured" and run["started_at"]:
             when = run["started_at"].isoformat()
             latest[run["rig"]] = max(latest.get(run["rig"], ""), when)
+    named = headlines(tables.runs)
     made = [
         Machine(
             rig=rig,
+            headline=named.get(rig, ""),
             title=members[0].hardware.rig_title,
             href=rig_href(rig),
             boards=tuple(_board(rig, work, members) for work in tables.workloads),

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from bench_pipeline.site.hardware import shared_devices
+from bench_pipeline.site.devices import shared_devices
 from bench_pipeline.site.source import Around, Row, SessionRun, Tables
 from bench_pipeline.site.tables.rows import shared_names
 from bench_pipeline.site.tables.staleness import Ages

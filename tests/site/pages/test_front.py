@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.measures.ties import RULE
 from bench_pipeline.site import wording
+from bench_pipeline.site.tables.answers import Machine
 from bench_pipeline.site.tables.columns import METRICS, OPTIONAL, metric_text
 from tests.site.browsing import choose, speeds, visible_rows, visit
 from tests.site.conftest import Made
@@ -41,7 +42,7 @@ def test_without_script_every_machines_answers_and_every_row_are_there(
     shown = [plain(text) for text in page.locator("#tables .speed").all_inner_texts()]
     assert sorted(shown) == sorted(row.text for row in rows)
     machines = page.locator(".machine:visible")
-    assert machines.locator("h3").all_inner_texts() == [m.title for m in made.view.machines]
+    assert machines.locator("h3").all_inner_texts() == [named(m) for m in made.view.machines]
     for number, machine in enumerate(made.view.machines):
         texts = machines.nth(number).locator(".answers:visible .speed").all_inner_texts()
         assert texts == [answer.figure.text for answer in machine.boards[0].answers]
@@ -102,6 +103,10 @@ def test_every_figure_of_a_chosen_workload_is_the_warehouses_rounded(
     assert read == len(made.tables.workload_speeds)
 
 
+def named(machine: Machine) -> str:
+    return f"{machine.headline} {machine.title}"
+
+
 def shown_machine(page: Page) -> str:
     return page.locator(".machine:visible h3").inner_text()
 
@@ -111,9 +116,9 @@ def test_the_first_screen_follows_the_machine_and_the_workload_in_the_address(
 ):
     visit(page, site)
     first, second = made.view.machines[:2]
-    assert shown_machine(page) == first.title
-    page.get_by_role("link", name=second.title, exact=True).first.click()
-    assert shown_machine(page) == second.title
+    assert shown_machine(page) == named(first)
+    page.get_by_role("link", name=named(second), exact=True).first.click()
+    assert shown_machine(page) == named(second)
     assert search(page) == f"?rig={second.rig}"
     assert page.locator("#filters [name=rig]").input_value() == second.rig
     page.get_by_role("link", name="Retrieval", exact=True).click()
@@ -121,12 +126,12 @@ def test_the_first_screen_follows_the_machine_and_the_workload_in_the_address(
     assert answers == [answer.figure.text for answer in second.boards[1].answers]
     said = page.locator("#best-shown")
     assert said.get_attribute("role") == "status"
-    assert said.inner_text().startswith(f"{second.title}: Retrieval, one stream, ")
+    assert said.inner_text().startswith(f"{named(second)}: Retrieval, one stream, ")
     page.reload()
-    assert shown_machine(page) == second.title
+    assert shown_machine(page) == named(second)
     page.go_back()
     page.go_back()
-    assert shown_machine(page) == first.title
+    assert shown_machine(page) == named(first)
 
 
 def test_each_answer_stands_there_with_its_interval_and_its_repetitions(
