@@ -70,7 +70,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "warehouse": [
-        {"frames", "schema", "files", "store"},
+        {"frames", "schema", "files", "stamps", "store"},
         {"builds", "export", "content", "disputes", "hashes", "rows"},
         {"admission", "seal"},
         {"reading"},

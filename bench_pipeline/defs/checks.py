@@ -221,22 +221,22 @@ def workload_speeds_are_measured(project: ProjectHere) -> dg.AssetCheckResult:
 
 
 KEYS_OF_PUBLISHED = {
-    "measurements.csv": (
+    "measurements.csv.gz": (
         "measurements",
         ("run_id", "rig", "backend", "build", "workload", "status", "provenance"),
         ("concurrency", "n", *FIGURES, "decode_tok_s_lo", "decode_tok_s_hi"),
     ),
-    "ranges.csv": (
+    "ranges.csv.gz": (
         "speed_ranges",
         ("family", "variant", "quant", "rig", "backend", "build", "mode", "provenance"),
         ("concurrency", "n_workloads", "decode_tok_s_min", "decode_tok_s_max"),
     ),
-    "curves.csv": (
+    "curves.csv.gz": (
         "curve_points",
         ("run_id", "rig", "backend", "build", "status", "provenance"),
         ("depth_tokens", "n", *CURVE_FIGURES, "cached_share", "server_decode_share"),
     ),
-    "bare_engine.csv": (
+    "bare_engine.csv.gz": (
         "bare_tests",
         ("run_id", "rig", "backend", "build", "kind", "provenance"),
         ("prompt_tokens", "output_tokens", "depth_tokens", "n", "tok_s", "tok_s_lo", "tok_s_hi"),

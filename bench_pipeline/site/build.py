@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.site.crew import make_missing
+from bench_pipeline.site.crew import compiled_kept, make_missing
 from bench_pipeline.site.data.downloads import write_downloads
-from bench_pipeline.site.groups import key_of, plan
+from bench_pipeline.site.data.parts import check_run_files
+from bench_pipeline.site.groups import Plan, key_of, plan
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
 from bench_pipeline.warehouse.seal import broken_tables
+from bench_pipeline.warehouse.stamps import Stamp
 from bench_pipeline.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ WARN_INDEX_BYTES = 100_000
 PAGES = "pages"
 """Folder beside the warehouse for what need not be made again; see `kept`."""
 
-Stamps = dict[str, tuple[int, int, int]]
-"""Size, time of change and inode of files by path: another one after whatever writes to them."""
+Stamps = dict[str, Stamp]
+"""Of files by path."""
 
 
 @dataclass(frozen=True)
@@ -70,44 +72,36 @@ def build_site(
 
 
 def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Reporter) -> SiteReport:
-    kept, press = Kept(warehouse.parent / PAGES), Press()
+    kept = Kept(warehouse.parent / PAGES)
     with Warehouse(warehouse).read() as connection:
         tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
+        check_run_files(connection, tables.run_files, root)
         parts = plan(connection, tables)
-        sources = [root / file["path"] for file in tables.run_files]
-        sources.append(Project(root).method_by_hand)
-        key = key_of("site", str(out.resolve()), parts.keys, parts.rig_keys, *_of_site(tables))
-        if report := _still_there(kept, key, out, sources):
+        key = key_of(
+            "site",
+            *(str(out.resolve()), _method_by_hand(root), parts.keys, parts.rig_keys),
+            *_of_site(tables),
+        )
+        if report := _still_there(kept, key, out):
             return report
         _refuse_changed(connection, warehouse)
-        (making / "data").mkdir()
-        downloads = write_downloads(connection, tables, root, making / "data")
-        make_missing(connection, warehouse, parts, kept, reporter)
-        if not parts.divided:
-            tables = read_tables(connection, warehouse)
-    said = [kept.value(group.key, "said") for group in parts.groups]
-    site = whole_site(parts, said, tables)
-    rigs = keep_rigs(press, parts, kept, tables, site)
-    lines = list(rigs.values())
-    count, index_bytes = 0, 0
-    for pages in render(press, parts, kept, site, said, lines, tables, downloads):
-        index_bytes = index_bytes or _index_bytes(pages)
-        count += sum(path.endswith(".html") for path in pages)
-        for path, content in pages.items():
-            _write(making / path, content)
-    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
-    warnings = _warnings(index_bytes, tables)
+        with compiled_kept(kept):
+            make_missing(connection, warehouse, root, parts, kept, reporter)
+            if not parts.divided:
+                tables = read_tables(connection, warehouse)
+            written = _write_site(connection, parts, kept, tables, root, making)
+    warnings = _warnings(written.index_bytes, tables)
     _write(making / STAMP, stamp())
     files = list(_files(making))
     report = SiteReport(
-        pages=count,
-        bytes_index_gzip=index_bytes,
+        pages=written.pages,
+        bytes_index_gzip=written.index_bytes,
         files=len(files),
         bytes_total=sum(path.stat().st_size for path in files),
         warnings=warnings,
     )
     swap(making, out)
-    kept.put(key, {}, state=_State(report, _stamps(_files(out)), _stamps(sources)))
+    kept.put(key, {}, state=_State(report, _stamps(_files(out))))
     kept.sweep()
     return report
 
@@ -122,12 +116,43 @@ def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
 
 
 @dataclass(frozen=True)
+class _Written:
+    pages: int
+    index_bytes: int
+
+
+def _write_site(
+    connection: "DuckDBPyConnection",
+    parts: Plan,
+    kept: Kept,
+    tables: Tables,
+    root: Path,
+    making: Path,
+) -> _Written:
+    """All that is in it. `kept` has every group and place of `parts`."""
+    (making / "data").mkdir()
+    press = Press()
+    said = [kept.value(group.key, "said") for group in parts.groups]
+    lines = [kept.value(group.key, "part") for group in parts.groups]
+    downloads = write_downloads(connection, tables, lines, root, making / "data")
+    site = whole_site(parts, said, tables)
+    rigs = keep_rigs(press, parts, kept, tables, site)
+    count, index_bytes = 0, 0
+    for pages in render(press, parts, kept, site, said, [*rigs.values()], tables, downloads):
+        index_bytes = index_bytes or _index_bytes(pages)
+        count += sum(path.endswith(".html") for path in pages)
+        for path, content in pages.items():
+            _write(making / path, content)
+    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
+    return _Written(count, index_bytes)
+
+
+@dataclass(frozen=True)
 class _State:
-    """A site as it was built, and the run files that it was built of."""
+    """A site as it was built."""
 
     report: SiteReport
     site: Stamps
-    sources: Stamps
 
 
 def _of_site(tables: Tables) -> list[object]:
@@ -135,9 +160,14 @@ def _of_site(tables: Tables) -> list[object]:
     return [files, *(getattr(tables, name) for name in OF_THE_SITE)]
 
 
-def _still_there(kept: Kept, key: str, out: Path, sources: list[Path]) -> SiteReport | None:
+def _method_by_hand(root: Path) -> str:
+    path = Project(root).method_by_hand
+    return path.read_text() if path.is_file() else ""
+
+
+def _still_there(kept: Kept, key: str, out: Path) -> SiteReport | None:
     """What was said of the site in `out` when it was built of all the same, if nobody has touched
-    a file of it since, nor a run file."""
+    a file of it since."""
     if not kept.has(key):
         return None
     state: _State | None = kept.value(key, "state")
@@ -145,7 +175,6 @@ def _still_there(kept: Kept, key: str, out: Path, sources: list[Path]) -> SiteRe
         state is None
         or state.report.bytes_index_gzip > MAX_INDEX_BYTES
         or state.site != _stamps(_files(out))
-        or state.sources != _stamps(sources)
     ):
         return None
     return state.report
@@ -160,8 +189,8 @@ def _stamps(files: Iterable[Path]) -> Stamps:
     found = {}
     for path in files:
         with suppress(OSError):
-            status = path.stat()
-            found[str(path)] = status.st_size, status.st_mtime_ns, status.st_ino
+            # a page's file is kept too, and each other site that links to it changes that time
+            found[str(path)] = Stamp.of(path.stat())._replace(changed_ns=0)
     return found
 
 

@@ -5,6 +5,7 @@ nobody holds more than some runs at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 from bench_pipeline.errors import SiteError
 from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter
-from bench_pipeline.site.groups import Group, Plan, TrendPlace
+from bench_pipeline.site.charts import specs
+from bench_pipeline.site.data.parts import part_of
+from bench_pipeline.site.groups import Group, Plan, TrendPlace, key_of
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages import group as group_pages
-from bench_pipeline.site.pages import trends
+from bench_pipeline.site.pages import press, trends
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import BY_MODEL, BY_RUN, Row, Tables, read_tables
 from bench_pipeline.site.trends.maker import trends_of
@@ -38,9 +41,14 @@ class _Task:
 
 
 def make_missing(
-    connection: "DuckDBPyConnection", warehouse: Path, plan: Plan, kept: Kept, reporter: Reporter
+    connection: "DuckDBPyConnection",
+    warehouse: Path,
+    root: Path,
+    plan: Plan,
+    kept: Kept,
+    reporter: Reporter,
 ) -> None:
-    """Until every group and every place of trends has its entry."""
+    """Until every group and every place of trends has its entry. `root`: of the run files."""
     groups = [group for group in plan.groups if not kept.has(group.key)]
     tasks = [_Task(trend_place=place) for place in plan.trend_places if not kept.has(place.key)]
     tasks += [_Task(groups=batch) for batch in _batches(groups)]
@@ -49,10 +57,10 @@ def make_missing(
         cores = usable_cores()
         if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or cores < 2:
             for task in tasks:
-                _make(connection, warehouse, kept, task)
+                _make(connection, warehouse, root, kept, task)
                 step.advance(1)
         else:
-            for _ in _by_all_cores(warehouse, kept, tasks, cores):
+            for _ in _by_all_cores(warehouse, root, kept, tasks, cores):
                 step.advance(1)
     for key in plan.keys:
         if not kept.has(key):
@@ -75,11 +83,11 @@ def _batches(groups: Iterable[Group]) -> Iterator[tuple[Group, ...]]:
 
 
 def _by_all_cores(
-    warehouse: Path, kept: Kept, tasks: Sequence[_Task], cores: int
+    warehouse: Path, root: Path, kept: Kept, tasks: Sequence[_Task], cores: int
 ) -> Iterator[object]:
     heaviest_first = sorted(tasks, key=lambda task: -sum(group.runs for group in task.groups))
     try:
-        yield from in_processes(partial(_work, warehouse, kept.folder), heaviest_first, cores)
+        yield from in_processes(partial(_work, warehouse, root, kept.folder), heaviest_first, cores)
     except ProcessLost:
         raise SiteError(
             "a process that draws pages was killed",
@@ -88,22 +96,46 @@ def _by_all_cores(
         ) from None
 
 
-def _work(warehouse: Path, folder: Path, task: _Task) -> None:
-    with Warehouse(warehouse).read() as connection:
-        _make(connection, warehouse, Kept(folder), task)
+def _work(warehouse: Path, root: Path, folder: Path, task: _Task) -> None:
+    kept = Kept(folder)
+    with Warehouse(warehouse).read() as connection, compiled_kept(kept):
+        _make(connection, warehouse, root, kept, task)
 
 
-def _make(connection: "DuckDBPyConnection", warehouse: Path, kept: Kept, task: _Task) -> None:
-    press = Press()
+@contextmanager
+def compiled_kept(kept: Kept) -> Iterator[None]:
+    """Kinds of charts and templates that are used within are compiled once for all builds of this
+    code: that takes longer than all that a build of some runs draws."""
+    key = key_of("compiled")
+
+    def learn() -> tuple[int, int]:
+        charts, templates = (kept.value(key, "compiled") if kept.has(key) else None) or ({}, {})
+        specs.learn(charts)
+        press.learn(templates)
+        return len(charts), len(templates)
+
+    learn()
+    yield
+    known = learn()  # what other processes made meanwhile
+    made = specs.all_compiled(), press.all_compiled()
+    if (len(made[0]), len(made[1])) != known:
+        kept.put(key, {}, compiled=made)
+
+
+def _make(
+    connection: "DuckDBPyConnection", warehouse: Path, root: Path, kept: Kept, task: _Task
+) -> None:
     if task.trend_place:
-        _make_trends(connection, warehouse, kept, press, task.trend_place)
+        _make_trends(connection, warehouse, kept, task.trend_place)
         return
     models = [model for group in task.groups for model in group.models]
     wanted = ("rigs", "workloads", *BY_MODEL, *BY_RUN)
     read = read_tables(connection, warehouse, wanted, models=models)
     for group, tables in _divided(read, task.groups):
-        made = group_pages.make(press, tables, divided=group.divided)
-        kept.put(group.key, made.pages, said=made.said, catalogue=made.catalogue)
+        made = group_pages.make(Press(), tables, divided=group.divided)
+        part, run_files = part_of(connection, group.models, tables.run_files, root)
+        pages = made.pages | run_files
+        kept.put(group.key, pages, said=made.said, catalogue=made.catalogue, part=part)
 
 
 def _divided(read: Tables, groups: Sequence[Group]) -> Iterator[tuple[Group, Tables]]:
@@ -129,7 +161,6 @@ def _make_trends(
     connection: "DuckDBPyConnection",
     warehouse: Path,
     kept: Kept,
-    press: Press,
     trend_place: TrendPlace,
 ) -> None:
     wanted = ("rigs", "workloads", "build_trends", "comparisons")
@@ -137,4 +168,4 @@ def _make_trends(
         connection, warehouse, wanted, place=trend_place.place, around=trend_place.around
     )
     (trend,) = trends_of(tables)
-    kept.put(trend_place.key, trends.pages(press, trend), trend=replace(trend, models=()))
+    kept.put(trend_place.key, trends.pages(Press(), trend), trend=replace(trend, models=()))

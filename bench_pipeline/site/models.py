@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bench_pipeline.site import wording
@@ -11,6 +12,9 @@ from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.tables.rows import TableRow, file_name, model_href
 
+PLACES_DRAWN = 3
+"""Rigs and backends of which a model's page draws curves and climbs; of others it leads to the
+runs that show theirs, as each weighs some 15 KB."""
 _NAMING = ("measured", "published", "imported")
 """Whose run a model's name and facts are taken from, the first one first."""
 _BETTER = ("measured", "flagged", "provisional", "imported")
@@ -49,16 +53,31 @@ class ModelPage(ModelLine):
 
     @property
     def curves(self) -> tuple[BestCurve, ...]:
-        """Of each rig and backend the best run's that has one: undisturbed first, then newest."""
-        shown = _first_of_each_place(
-            [run for run in self.runs if run.curve and run.curve.panels], _by_status
-        )
+        """Of some rigs and backends the best run's that has one: undisturbed first, then newest."""
+        shown = self._with_curve[:PLACES_DRAWN]
         return tuple(BestCurve(run, run.curve) for run in shown if run.curve)
+
+    @property
+    def other_curves(self) -> tuple[RunPage, ...]:
+        """Of the other rigs and backends."""
+        return self._with_curve[PLACES_DRAWN:]
 
     @property
     def climbs(self) -> tuple[RunPage, ...]:
         """Likewise the runs that went to several concurrencies, those to the knee first."""
+        return self._with_climb[:PLACES_DRAWN]
 
+    @property
+    def other_climbs(self) -> tuple[RunPage, ...]:
+        return self._with_climb[PLACES_DRAWN:]
+
+    @cached_property
+    def _with_curve(self) -> tuple[RunPage, ...]:
+        runs = [run for run in self.runs if run.curve and run.curve.panels]
+        return _first_of_each_place(runs, _by_status)
+
+    @cached_property
+    def _with_climb(self) -> tuple[RunPage, ...]:
         def order(run: RunPage) -> tuple[bool, int]:
             return run.scaling is None or run.scaling.knee is None, _by_status(run)
 

@@ -125,5 +125,5 @@ def read_tables(
 
 
 def published_path(run_file: str) -> str:
-    """Where the site keeps a run file, below `data/runs/`: `<rig>/<backend>/<file>`."""
-    return "/".join(PurePosixPath(run_file).parts[-3:])
+    """Where the site keeps a run file, below `data/runs/`: `<rig>/<backend>/<file>.gz`."""
+    return "/".join(PurePosixPath(run_file).parts[-3:]) + ".gz"

@@ -1,22 +1,21 @@
 """Tables as files to download: the same rows in the same order, byte for byte.
 
-CSV, JSON, Parquet and one DuckDB file hold the same values. Only CSV alters some on the way,
-reversibly: what a spreadsheet would take for a formula (`as_cell`).
+CSV and Parquet hold the same values. Only CSV alters some on the way, reversibly: what a
+spreadsheet would take for a formula (`as_cell`). A DuckDB file looks into the Parquet files.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.errors import WarehouseError
-from bench_pipeline.records.yaml.files import write_atomically
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,21 +43,29 @@ def columns_of(connection: DuckDBPyConnection, table: str) -> list[Column]:
     return [Column(name, kind) for name, kind, *_ in described]
 
 
-def export_csv(connection: DuckDBPyConnection, table: str, path: Path) -> int:
-    """Writes a table as CSV (UTF-8, header, `\\n`), sorted by all its columns. Number of rows.
+def csv_header(connection: DuckDBPyConnection, table: str) -> bytes:
+    """The line with which a table's CSV begins."""
+    return f"{','.join(column.name for column in columns_of(connection, table))}\n".encode()
 
-    A float has the fewest digits that give it back exactly, so a figure published as 143.0
-    reads 143.0; an unknown value is empty; a list is joined by `;`; a time is ISO 8601 in UTC; a
-    text is as `as_cell` has it. WarehouseError on a full disk.
+
+def csv_lines(
+    connection: DuckDBPyConnection, table: str, models: Collection[str] | None = None
+) -> tuple[int, bytes]:
+    """Rows of a table as CSV (UTF-8, `\\n`, no header), sorted by all its columns; how many.
+
+    Those of `models`, or all. A float has the fewest digits that give it back exactly, so a figure
+    published as 143.0 reads 143.0; an unknown value is empty; a list is joined by `;`; a time is
+    ISO 8601 in UTC; a text is as `as_cell` has it. WarehouseError on a full disk.
     """
     cells = ", ".join(f'{_cell(c)} as "{c.name}"' for c in columns_of(connection, table))
-    with _in_place_of(path) as unfinished:
+    wanted = "true" if models is None else f"model in ({', '.join(map(_quoted, models))})"
+    with TemporaryDirectory() as folder, _in_place_of(Path(folder) / "lines.csv") as unfinished:
         connection.execute("set threads = 1")  # several write their rows as they come
         ((count,),) = connection.execute(
-            f'copy (select {cells} from (select * from "{table}" order by all))'
-            f" to {_quoted(str(unfinished))} (format csv, header, nullstr '')"
+            f'copy (select {cells} from (select * from "{table}" where {wanted} order by all))'
+            f" to {_quoted(str(unfinished))} (format csv, header false, nullstr '')"
         ).fetchall()
-    return int(count)
+        return int(count), unfinished.read_bytes()
 
 
 def _cell(column: Column) -> str:
@@ -80,56 +87,52 @@ def _moment(name: str) -> str:
     return f"{digits} || {parts} || 'Z'"
 
 
-def export_json(connection: DuckDBPyConnection, table: str, path: Path) -> int:
-    """Writes a table as JSON: one object with an array for each column, in the order of the
-    CSV's lines. Number of rows.
+def export_parquet(
+    connection: DuckDBPyConnection,
+    table: str,
+    path: Path,
+    groups: Sequence[Collection[str]] | None = None,
+) -> None:
+    """Writes a table as Parquet (zstd), sorted by all its columns. WarehouseError on a full disk.
 
-    By column, as each name then stands once; `pandas.DataFrame(json.load(file))` reads it.
-    Unknown is null, a time a text in ISO 8601 in UTC.
+    `groups` of models, which are then all that the table has: the rows of each stand together, in
+    that order. On one thread, as several write row groups as they come.
     """
-    columns = columns_of(connection, table)
-    values = ", ".join(
-        f"to_json(coalesce(list({_moment(name) if c.type.startswith('TIMESTAMP') else name}), []))"
-        for c in columns
-        if (name := f'"{c.name}"')
-    )
-    (found,) = connection.execute(
-        f'select count(*), {values} from (select * from "{table}" order by all)'
-    ).fetchall()
-    lines = [f"{json.dumps(c.name)}:{text}" for c, text in zip(columns, found[1:], strict=True)]
-    write_atomically(path, "{" + ",\n".join(lines) + "}\n")
-    return int(found[0])
-
-
-def export_parquet(connection: DuckDBPyConnection, table: str, path: Path) -> None:
-    """Writes a table as Parquet (zstd), sorted like the CSV. WarehouseError on a full disk.
-
-    On one thread, as several write row groups as they come.
-    """
+    rows = f'select * from "{table}" order by all'
+    if groups is not None:
+        places = [(model, place) for place, group in enumerate(groups) for model in group]
+        connection.execute("create or replace temp table group_places (model text, place integer)")
+        if places:
+            values = ", ".join(f"({_quoted(model)}, {place})" for model, place in places)
+            connection.execute(f"insert into group_places values {values}")
+        rows = (
+            "select * exclude (place) from"
+            f' (select place, of.* from "{table}" of join group_places using (model) order by all)'
+        )
     connection.execute("set threads = 1")
+    connection.execute("set enable_progress_bar = false")  # on a slow machine it writes to stdout
     with _in_place_of(path) as unfinished:
-        rows = connection.sql(f'select * from "{table}" order by all')
-        rows.write_parquet(str(unfinished), compression="zstd")
+        connection.sql(rows).write_parquet(str(unfinished), compression="zstd")
 
 
 def export_duckdb(
     parquet_files: Mapping[str, Path], meanings: Mapping[str, Mapping[str, str]], path: Path
 ) -> None:
-    """Writes a DuckDB file with a table for each Parquet file, by the table's name.
+    """Writes a DuckDB file with a view of each Parquet file, by the table's name.
 
-    `meanings`: of each column of each table, kept as the column's comment. WarehouseError on a
-    full disk. The same Parquet files give the same bytes: compressed segments would end in
-    whatever the memory held before, so they are not compressed.
+    The Parquet files must lie in the folder of `path`, and are looked for in the one where DuckDB
+    is asked. `meanings`: of each column of each table, kept as the column's comment.
+    WarehouseError on a full disk. The same columns and meanings give the same bytes.
     """
     import duckdb
 
     with _in_place_of(path) as unfinished, duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("set force_compression = 'uncompressed'")
+        connection.execute(f"set file_search_path = {_quoted(str(path.parent))}")
         connection.execute(f"attach {_quoted(str(unfinished))} as made ({_DUCKDB_FILE})")
         connection.execute("begin")  # else each of some hundred comments waits for the disk
         for table, file in parquet_files.items():
             connection.execute(
-                f'create table made."{table}" as from read_parquet({_quoted(str(file))})'
+                f'create view made."{table}" as from read_parquet({_quoted(file.name)})'
             )
             for column, meaning in meanings[table].items():
                 connection.execute(

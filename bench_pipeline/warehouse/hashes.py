@@ -1,8 +1,6 @@
 """Content hashes of run files, without reading again what was not touched since.
 
-A file is taken for unchanged by what the file system says of it, as git does: size, inode, and the
-times of its last change, of which the second cannot be set by hand. What changed within moments of
-being hashed may change once more with no other time, so that its hash is not relied upon.
+A file is taken for unchanged by its stamp, as git does.
 """
 
 from __future__ import annotations
@@ -17,26 +15,10 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.finding import content_of
 from bench_pipeline.warehouse.files import in_order, relative, sha256_of
 from bench_pipeline.warehouse.frames import insert_rows
+from bench_pipeline.warehouse.stamps import Stamp
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_MOMENTS_NS = 3 * 10**9
-"""No file system in use tells times apart worse than to two seconds."""
-
-
-class _Stamp(NamedTuple):
-    size_bytes: int
-    inode: int
-    modified_ns: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> _Stamp:
-        return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
-
-    def settled(self, now_ns: int) -> bool:
-        return max(self.modified_ns, self.changed_ns) < now_ns - _MOMENTS_NS
 
 
 class HashedFile(NamedTuple):
@@ -45,21 +27,22 @@ class HashedFile(NamedTuple):
     """Empty for one that cannot be read: reading it as a run says why."""
 
 
+def known_stamps(connection: DuckDBPyConnection) -> dict[str, tuple[Stamp, str]]:
+    """Of files by their relative path, with the hash of what they held then."""
+    columns = ", ".join(Stamp._fields)
+    found = connection.execute(f"select path, sha256, {columns} from file_stamps").fetchall()
+    return {path: (Stamp(*stamp), sha256) for path, sha256, *stamp in found}
+
+
 def hash_run_files(connection: DuckDBPyConnection, project: Project) -> dict[str, HashedFile]:
     """Every run file by its relative path, in the order that decides between duplicates."""
-    columns = ", ".join(_Stamp._fields)
-    known = {
-        path: (_Stamp(*stamp), sha256)
-        for path, sha256, *stamp in connection.execute(
-            f"select path, sha256, {columns} from file_stamps"
-        ).fetchall()
-    }
+    known = known_stamps(connection)
     found: dict[str, HashedFile] = {}
-    fresh: dict[str, tuple[_Stamp, str]] = {}
+    fresh: dict[str, tuple[Stamp, str]] = {}
     for file in in_order(project):
         path, now_ns = relative(project, file), time.time_ns()
         try:
-            stamp = _Stamp.of(file.stat())
+            stamp = Stamp.of(file.stat())
             before = known.get(path)
             if before and before[0] == stamp:
                 found[path] = HashedFile(file, before[1])
@@ -78,7 +61,7 @@ def hash_run_files(connection: DuckDBPyConnection, project: Project) -> dict[str
 
 
 def _keep(
-    connection: DuckDBPyConnection, stale: set[str], fresh: dict[str, tuple[_Stamp, str]]
+    connection: DuckDBPyConnection, stale: set[str], fresh: dict[str, tuple[Stamp, str]]
 ) -> None:
     if stale:
         connection.execute(

@@ -24,6 +24,7 @@ from tests.checkouts import (
     without_measured_runs,
 )
 from tests.engines.conftest import is_gone
+from tests.published import unpacked
 from tests.waiting import PATIENCE_S, requests_begun, wait_until
 
 BENCH = ("python", "-m", "bench_pipeline", "bench")
@@ -85,7 +86,7 @@ def test_from_nothing_to_the_page_and_nothing_twice(clone: Path) -> None:
     assert f"Run file   {path.relative_to(clone)}" in first.stdout
     assert f"Page       {clone / 'site_out' / 'index.html'}" in first.stdout
     assert "make ui" in first.stdout
-    table = (clone / "site_out" / "data" / "measurements.csv").read_text()
+    table = unpacked(clone / "site_out" / "data" / "measurements.csv.gz")
     assert table.count(run.run_id) == len(run.cells)
 
     second = run_in(clone, *BENCH)
@@ -136,4 +137,4 @@ def test_a_server_that_dies_is_a_result_and_the_command_says_so(clone: Path) -> 
     )
     assert "Traceback" not in stderr
     assert "crashed" in stdout
-    assert run.run_id in (clone / "site_out" / "data" / "measurements.csv").read_text()
+    assert run.run_id in unpacked(clone / "site_out" / "data" / "measurements.csv.gz")

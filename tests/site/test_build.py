@@ -1,4 +1,3 @@
-import csv
 import gzip
 import hashlib
 import json
@@ -20,6 +19,7 @@ from bench_pipeline.site.build import build_site
 from bench_pipeline.site.place import STAMP
 from tests.factories import measured_run
 from tests.full_disk import on_full_disk, ways
+from tests.published import published_rows
 from tests.site.conftest import Made, make
 
 
@@ -51,11 +51,6 @@ def digest(site: Path) -> dict[str, str]:
     }
 
 
-def table(site: Path, name: str) -> list[dict[str, str]]:
-    with (site / "data" / name).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Made:
     made = make(tmp_path / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
@@ -66,19 +61,19 @@ def small(tmp_path: Path) -> Made:
 def test_the_tables_hold_the_published_figures_as_printed(site: Path):
     ranges = {
         (row["family"], row["variant"]): (row["decode_tok_s_min"], row["decode_tok_s_max"])
-        for row in table(site, "ranges.csv")
+        for row in published_rows(site, "ranges")
         if row["provenance"] == "published"
     }
     assert len(ranges) == 10
     assert ranges["LFM2", "8B-A1B"] == ("319.2", "364.9")
     assert ranges["Gemma-3", "4b-it"] == ("143.0", "168.7")
-    published = [r for r in table(site, "measurements.csv") if r["provenance"] == "published"]
+    published = [r for r in published_rows(site, "measurements") if r["provenance"] == "published"]
     assert len(published) == 40
 
 
 def test_every_number_of_a_run_page_is_the_files_number_rounded(site: Path):
     metrics = ("decode_tok_s", "prefill_tok_s", "aggregate_tok_s", "ttft_ms")
-    for row in table(site, "measurements.csv"):
+    for row in published_rows(site, "measurements"):
         text = (site / "runs" / f"{row['run_id']}.html").read_text()
         start = text.index(f'id="{row["workload"]}-{row["concurrency"]}"')
         line = text[start : text.index("</tr>", start)]
@@ -91,7 +86,7 @@ def test_every_number_of_a_run_page_is_the_files_number_rounded(site: Path):
 
 
 def test_every_number_of_a_curve_is_the_files_number_rounded(site: Path):
-    points = table(site, "curves.csv")
+    points = published_rows(site, "curves")
     assert len(points) == 3
     for point in points:
         section = (site / "runs" / f"{point['run_id']}.html").read_text()
@@ -107,7 +102,7 @@ def test_every_number_of_a_curve_is_the_files_number_rounded(site: Path):
 
 
 def test_every_test_of_the_bare_engine_is_on_its_page_as_in_the_file(site: Path):
-    tests = table(site, "bare_engine.csv")
+    tests = published_rows(site, "bare_engine")
     assert len(tests) == 12
     for test in tests:
         text = (site / "runs" / f"{test['run_id']}.html").read_text()
@@ -144,10 +139,10 @@ def test_nothing_is_loaded_from_elsewhere(site: Path):
 
 def test_run_files_are_published_as_they_are(made: Made, site: Path):
     originals = list(run_files(made.project.runs))
-    assert len(originals) == len(list((site / "data" / "runs").rglob("*.yaml")))
+    assert len(originals) == len(list((site / "data" / "runs").rglob("*.*")))
     for path in originals:
-        copy = site / "data" / "runs" / path.relative_to(made.project.runs)
-        assert copy.read_bytes() == path.read_bytes()
+        copy = site / "data" / "runs" / f"{path.relative_to(made.project.runs)}.gz"
+        assert gzip.decompress(copy.read_bytes()) == path.read_bytes()
 
 
 def test_the_schema_of_a_run_file_is_published(site: Path):
@@ -255,7 +250,7 @@ def test_another_process_makes_the_same_bytes_of_everything(made: Made, tmp_path
         cwd=checkout().root,
     )
     assert digest(elsewhere) == digest(made.project.site)
-    assert {".html", ".csv", ".parquet", ".duckdb", ".xml", ".js"} <= {
+    assert {".html", ".csv", ".gz", ".parquet", ".duckdb", ".xml", ".js"} <= {
         Path(name).suffix for name in digest(elsewhere)
     }
     report = json.loads(done.stdout)

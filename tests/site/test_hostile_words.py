@@ -1,6 +1,5 @@
 """Words in run files that are markup, script, endless, right to left: text wherever they show."""
 
-import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from bench_pipeline.records.inventory import Gpu
 from bench_pipeline.records.run import Model, Run
 from tests.curve_factories import curve_and_bare_engine, failed_point, imported_run
 from tests.factories import H100, SMOLLM2, measured_run
+from tests.published import unpacked
 from tests.session_factories import session_runs
 from tests.site.conftest import make
 from tests.site.every_kind import WIDTHS, any_two, open_everything, set_width, touch_the_charts
@@ -109,7 +109,9 @@ def test_feed_and_downloads_hold_them_as_they_are(site: Path):
         *("feed", "title", "subtitle", "id", "updated", "link", "author", "name"),
         *("entry", "content", "summary", "published", "category"),
     }
-    columns = json.loads((site / "data" / "measurements.json").read_text())
-    assert set(columns["creator"]) == {MODEL.creator}
-    for path in (site / "data" / "runs").rglob("*.yaml"):
-        assert yaml.safe_load(path.read_text())["model"]["creator"] == MODEL.creator
+    import duckdb
+
+    rows = duckdb.read_parquet(str(site / "data" / "measurements.parquet"))
+    assert set(rows.select("creator").fetchall()) == {(MODEL.creator,)}
+    for path in (site / "data" / "runs").rglob("*.yaml.gz"):
+        assert yaml.safe_load(unpacked(path))["model"]["creator"] == MODEL.creator

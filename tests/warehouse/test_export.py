@@ -1,7 +1,7 @@
 """Tables as files to download."""
 
 import csv
-import json
+import io
 import os
 import random
 import subprocess
@@ -13,9 +13,9 @@ import pytest
 from bench_pipeline.warehouse.export import (
     as_cell,
     columns_of,
-    export_csv,
+    csv_header,
+    csv_lines,
     export_duckdb,
-    export_json,
     export_parquet,
 )
 from bench_pipeline.warehouse.refresh import refresh
@@ -80,11 +80,10 @@ RANGES = [
         ("bare_tests", [*SETTING, "kind", "prompt_tokens", "output_tokens", "depth_tokens", "n"]),
     ],
 )
-def test_the_promised_columns_come_first(project, tmp_path, table, promised):
+def test_the_promised_columns_come_first(project, table, promised):
     refresh(project)
     with Warehouse(project.warehouse).read() as connection:
-        export_csv(connection, table, tmp_path / "table.csv")
-    header = (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
+        header = csv_header(connection, table).decode().rstrip("\n").split(",")
     assert header[: len(promised)] == promised
 
 
@@ -95,22 +94,23 @@ def test_each_type_has_one_plain_form(tmp_path):
             " 7 as whole, null::double as nothing, true as yes, ['b', 'a'] as items,"
             " timestamp '2026-11-22 12:00:00' as at, 'a \"b\", c' as words"
         )
-        assert export_csv(connection, "t", tmp_path / "t.csv") == 1
-    assert (tmp_path / "t.csv").read_bytes() == (
+        count, lines = csv_lines(connection, "t")
+        assert count == 1
+        found = csv_header(connection, "t") + lines
+    assert found == (
         b"rate,exact,whole,nothing,yes,items,at,words\n"
         b'143.0,0.30000000000000004,7,,true,b;a,2026-11-22T12:00:00Z,"a ""b"", c"\n'
     )
 
 
-def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put, tmp_path):
+def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put):
     put(measured_run())
     exports = []
-    for attempt in ("first", "second"):
+    for _ in range(2):
         refresh(published_project)
         with Warehouse(published_project.warehouse).read() as connection:
-            for table in ("measurements", "speed_ranges", "workload_speeds"):
-                export_csv(connection, table, tmp_path / attempt / f"{table}.csv")
-        exports.append({f.name: f.read_bytes() for f in (tmp_path / attempt).iterdir()})
+            tables = ("measurements", "speed_ranges", "workload_speeds")
+            exports.append([csv_lines(connection, table) for table in tables])
         published_project.warehouse.unlink()
     assert exports[0] == exports[1]
 
@@ -150,29 +150,9 @@ def test_the_exported_cells_are_those(tmp_path):
     with Warehouse(tmp_path / "w.duckdb").write() as connection:
         connection.execute("create table t (a double, b varchar, c varchar[], d timestamp)")
         connection.executemany("insert into t values (?, ?, ?, ?)", rows)
-        export_csv(connection, "t", tmp_path / "t.csv")
-        export_json(connection, "t", tmp_path / "t.json")
-    with (tmp_path / "t.csv").open(newline="") as file:
-        cells = list(csv.reader(file))[1:]
+        _, lines = csv_lines(connection, "t")
+    cells = list(csv.reader(io.StringIO(lines.decode(), newline="")))
     assert cells == [[as_cell(value) for value in row] for row in sorted(rows)]
-    columns = json.loads((tmp_path / "t.json").read_text())
-    assert columns["b"] == [row[1] for row in sorted(rows)]
-    assert columns["a"] == [row[0] for row in sorted(rows)]
-
-
-def test_json_holds_each_column_by_its_name(tmp_path):
-    with Warehouse(tmp_path / "w.duckdb").write() as connection:
-        connection.execute(
-            "create table t as select * from (values (2, '</script>', ['a'], null),"
-            " (1, '=x', [], timestamp '2026-11-22 12:00:00')) v(whole, words, items, moment)"
-        )
-        assert export_json(connection, "t", tmp_path / "t.json") == 2
-    assert json.loads((tmp_path / "t.json").read_text()) == {
-        "whole": [1, 2],
-        "words": ["=x", "</script>"],
-        "items": [[], ["a"]],
-        "moment": ["2026-11-22T12:00:00Z", None],
-    }
 
 
 def test_an_empty_table_has_its_columns_in_every_format(tmp_path):
@@ -180,16 +160,14 @@ def test_an_empty_table_has_its_columns_in_every_format(tmp_path):
 
     with Warehouse(tmp_path / "w.duckdb").write() as connection:
         connection.execute("create table t (a integer, b varchar[])")
-        export_csv(connection, "t", tmp_path / "t.csv")
-        export_json(connection, "t", tmp_path / "t.json")
+        assert csv_lines(connection, "t") == (0, b"")
+        assert csv_header(connection, "t") == b"a,b\n"
         export_parquet(connection, "t", tmp_path / "t.parquet")
         columns = columns_of(connection, "t")
     assert [(column.name, column.type) for column in columns] == [
         ("a", "INTEGER"),
         ("b", "VARCHAR[]"),
     ]
-    assert (tmp_path / "t.csv").read_text() == "a,b\n"
-    assert json.loads((tmp_path / "t.json").read_text()) == {"a": [], "b": []}
     assert duckdb.read_parquet(str(tmp_path / "t.parquet")).columns == ["a", "b"]
 
 
@@ -219,7 +197,7 @@ export_duckdb({"t": folder / "t.parquet"}, meanings, folder / "all.duckdb")
     assert made[0] == made[1] == made[2]
 
 
-def test_a_duckdb_file_holds_the_rows_and_what_they_mean(tmp_path):
+def test_a_duckdb_file_shows_the_rows_beside_it_and_what_they_mean(tmp_path, monkeypatch):
     import duckdb
 
     with duckdb.connect() as connection:
@@ -229,6 +207,7 @@ def test_a_duckdb_file_holds_the_rows_and_what_they_mean(tmp_path):
     for _ in range(2):  # the second takes the first one's place
         export_duckdb({"t": tmp_path / "it's.parquet"}, meanings, tmp_path / "it's.duckdb")
     with duckdb.connect(str(tmp_path / "it's.duckdb"), read_only=True) as connection:
+        monkeypatch.chdir(tmp_path)
         assert connection.table("t").fetchall() == [("it's", 2.5)]
         said = connection.execute(
             "select comment from duckdb_columns() where not internal"
@@ -243,15 +222,36 @@ def test_parquet_holds_what_csv_holds(published_project, put, tmp_path):
     put(measured_run())
     refresh(published_project)
     with Warehouse(published_project.warehouse).read() as connection:
-        export_csv(connection, "measurements", tmp_path / "it's.csv")
+        _, lines = csv_lines(connection, "measurements")
+        text = (csv_header(connection, "measurements") + lines).decode()
         export_parquet(connection, "measurements", tmp_path / "it's.parquet")
-    rows = list(csv.DictReader((tmp_path / "it's.csv").read_text().splitlines()))
+    rows = list(csv.DictReader(text.splitlines()))
     found = duckdb.read_parquet(str(tmp_path / "it's.parquet"))
     assert found.columns == list(rows[0])
     assert [(run, rate) for run, rate in found.select("run_id, decode_tok_s").fetchall()] == [
         (row["run_id"], float(row["decode_tok_s"])) for row in rows
     ]
-    assert sorted(path.name for path in tmp_path.glob("*it's*")) == ["it's.csv", "it's.parquet"]
+    assert [path.name for path in tmp_path.glob("*it's*")] == ["it's.parquet"]
+
+
+def test_the_rows_of_some_models_stand_together_in_both_forms(published_project, tmp_path):
+    import duckdb
+
+    refresh(published_project)
+    with Warehouse(published_project.warehouse).read() as connection:
+        models = connection.execute("select distinct model from runs order by 1").fetchall()
+        groups = [[model for (model,) in models[start::3]] for start in (2, 0, 1)]
+        header = csv_header(connection, "measurements")
+        parts = [csv_lines(connection, "measurements", group)[1] for group in groups]
+        export_parquet(connection, "measurements", tmp_path / "t.parquet", groups)
+    rows = list(csv.DictReader(b"".join((header, *parts)).decode().splitlines()))
+    places = [next(at for at, of in enumerate(groups) if row["model"] in of) for row in rows]
+    assert places == sorted(places) and set(places) == {0, 1, 2}
+    found = duckdb.read_parquet(str(tmp_path / "t.parquet"))
+    assert found.columns == list(rows[0])
+    assert found.select("run_id, model, workload").fetchall() == [
+        (row["run_id"], row["model"], row["workload"]) for row in rows
+    ]
 
 
 @pytest.mark.parametrize("way", full_disk.ways())

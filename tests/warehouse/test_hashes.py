@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench_pipeline.warehouse import hashes
+from bench_pipeline.warehouse import hashes, stamps
 from bench_pipeline.warehouse.refresh import refresh
 from tests.edits import edit_run
 
@@ -26,7 +26,7 @@ def hashed(monkeypatch) -> list[int]:
 @pytest.fixture
 def settled(monkeypatch):
     """As if every file had been written long ago."""
-    monkeypatch.setattr(hashes, "_MOMENTS_NS", -(10**18))
+    monkeypatch.setattr(stamps, "_MOMENTS_NS", -(10**18))
 
 
 def test_an_untouched_file_is_not_read_again(project, put, small, hashed, settled):

@@ -9,8 +9,6 @@ and print.
 vl_convert deadlocks in a forked child of a process that has used it: call this in-process only.
 """
 
-from functools import cache
-
 from bench_pipeline.site.charts import bars, plots, svg
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import (
@@ -35,11 +33,28 @@ _SPECIFICATIONS = {
 }
 
 
-@cache
+Compiled = dict[tuple[str, str], Vega]
+"""Charts in Vega by the names of their kind and size."""
+_compiled: Compiled = {}
+
+
 def compiled(kind: Kind, size: Size) -> Vega:
     """The chart in Vega, its dataset `rows` empty: each is to be a mark's `datum` and `words`."""
-    vega = svg.compiled(_SPECIFICATIONS[kind](kind, size))
-    return vega if kind.at else bars.arranged(vega, size)
+    names = kind.name, size.name
+    if names not in _compiled:
+        vega = svg.compiled(_SPECIFICATIONS[kind](kind, size))
+        _compiled[names] = vega if kind.at else bars.arranged(vega, size)
+    return _compiled[names]
+
+
+def learn(known: Compiled) -> None:
+    """What another process compiled of the same code."""
+    _compiled.update(known)
+
+
+def all_compiled() -> Compiled:
+    """By this process, or learned."""
+    return dict(_compiled)
 
 
 def draw(chart: Chart, size: Size) -> str:

@@ -11,14 +11,14 @@ _FLOOR = f"{FLOOR * 100:g} %"
 _CONFIDENCE = f"{CONFIDENCE * 100:g} %"
 
 TABLES = {
-    "measurements.csv": "measurements",
-    "ranges.csv": "speed_ranges",
-    "curves.csv": "curve_points",
-    "bare_engine.csv": "bare_tests",
-    "comparisons.csv": "comparisons",
-    "build_trends.csv": "build_trends",
+    "measurements": "measurements",
+    "ranges": "speed_ranges",
+    "curves": "curve_points",
+    "bare_engine": "bare_tests",
+    "comparisons": "comparisons",
+    "build_trends": "build_trends",
 }
-"""Published file and the warehouse's table it holds; JSON and Parquet have the same names."""
+"""Name under which the warehouse's table is published, in every format."""
 
 ROWS = {
     "measurements": "one run, workload and concurrency",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.data.downloads import OTHERS, Download
+from bench_pipeline.site.data.downloads import OTHERS
+from bench_pipeline.site.data.parts import Download
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,6 @@ class File:
     name: str
     href: str
     """Below the site's root."""
-    kind: str
     size: str
     sha256: str
     what: str
@@ -21,7 +21,6 @@ def line_of(download: Download) -> File:
     return File(
         name=download.name.removeprefix("runs/"),
         href=f"data/{download.name}",
-        kind=download.name.rpartition(".")[2],
         size=wording.size(download.size_bytes),
         sha256=download.sha256,
         what=OTHERS.get(download.name, ""),

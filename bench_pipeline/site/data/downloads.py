@@ -1,27 +1,26 @@
-"""Every file below `data/` that is made or copied for download, with its size and hash."""
+"""Every file below `data/` that is for download, with its size and hash."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
 from bench_pipeline.records.json_schema import run_json_schema
 from bench_pipeline.site.data.citation import citation_cff, edition, licence_text
 from bench_pipeline.site.data.dictionary import ROWS, TABLES, meaning
-from bench_pipeline.site.source import Tables, published_path
+from bench_pipeline.site.data.parts import Download, Part, packed
+from bench_pipeline.site.source import Tables
 from bench_pipeline.warehouse.export import (
     as_cell,
     columns_of,
-    export_csv,
+    csv_header,
     export_duckdb,
-    export_json,
     export_parquet,
 )
 
@@ -34,7 +33,8 @@ BY_HAND = "method.md"
 """The computation of a page's figures from one run file, step by step: docs/method.md."""
 
 OTHERS = {
-    DATABASE: "All tables in one DuckDB file, with what each column means as its comment",
+    DATABASE: "All tables for DuckDB, with what each column means as its comment; it looks into "
+    "the Parquet files, which must lie in the folder where it is opened",
     "columns.csv": "The data dictionary: every column of every table with type, unit and meaning",
     "run.schema.json": "JSON Schema of a run file",
     BY_HAND: "From a run file to the page: every step, with code that needs nothing of ours",
@@ -42,14 +42,6 @@ OTHERS = {
     "CITATION.cff": "How to cite the data, for reference managers",
 }
 """What else there is beside the tables and the run files."""
-
-
-@dataclass(frozen=True)
-class Download:
-    name: str
-    """Path below `data/`."""
-    size_bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -89,15 +81,14 @@ class Downloads:
 
 
 def write_downloads(
-    connection: DuckDBPyConnection, tables: Tables, root: Path, folder: Path
+    connection: DuckDBPyConnection, tables: Tables, parts: Sequence[Part], root: Path, folder: Path
 ) -> Downloads:
-    """Fills `folder`. `root` is the project that the warehouse was made from.
+    """Fills `folder`, but for the run files, which come with their `parts`.
 
-    SiteError where a run file is not the one that the warehouse was made from.
+    `root` is the project that the warehouse was made from.
     """
     published = tuple(
-        _write_table(connection, PurePosixPath(file).stem, table, folder)
-        for file, table in TABLES.items()
+        _write_table(connection, name, table, parts, folder) for name, table in TABLES.items()
     )
     export_duckdb(
         {table.name: folder / f"{table.name}.parquet" for table in published},
@@ -116,20 +107,21 @@ def write_downloads(
         texts[BY_HAND] = by_hand.read_text()
     for name, text in texts.items():
         (folder / name).write_text(text)
-    run_files = _copy_run_files(tables, root, folder)
+    run_files = sorted((file for part in parts for file in part.run_files), key=lambda f: f.name)
     others = tuple(_download(folder, name) for name in OTHERS if (folder / name).is_file())
     made = (*(file for table in published for file in table.files), *others)
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in (*made, *run_files))
     (folder / SUMS).write_text(sums)
-    return Downloads(published, others, run_files, _download(folder, SUMS))
+    return Downloads(published, others, tuple(run_files), _download(folder, SUMS))
 
 
 def _write_table(
-    connection: DuckDBPyConnection, name: str, table: str, folder: Path
+    connection: DuckDBPyConnection, name: str, table: str, parts: Sequence[Part], folder: Path
 ) -> PublishedTable:
-    rows = export_csv(connection, table, folder / f"{name}.csv")
-    export_json(connection, table, folder / f"{name}.json")
-    export_parquet(connection, table, folder / f"{name}.parquet")
+    lines = [part.tables[name] for part in parts]
+    header = packed(csv_header(connection, table))
+    (folder / f"{name}.csv.gz").write_bytes(b"".join((header, *(each.packed for each in lines))))
+    export_parquet(connection, table, folder / f"{name}.parquet", [part.models for part in parts])
     columns = []
     for column in columns_of(connection, table):
         entry = meaning(column.name, table)
@@ -137,9 +129,9 @@ def _write_table(
     return PublishedTable(
         name=name,
         one_row=ROWS[table],
-        rows=rows,
+        rows=sum(each.rows for each in lines),
         columns=tuple(columns),
-        files=tuple(_download(folder, f"{name}.{kind}") for kind in ("csv", "json", "parquet")),
+        files=tuple(_download(folder, f"{name}.{kind}") for kind in ("csv.gz", "parquet")),
     )
 
 
@@ -158,25 +150,5 @@ def _dictionary_csv(tables: tuple[PublishedTable, ...]) -> str:
     return text.getvalue()
 
 
-def _copy_run_files(tables: Tables, root: Path, folder: Path) -> tuple[Download, ...]:
-    """The very files that the warehouse was made from: a page must not link to another one."""
-    copied = []
-    for file in tables.run_files:
-        source = root / file["path"]
-        content = source.read_bytes() if source.is_file() else b""
-        if sha256(content).hexdigest() != file["sha256"]:
-            raise SiteError(
-                "is not the run file that the warehouse was made from",
-                mend="refresh the warehouse, then build the site again",
-                where=source,
-            )
-        name = f"runs/{published_path(file['path'])}"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-        copied.append(Download(name, len(content), file["sha256"]))
-    return tuple(copied)
-
-
 def _download(folder: Path, name: str) -> Download:
-    content = (folder / name).read_bytes()
-    return Download(name, len(content), sha256(content).hexdigest())
+    return Download.of(name, (folder / name).read_bytes())

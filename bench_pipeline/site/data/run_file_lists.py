@@ -6,7 +6,7 @@ from itertools import groupby
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.data.download_lines import File, line_of
-from bench_pipeline.site.data.downloads import Download
+from bench_pipeline.site.data.parts import Download
 from bench_pipeline.site.hardware import rig_href
 from bench_pipeline.site.source import Tables
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,27 @@ class _Compiled(BytecodeCache):
     """Each template is compiled once for a process, however many sites it builds."""
 
     def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+        self.code: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self._code.get(bucket.key):
+        if code := self.code.get(bucket.key):
             bucket.bytecode_from_string(code)  # refused if the template's text is another
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
+        self.code[bucket.key] = bucket.bytecode_to_string()
 
 
 _COMPILED = _Compiled()
+
+
+def learn(known: Mapping[str, bytes]) -> None:
+    """Templates that another process compiled of the same code, by Jinja's key for each."""
+    _COMPILED.code.update(known)
+
+
+def all_compiled() -> dict[str, bytes]:
+    """By this process, or learned."""
+    return dict(_COMPILED.code)
 
 
 class Press:

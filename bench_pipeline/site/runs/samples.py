@@ -6,7 +6,7 @@ quiet cells and a wave at half speed are both seen, and nothing is cut off. The 
 written by hand: a run of thirty cells is then made in a millisecond instead of seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import asinh
@@ -19,6 +19,8 @@ from bench_pipeline.site.tables.rows import cell_anchor
 WIDTH_PX, HEIGHT_PX = 272, 84
 _LEFT_PX, _RIGHT_PX, _PAD_PX = 46, 6, 8
 """Room for the labels of the scale, and so that no dot is cut."""
+_RIGHT = WIDTH_PX - _RIGHT_PX
+_SCALE = "scale-of-strips"
 
 LEVELS = (1, 5, 20, 50)
 """Percent at which a line may be drawn, above the median and below it."""
@@ -116,10 +118,10 @@ def _strip(cell: Row, waves: list[Row], titles: dict[str, str]) -> Strip:
 
 
 def draw(strip: Strip, samples: Samples) -> str:
-    """The strip as an `<svg>` element on the scale of all strips of its run."""
+    """The strip as an `<svg>` element on the scale of all strips of its run, of which the first one
+    has the lines of the scale, and the others show them once more."""
     per_unit = (HEIGHT_PX / 2 - _PAD_PX) / asinh(samples.reach)
     step = (WIDTH_PX - _LEFT_PX - _RIGHT_PX - 2 * _PAD_PX) / max(samples.most_waves - 1, 4)
-    right = WIDTH_PX - _RIGHT_PX
 
     def y(percent: float) -> float:
         return HEIGHT_PX / 2 - asinh(percent) * per_unit
@@ -131,21 +133,11 @@ def draw(strip: Strip, samples: Samples) -> str:
     if strip.lo is not None and strip.hi is not None:
         top, bottom = y(strip.percent(strip.hi)), y(strip.percent(strip.lo))
         parts.append(
-            f'<rect class="interval" x="{_LEFT_PX}" y="{top:.2f}" width="{right - _LEFT_PX}"'
+            f'<rect class="interval" x="{_LEFT_PX}" y="{top:.2f}" width="{_RIGHT - _LEFT_PX}"'
             f' height="{max(bottom - top, 1):.2f}"/>'
         )
-    shown = [level for level in LEVELS if level <= samples.reach]
-    labelled = [shown[-1]] if shown else []
-    for level in (0, *shown, *(-level for level in shown)):
-        kind = "level" if level else "median"
-        parts.append(
-            f'<path class="{kind}" d="M{_LEFT_PX} {y(level):.2f}H{right}" data-percent="{level}"/>'
-        )
-        if level == 0 or abs(level) in labelled:
-            sign = "" if level == 0 else "+" if level > 0 else "−"
-            words = f"{sign}{abs(level)} %"
-            width = " ".join(f'{name}="{value}"' for name, value in svg.held(words).items())
-            parts.append(f'<text x="{_LEFT_PX - 5}" y="{y(level) + 4:.2f}" {width}>{words}</text>')
+    first = strip == samples.strips[0]
+    parts.append(_scale(samples, y) if first else f'<use href="#{_SCALE}"/>')
     for start in strip.starts:
         parts.append(f'<path class="start" d="M{x(start - 0.5):.2f} 0V{HEIGHT_PX}"/>')
     dots = "".join(
@@ -157,3 +149,20 @@ def draw(strip: Strip, samples: Samples) -> str:
         f'<title id="{escape(strip.id)}">{escape(svg.printable(strip.finding))}</title>'
         f'{"".join(parts)}<path class="dots" d="{dots}"/></svg>'
     )
+
+
+def _scale(samples: Samples, y: Callable[[float], float]) -> str:
+    shown = [level for level in LEVELS if level <= samples.reach]
+    labelled = [shown[-1]] if shown else []
+    parts = []
+    for level in (0, *shown, *(-level for level in shown)):
+        kind = "level" if level else "median"
+        parts.append(
+            f'<path class="{kind}" d="M{_LEFT_PX} {y(level):.2f}H{_RIGHT}" data-percent="{level}"/>'
+        )
+        if level == 0 or abs(level) in labelled:
+            sign = "" if level == 0 else "+" if level > 0 else "−"
+            words = f"{sign}{abs(level)} %"
+            width = " ".join(f'{name}="{value}"' for name, value in svg.held(words).items())
+            parts.append(f'<text x="{_LEFT_PX - 5}" y="{y(level) + 4:.2f}" {width}>{words}</text>')
+    return f'<g id="{_SCALE}">{"".join(parts)}</g>'

@@ -1,6 +1,6 @@
 """From run files to pages by Dagster's own job, and what its checks stop or only tell."""
 
-import csv
+import gzip
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from tests.conftest import without_runs
 from tests.curve_factories import curve_and_bare_engine
 from tests.defs.assets.conftest import QUIET, failed_checks, made
 from tests.factories import failed_cell, measured_run
+from tests.published import published_rows, unpacked
 
 Launch = Callable[..., dg.ExecuteInProcessResult]
 Put = Callable[[Run], Path]
@@ -30,11 +31,6 @@ FLOW = [
     *("run_files", "measurements", "speed_ranges", "workload_speeds"),
     *("comparisons", "build_trends", "site_pages"),
 ]
-
-
-def published(project: Project, name: str) -> list[dict[str, str]]:
-    with (project.site / "data" / name).open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def test_a_run_reaches_the_page_and_every_check_passes(published_once: Published
     assert sorted(made(result)) == sorted(FLOW)
     assert failed_checks(result) == {}
     assert len(result.get_asset_check_evaluations()) == len(ALL_CHECKS) == 9
-    assert len(published(project, "measurements.csv")) == len(run.cells)
+    assert len(published_rows(project.site, "measurements")) == len(run.cells)
 
 
 def test_a_materialization_tells_a_person_what_is_in_it(published_once: Published) -> None:
@@ -90,7 +86,7 @@ def test_a_failed_run_is_published_as_failed_and_fails_no_check(
     put(measured_run(cells=[failed_cell("chat", 1)], status="failed", failure=failure))
     result = launch("publish")
     assert result.success
-    (row,) = published(project, "measurements.csv")
+    (row,) = published_rows(project.site, "measurements")
     assert (row["status"], row["decode_tok_s"]) == ("failed", "")
 
 
@@ -111,7 +107,7 @@ def test_what_can_t_be_read_is_named_while_the_rest_is_published(
     for description in failed.values():
         assert "bad.yaml" in description
         assert "mend: " in description
-    assert len(published(project, "ranges.csv")) == 2
+    assert len(published_rows(project.site, "ranges")) == 2
 
 
 @pytest.fixture
@@ -211,7 +207,8 @@ def test_a_run_file_that_vanished_is_caught(checks_after: ChecksAfter) -> None:
 
 def test_an_edited_data_file_is_caught(checks_after: ChecksAfter) -> None:
     def edit(project: Project) -> None:
-        path = project.site / "data" / "ranges.csv"
-        path.write_text(path.read_text().replace(",measured,", ",published,"))
+        path = project.site / "data" / "ranges.csv.gz"
+        edited = unpacked(path).replace(",measured,", ",published,")
+        path.write_bytes(gzip.compress(edited.encode()))
 
     assert checks_after(edit) == {"site_equals_warehouse"}

@@ -33,6 +33,7 @@ from tests.engines.builds.archives import pack_release
 from tests.engines.builds.releases import Releases
 from tests.engines.conftest import RUNNABLE
 from tests.factories import measured_run
+from tests.published import unpacked
 from tests.waiting import wait_until
 
 RIG = """\
@@ -190,9 +191,10 @@ def test_a_new_build_is_measured_and_published_by_itself(
     assert beside.session == run.session
     assert upstream.answered == [200]
 
-    table, trend = clone.site / "data" / "measurements.csv", clone.site / "trends" / "here-cpu.html"
+    table = clone.site / "data" / "measurements.csv.gz"
+    trend = clone.site / "trends" / "here-cpu.html"
     eventually(
-        lambda: table.exists() and run.run_id in table.read_text(), "the new build's page", clone
+        lambda: table.exists() and run.run_id in unpacked(table), "the new build's page", clone
     )
     # a machine this busy may keep the client from its clock: then the page believes no figure
     if all(believed(cell.requests) for cell in run.cells):

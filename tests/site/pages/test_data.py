@@ -12,7 +12,8 @@ from playwright.sync_api import Page
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.data import run_file_lists
-from bench_pipeline.site.data.downloads import Download, Downloads, write_downloads
+from bench_pipeline.site.data.downloads import Downloads, write_downloads
+from bench_pipeline.site.data.parts import Download, part_of
 from bench_pipeline.site.pages import data as data_page
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.view import Site
@@ -35,8 +36,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def downloads(made: Made, folder: Path) -> Downloads:
     (folder / "data").mkdir()
+    tables, root = made.tables, made.project.root
+    models = sorted({run["model"] for run in tables.runs})
     with Warehouse(made.project.warehouse).read() as connection:
-        return write_downloads(connection, made.tables, made.project.root, folder / "data")
+        part, files = part_of(connection, models, tables.run_files, root)
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return write_downloads(connection, tables, [part], root, folder / "data")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +144,7 @@ def farm(rigs: int, backends: tuple[str, ...], runs: int) -> Iterator[Download]:
         for backend in backends:
             for number in range(runs):
                 digest = sha256(f"{rig}{backend}{number}".encode()).hexdigest()
-                name = f"202611{number % 30:02d}T{number % 24:02d}0312Z-{digest[20:32]}.yaml"
+                name = f"202611{number % 30:02d}T{number % 24:02d}0312Z-{digest[20:32]}.yaml.gz"
                 path = f"runs/machine-{rig}/{backend}/{name}"
                 yield Download(path, 90_000 + int(digest[:4], 16), digest)
 

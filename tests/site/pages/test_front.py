@@ -12,6 +12,7 @@ from bench_pipeline.measures.ties import RULE
 from bench_pipeline.site import wording
 from bench_pipeline.site.tables.answers import Machine
 from bench_pipeline.site.tables.columns import METRICS, OPTIONAL, metric_text
+from tests.published import published_rows
 from tests.site.browsing import choose, speeds, visible_rows, visit
 from tests.site.conftest import Made
 
@@ -47,7 +48,7 @@ def test_without_script_every_machines_answers_and_every_row_are_there(
         texts = machines.nth(number).locator(".answers:visible .speed").all_inner_texts()
         assert texts == [answer.figure.text for answer in machine.boards[0].answers]
     assert page.locator("#filters").is_hidden()
-    assert page.locator("a[href='data/ranges.csv']").is_visible()
+    assert page.locator("a[href='data/ranges.csv.gz']").is_visible()
     words = page.locator("a[href^='glossary.html#def-']:visible")
     page.goto(page.url.rpartition("/")[0] + "/" + words.first.get_attribute("href"))
     assert page.locator(".definitions div:visible").count() == len(DEFINITIONS)
@@ -60,7 +61,7 @@ def test_every_range_is_the_warehouses_rounded(page: Page, made: Made, site: Pat
     shown = page.locator("#tables tbody tr").evaluate_all(
         "rows => rows.map(row => row.querySelector('.speed').textContent)"
     )
-    for row in read_csv(site / "data" / "ranges.csv"):
+    for row in published_rows(site, "ranges"):
         low, high = float(row["decode_tok_s_min"]), float(row["decode_tok_s_max"])
         assert wording.span(low, high) in shown
 
@@ -70,7 +71,7 @@ def test_every_figure_of_a_chosen_workload_is_the_warehouses_rounded(
 ):
     cells = {
         (row["run_id"], row["workload"], row["concurrency"]): row
-        for row in read_csv(site / "data" / "measurements.csv")
+        for row in published_rows(site, "measurements")
     }
     everything = ",".join(column.name for column in OPTIONAL)
     metrics = {column.metric: column.name for column in OPTIONAL if column.metric}

@@ -1,0 +1,109 @@
+"""What a group of models adds to the downloads: its run files, and its lines of each CSV.
+
+Packed by gzip, of which a file may be several one after the other: a CSV of all rows is put
+together of what was packed when each group was made. The pages of a group, its run files and its
+lines follow from the same rows, so they are kept together.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_pipeline.errors import SiteError
+from bench_pipeline.site.data.dictionary import TABLES
+from bench_pipeline.site.source import Row, published_path
+from bench_pipeline.warehouse.export import csv_lines
+from bench_pipeline.warehouse.hashes import known_stamps
+from bench_pipeline.warehouse.stamps import Stamp
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_LEVEL = 6
+"""Of gzip: 9 takes twice the time for a hundredth of the bytes."""
+
+
+@dataclass(frozen=True)
+class Download:
+    name: str
+    """Path below `data/`."""
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> Download:
+        return cls(name, len(content), sha256(content).hexdigest())
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Of a CSV, without its header."""
+
+    rows: int
+    packed: bytes
+
+
+@dataclass(frozen=True)
+class Part:
+    models: tuple[str, ...]
+    tables: Mapping[str, Lines]
+    """By the name that a table is published under."""
+    run_files: tuple[Download, ...]
+
+
+def packed(content: bytes) -> bytes:
+    """The same for the same content: neither a name nor a time is in it."""
+    return gzip.compress(content, _LEVEL, mtime=0)
+
+
+def part_of(
+    connection: DuckDBPyConnection, models: Iterable[str], run_files: Iterable[Row], root: Path
+) -> tuple[Part, dict[str, bytes]]:
+    """Of these models, and the packed run files by their path below the site's root.
+
+    `run_files`: their rows of that table; `root` of the project where they lie. SiteError where
+    one is not the file that the warehouse was made from.
+    """
+    models = tuple(models)
+    files, downloads = {}, []
+    for file in run_files:
+        content = packed(content_of(file, root))
+        download = Download.of(f"runs/{published_path(file['path'])}", content)
+        files[f"data/{download.name}"] = content
+        downloads.append(download)
+    tables = {}
+    for name, table in TABLES.items():
+        rows, text = csv_lines(connection, table, models)
+        tables[name] = Lines(rows, packed(text) if rows else b"")
+    return Part(models, tables, tuple(downloads)), files
+
+
+def check_run_files(connection: DuckDBPyConnection, run_files: Iterable[Row], root: Path) -> None:
+    """SiteError where one is no longer the file that the warehouse was made from."""
+    known = known_stamps(connection)
+    for file in run_files:
+        try:
+            now = Stamp.of((root / file["path"]).stat())
+        except OSError:
+            now = None
+        if now is None or known.get(file["path"]) != (now, file["sha256"]):
+            content_of(file, root)
+
+
+def content_of(file: Row, root: Path) -> bytes:
+    """Of a run file, which must be the very one that the warehouse was made from: a page must not
+    link to another. SiteError where it is not."""
+    source = root / file["path"]
+    content = source.read_bytes() if source.is_file() else b""
+    if sha256(content).hexdigest() != file["sha256"]:
+        raise SiteError(
+            "is not the run file that the warehouse was made from",
+            mend="refresh the warehouse, then build the site again",
+            where=source,
+        )
+    return content
