@@ -7,7 +7,10 @@ catches broadly.
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from bench_pipeline.errors import RecordError
 from bench_pipeline.plausibility.judging import why_refused
@@ -50,7 +53,23 @@ def admit(
     return run, rows
 
 
+_ALWAYS_WRITABLE = {int, bool, type(None)}
+
+
 def _refuse_unwritable(rows: dict[str, list[Row]]) -> None:
     """ValueError for infinities, which sums and quotients may bring, and for halves of
-    characters: neither JSON nor UTF-8 has them."""
-    json.dumps(rows, allow_nan=False, ensure_ascii=False, default=str).encode()
+    characters: neither JSON nor UTF-8 has them.
+
+    By column, as nearly all of a run's values are numbers, of which one kind is looked at.
+    """
+    for of_table in rows.values():
+        for name in of_table[0] if of_table else ():
+            _refuse_unwritable_values(list(map(itemgetter(name), of_table)))
+
+
+def _refuse_unwritable_values(values: list[Any]) -> None:
+    kinds = set(map(type, values)) - _ALWAYS_WRITABLE
+    if kinds == {float} and isfinite(sum(filter(None, values))):
+        return
+    if kinds:
+        json.dumps(values, allow_nan=False, ensure_ascii=False, default=str).encode()
