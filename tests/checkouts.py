@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_rigs
 from tests.waiting import PATIENCE_S
 
@@ -70,6 +73,12 @@ def with_tiny_workloads(copy: Path, tokens: int) -> Path:
         text = TINY_WORKLOAD.format(title=title, order=order, tokens=tokens)
         (folder / f"{title}.yaml").write_text(text)
     return copy
+
+
+def with_model(project: Project, model: ModelFile) -> None:
+    """Declares `model`, whose file is in the artefact cache."""
+    entry = model.model_dump(mode="json", exclude={"slug"}, exclude_defaults=True)
+    (project.models / f"{model.slug}.yaml").write_text(yaml.safe_dump(entry))
 
 
 def with_rules(copy: Path, **rules: str) -> Path:

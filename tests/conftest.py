@@ -12,13 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.paths import Project, artefact_cache, checkout
-from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.model import ModelFile, ModelPart
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.yaml.files import read_engines, read_models
+from tests.engines.llama_cpp.cutting import first_layers
+from tests.once import once
 
-SMALL_MODEL = "smollm2-135m-instruct-q4_1"
+WHOLE_MODEL = "smollm2-135m-instruct-q4_1"
+SMALL_MODEL = f"{WHOLE_MODEL}-cut"
+LAYERS = 4
+"""Of 30 that the small model keeps: a token costs a quarter."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -85,9 +91,32 @@ def engine(test_rig: Rig):
 
 
 @pytest.fixture(scope="session")
-def small_model() -> tuple[ModelFile, Path]:
+def whole_model() -> tuple[ModelFile, Path]:
     """SmolLM2-135M, 98 MB, and where it lies."""
     from bench_pipeline.models.fetch import fetch_model
 
-    model = read_models(checkout().models)[SMALL_MODEL]
+    model = read_models(checkout().models)[WHOLE_MODEL]
     return model, fetch_model(model, artefact_cache())
+
+
+@pytest.fixture(scope="session")
+def small_model(whole_model, tmp_path_factory) -> tuple[ModelFile, Path]:
+    """The first layers of SmolLM2-135M, 41 MB, and where they lie: in the artefact cache, for
+    processes that a test starts. All of its tokenizer, template and vocabulary; its words make
+    no sense."""
+    from bench_pipeline.models.fetch import fetch_model
+
+    whole, path = whole_model
+    name = "cut.gguf"
+    cut = once(tmp_path_factory, "cut", lambda to: first_layers(path, to / name, LAYERS)) / name
+    model = whole.model_copy(
+        update={
+            "slug": SMALL_MODEL,
+            "variant": "135M-Instruct, cut",
+            "file_name": name,
+            "sha256": sha256_of(cut),
+            "size_bytes": cut.stat().st_size,
+        }
+    )
+    here = {"parts": [ModelPart(source=f"file:{cut}")]}  # which no run file is to name
+    return model, fetch_model(model.model_copy(update=here), artefact_cache())

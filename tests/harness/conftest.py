@@ -1,11 +1,14 @@
 """A project whose workloads take a second, and the pieces of a run on it."""
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.paths import Project
 from tests.conftest import without_runs
 
@@ -25,6 +28,14 @@ def with_short_workloads(folder: Path) -> Project:
         lines += [f"quick_output_tokens: {shape['output_tokens']}"]
         (project.workloads / f"{slug}.yaml").write_text("\n".join(lines) + "\n")
     return project
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_run_waits_for_a_quiet_machine() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, rules in PROFILES.items():
+            patch.setitem(PROFILES, name, replace(rules, quiet_patience_s=0))
+        yield
 
 
 @pytest.fixture

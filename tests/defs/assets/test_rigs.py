@@ -31,7 +31,7 @@ def this_machine(project: Project) -> None:
     path.write_text(f'{text}machine_id: "{machine_id()}"\n')
 
 
-@pytest.mark.usefixtures("this_machine", "small_model")
+@pytest.mark.usefixtures("this_machine", "whole_model")
 def test_a_rig_is_prepared(launch: Launch) -> None:
     result = launch("prepare_rig", partition_key=HERE, run_config={**QUIET, "ops": MODEL})
     assert result.success
@@ -97,7 +97,7 @@ def test_an_engine_is_installed_and_says_what_it_is(
 
 
 def test_the_partition_of_a_broken_rig_file_names_the_file(
-    project: Project, launch: Launch, small_model: ModelFile
+    project: Project, launch: Launch, whole_model: ModelFile
 ) -> None:
     (project.rigs / "gaming-desktop.yaml").write_text("colour: green\n")
     result = launch("prepare_rig", partition_key="gaming-desktop")

@@ -1,5 +1,5 @@
 """Upstream publishes a build, and everything else happens by itself: `make ui` in a checkout of
-its own, its daemon, the real engine out of a release archive, the real model, the real page.
+its own, its daemon, the real engine out of a release archive, a real model, the real page.
 """
 
 import signal
@@ -25,6 +25,7 @@ from tests.checkouts import (
     as_on_a_new_machine,
     bare_environment,
     copy_checkout,
+    with_model,
     with_rules,
     with_tiny_workloads,
 )
@@ -74,7 +75,9 @@ def cache(tmp_path: Path, small_model, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, cache: Path, builds: tuple[WheelBuild, WheelBuild]) -> Project:
+def clone(
+    tmp_path: Path, cache: Path, small_model, builds: tuple[WheelBuild, WheelBuild]
+) -> Project:
     """A checkout on a rig that takes upstream's releases, with a run of the older build."""
     root = with_tiny_workloads(as_on_a_new_machine(copy_checkout(tmp_path / "clone")), tokens=12)
     project = Project(root)
@@ -96,6 +99,7 @@ def clone(tmp_path: Path, cache: Path, builds: tuple[WheelBuild, WheelBuild]) ->
     project.engines.write_text(yaml.safe_dump(document))
     before = measured_run(rig="here", build=builds[0].build, workloads=["chat"], concurrencies=[1])
     write_run(before, project.runs)
+    with_model(project, small_model[0])
     # other tests keep the processors busy: this one does not wait a minute for them to end
     with_rules(root, quiet_patience_s="0")
     return project

@@ -5,6 +5,7 @@ import pytest
 
 from bench_pipeline.engines.llama_cpp.placement import Placement, judge_memory, read_placement
 from bench_pipeline.records.server import DeviceMemory
+from tests.conftest import LAYERS
 
 GIB = 2**30
 EIGHT_B = 4.21 * GIB
@@ -99,9 +100,9 @@ class TestReading:
     def test_every_builds_log_is_understood(self, every_build, start, small_model):
         with start(engine=every_build, slots=2) as server:
             placement = read_placement(server.log_lines())
-        assert (placement.layers_offloaded, placement.layers_total) == (0, 31)
-        assert (placement.layers, placement.context_train_tokens) == (30, 8192)
-        assert placement.parameters == 134_520_000
+        assert (placement.layers_offloaded, placement.layers_total) == (0, LAYERS + 1)
+        assert (placement.layers, placement.context_train_tokens) == (LAYERS, 8192)
+        assert placement.parameters == 42_470_000
         assert placement.mib("weights") >= small_model[0].size_bytes / 2**20 - 2
         assert placement.mib("kv") > 0 and placement.mib("compute") > 0
         assert "AVX2 = 1" in placement.system_info

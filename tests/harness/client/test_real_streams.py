@@ -28,12 +28,12 @@ def serve(engine, small_model, tmp_path_factory) -> Iterator[Serve]:
     running: dict[tuple, LlamaServer] = {}
     with ExitStack() as stack:
 
-        def serve(slots: int, *extra_args: str) -> LlamaServer:
+        def serve(slots: int, *extra_args: str, model: Path = small_model[1]) -> LlamaServer:
             key = (slots, *extra_args)
             if key not in running:
                 server = LlamaServer(
                     engine,
-                    model=small_model[1],
+                    model=model,
                     backend="cpu",
                     setup=BackendSetup(),
                     threads=1,
@@ -84,9 +84,11 @@ def test_the_same_prompt_again_on_the_same_server_is_cold_again(serve: Serve):
 
 
 @pytest.fixture
-def thinking(serve: Serve) -> LlamaServer:
+def thinking(serve: Serve, whole_model) -> LlamaServer:
+    """With words, as what follows the closing tag decides which event the tag comes in."""
     template = str(Path(__file__).with_name("think.jinja"))
-    return serve(1, "--jinja", "--chat-template-file", template, "--reasoning-budget", "20")
+    args = ("--jinja", "--chat-template-file", template, "--reasoning-budget", "20")
+    return serve(1, *args, model=whole_model[1])
 
 
 def tokens_of(server: LlamaServer, text: str) -> int:

@@ -21,9 +21,10 @@ from bench_pipeline.harness.planning import modes
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.cell import Cell, Request
 from bench_pipeline.records.rig import BackendSetup
+from tests.conftest import SMALL_MODEL, WHOLE_MODEL
 from tests.engines.conftest import RUNNABLE
 
-SELF = "draft-smollm2-135m-instruct-q4_1"
+SELF = f"draft-{SMALL_MODEL}"
 """The small model drafting for itself."""
 
 THINKING_TEMPLATE = """\
@@ -243,7 +244,7 @@ class TestNames:
     def test_the_rigs_own_command_answers_a_wrong_mode(self, monkeypatch, project, capsys):
         monkeypatch.setattr(entry, "checkout", lambda: project)
         arguments = ["--rig", "shared-vm-2core", "--backend", "cpu", "--mode", "turbo"]
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments, "--model", SELF[len("draft-") :]])
+        monkeypatch.setattr(sys, "argv", ["harness", *arguments, "--model", WHOLE_MODEL])
         assert entry.main() == 1
         assert "error: no mode `turbo`\n  mend: choose from: baseline" in capsys.readouterr().err
 
