@@ -27,7 +27,7 @@ def brief(monkeypatch, short_project):
     """One tiny workload, once, and no curves: a software GPU takes a second for a few tokens."""
     (short_project.workloads / "rag.yaml").unlink()
     chat = short_project.workloads / "chat.yaml"
-    chat.write_text(re.sub(r"(output_tokens): \d+", r"\1: 4", chat.read_text()))
+    chat.write_text(re.sub(r"(output_tokens): \d+", r"\1: 8", chat.read_text()))
     once = {"warmup_waves": 0, "min_waves": 1, "max_waves": 1}
     rules = replace(PROFILES["quick"], curve_depths=(), quiet_patience_s=0, **once)
     monkeypatch.setattr(measurement, "PROFILES", {"quick": rules})
