@@ -92,7 +92,8 @@ SEEN = """() => {
     });
   const cut = Array.from(document.querySelectorAll("main *"))
     .filter(each => !each.closest("svg, .unseen") && each.scrollWidth > each.clientWidth + 1
-      && ["hidden", "clip"].includes(getComputedStyle(each).overflowX))
+      && ["hidden", "clip"].includes(getComputedStyle(each).overflowX)
+      && getComputedStyle(each).clipPath === "none")  // else for who listens to the page
     .map(each => each.textContent);
   return { drawings, cut, width: document.documentElement.scrollWidth };
 }"""
