@@ -8,8 +8,14 @@ MODE =
 PROFILE =
 BUILD =
 BASELINE =
+AGAIN =
 PORT = 3000
 UV = uv
+
+# A name in small letters would be taken for nothing at all.
+$(foreach name,model backend mode profile build baseline again port python,$(if \
+    $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
+    $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
 .PHONY: help bench list test packages lint ui lock clean
 
@@ -21,6 +27,7 @@ help:
 	@echo '             PROFILE=quick|full                    (quick; full with BASELINE)'
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
 	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
+	@echo '             AGAIN=1           also what is measured already; the older run stays'
 	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
 	@echo 'make test    the style checks and every test'
@@ -35,10 +42,10 @@ bench:
 	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh bench
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
-	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)'; \
+	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)' again='$(AGAIN)'; \
 	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
 	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
-	    $${profile:+--profile "$$profile"} \
+	    $${profile:+--profile "$$profile"} $${again:+--again} \
 	    $${build:+--build "$$build"} $${baseline:+--baseline $$baseline}
 
 list:

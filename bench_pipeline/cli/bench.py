@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
-from rich.table import Table
 
 from bench_pipeline.errors import BenchError, EngineError
+from bench_pipeline.models.catalogue import DEFAULT_MODEL
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.campaign import Profile
@@ -20,8 +20,6 @@ from bench_pipeline.records.rig import Backend, Rig, RigBackend
 
 if TYPE_CHECKING:
     from bench_pipeline.cli.flow import Outcome
-
-DEFAULT_MODEL = "smollm2-135m-instruct-q4_1"
 
 TOLD_BY_OTHERS = "nothing_left_out"
 """The check that makes a run fail for what two earlier checks have named already."""
@@ -55,6 +53,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="bNNNNN",
         help="measure --build in turns with these and judge it against them",
     )
+    parser.add_argument(
+        "--again", action="store_true", help="measure also what is measured already; it stays"
+    )
     parser.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
     parser.set_defaults(run=run)
 
@@ -75,6 +76,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     # Only now: the definitions take their partitions from the rig files, and this machine's
     # may have been written a moment ago.
     from bench_pipeline.cli.flow import Flow
+    from bench_pipeline.cli.results import tell_results
     from bench_pipeline.definitions import build_defs
     from bench_pipeline.deploy.instance import command_instance
 
@@ -84,6 +86,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
         "mode": options.mode,
         "profile": options.profile or ("full" if options.baseline else "quick"),
         "beside": options.baseline,
+        "remeasure": options.again,
         "concurrencies": sorted(set(options.concurrency)) or None,
     }
     with command_instance(project) as instance:
@@ -97,14 +100,14 @@ def run(project: Project, options: argparse.Namespace) -> int:
         flow.launch("prepare_rig", place.rig, models, only=["model_files"])
         unmade: BenchError | None = None
         try:
-            runs = {"benchmark_runs": {"ops": {"plan_runs": {"config": wanted}}}}
+            runs = {"benchmark_runs": {"config": wanted}}
             flow.launch("measure", place.key, runs, only=["benchmark_runs"])
         except BenchError as error:
             unmade = error  # runs that were made before it are published all the same
         flow.launch("publish")
 
     outcome = flow.outcome
-    _tell_results(project, console, outcome)
+    tell_results(project, console, outcome)
     _tell_cost(console, outcome, time.monotonic() - begun)
     console.print("Lineage    make ui")
     _tell_failures(outcome)
@@ -171,34 +174,6 @@ def _declared(rig: Rig, name: str, file: str) -> Backend:
         mend=f"choose from: {', '.join(rig.backends)}; or declare it in {file}",
         where=rig.slug,
     )
-
-
-def _tell_results(project: Project, console: Console, outcome: "Outcome") -> None:
-    from bench_pipeline.defs.assets.cards import SPEED_HEADINGS, model_name, speed_rows
-    from bench_pipeline.records.yaml.files import read_run
-
-    console.print()
-    if not outcome.run_files:
-        console.print("Already measured, nothing to do.")
-    runs = {path: read_run(project.runs / path) for path in outcome.run_files}
-    for path, run in runs.items():
-        console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
-        table = Table(box=None, pad_edge=False)
-        for heading in SPEED_HEADINGS:
-            left = heading == "workload"
-            name = heading.replace(" ", "\n")
-            table.add_column(name, justify="left" if left else "right", no_wrap=True)
-        for row in speed_rows(run):
-            table.add_row(*row)
-        console.print(table)
-        console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
-    if any(run.session for run in runs.values()):
-        from bench_pipeline.cli.verdicts import tell_verdicts
-
-        tell_verdicts(project, console, [run.run_id for run in runs.values()])
-    built = "site_pages" in outcome.seconds
-    note = "" if built else "  (not built anew: a check stopped it)"
-    console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
 
 
 def _tell_cost(console: Console, outcome: "Outcome", wall_s: float) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from bench_pipeline.defs.assets.rigs import FETCHED_BYTES
-from bench_pipeline.defs.assets.runs import RUN_FILES
-from bench_pipeline.deploy.instance import COMMAND_TAG
+from bench_pipeline.defs.assets.runs import KEPT_FILES, RUN_FILES
+from bench_pipeline.deploy.instance import COMMAND_TAG, as_in_the_ui
 
 QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The terminal belongs to the reporter; every event is in the instance all the same."""
@@ -26,11 +27,13 @@ class Outcome:
     failed_checks    name and description
     fetched_bytes    engines and models that were not on this disk before
     run_files        just written, relative to the folder of runs
+    kept_files       there already, so that what was wanted was not made
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     failed_checks: list[tuple[str, str]] = field(default_factory=list)
     run_files: list[str] = field(default_factory=list)
+    kept_files: list[str] = field(default_factory=list)
     fetched_bytes: int = 0
 
     def slowest_first(self) -> list[tuple[str, float]]:
@@ -51,18 +54,23 @@ class Flow:
     ) -> None:
         """Runs one job, or `only` these assets of it, to its end. An asset's own exception comes
         out as it was raised; a blocking check that failed is not an exception but stands in
-        `outcome`."""
+        `outcome`. Interrupted, the run is a canceled one, and KeyboardInterrupt comes out."""
         run_id = str(uuid.uuid4())
         failed_before = len(self.outcome.failed_checks)
         try:
-            self._definitions.resolve_job_def(job).execute_in_process(
-                run_config={"loggers": QUIET, "ops": dict(ops or {})},
-                instance=self._instance,
-                partition_key=partition,
-                run_id=run_id,
-                asset_selection=[dg.AssetKey(name) for name in only] or None,
-                tags={COMMAND_TAG: "bench"},
-            )
+            with as_in_the_ui(self._instance, job):
+                self._definitions.resolve_job_def(job).execute_in_process(
+                    run_config={"loggers": QUIET, "ops": dict(ops or {})},
+                    instance=self._instance,
+                    partition_key=partition,
+                    run_id=run_id,
+                    asset_selection=[dg.AssetKey(name) for name in only] or None,
+                    tags={COMMAND_TAG: "bench"},
+                )
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+            if run := self._instance.get_run_by_id(run_id):
+                self._instance.report_run_canceled(run, "Interrupted with Ctrl-C.")
+            raise KeyboardInterrupt from None
         except dg.DagsterError:
             self._take_in(run_id)
             if len(self.outcome.failed_checks) == failed_before:
@@ -87,8 +95,13 @@ class Flow:
                     self.outcome.failed_checks.append((check.check_name, check.description or ""))
             elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
                 metadata = event.materialization.metadata
-                fetched, written = metadata.get(FETCHED_BYTES), metadata.get(RUN_FILES)
+                fetched = metadata.get(FETCHED_BYTES)
                 if isinstance(fetched, dg.IntMetadataValue):
                     self.outcome.fetched_bytes += fetched.value or 0
-                if isinstance(written, dg.JsonMetadataValue) and isinstance(written.data, list):
-                    self.outcome.run_files += written.data
+                self.outcome.run_files += _listed(metadata.get(RUN_FILES))
+                self.outcome.kept_files += _listed(metadata.get(KEPT_FILES))
+
+
+def _listed(value: object) -> list[str]:
+    data = value.data if isinstance(value, dg.JsonMetadataValue) else None
+    return [str(each) for each in data] if isinstance(data, list) else []

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import socket
 import sys
+from pathlib import Path
 
+from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
 
 
@@ -14,10 +17,59 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(project: Project, options: argparse.Namespace) -> int:
-    """Becomes `dagster dev`, which ends on Ctrl-C."""
+    """Becomes `dagster dev`, which ends on Ctrl-C. BenchError if it could not serve."""
     from bench_pipeline.deploy.instance import prepare_home
 
-    prepare_home(project)
+    require_free(options.port)
+    hold_alone(prepare_home(project))
+    _show_committed(project)
     os.chdir(project.root)
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml"]
     os.execv(sys.executable, [*command, "-p", str(options.port)])
+
+
+def require_free(port: int) -> None:
+    """BenchError if another program listens there; Dagster would say so half a minute later."""
+    with socket.socket() as attempt:
+        if sys.platform != "win32":
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise BenchError(
+                f"port {port} cannot be used: {getattr(error, 'strerror', None) or error}",
+                mend=f"choose another: make ui PORT={port + 1 if 1023 < port < 65535 else 3001}",
+                where="make ui",
+            ) from None
+
+
+def hold_alone(home: Path) -> None:
+    """Keeps a lock until this process ends, also after it has become another program. BenchError
+    if another one serves this instance: both would launch what sensors and schedules ask for."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    file = os.open(home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.read(file, 100).decode(errors="replace")
+        os.close(file)
+        raise BenchError(
+            f"another `make ui` serves this checkout{f' ({said})' if said else ''}",
+            mend="open that one, or stop it",
+            where=home / "ui.lock",
+        ) from None
+    os.truncate(file, 0)
+    os.write(file, f"pid {os.getpid()}".encode())
+    os.set_inheritable(file, True)
+
+
+def _show_committed(project: Project) -> None:
+    import dagster as dg
+
+    from bench_pipeline.defs.committed import report_committed
+
+    with dg.DagsterInstance.get() as instance:
+        report_committed(instance, project)

@@ -191,7 +191,7 @@ def request(
         run_config={
             "ops": {
                 "engine_builds": {"config": {"build": want.build, "beside": beside}},
-                "benchmark_runs": {"ops": {"plan_runs": {"config": wanted_runs}}},
+                "benchmark_runs": {"config": wanted_runs},
             }
         },
         tags={BUILD_TAG: want.build} | ({BASELINE_TAG: beside[0]} if beside else {}),

@@ -21,8 +21,10 @@ NEED_A_MODULE = (
 )
 """Sub-commands of `dagster` that read neither pyproject.toml nor workspace.yaml. All others do, and
 refuse a module that is named beside it."""
-POINTERS = ("-f", "-m", "-d", "-a", "--python-file", "--module-name", "--package-name")
-POINTERS += ("--working-directory", "--attribute", "--autoload-defs-module-name")
+POINTERS = (
+    *("-f", "-m", "-d", "-a", "--python-file", "--module-name", "--package-name"),
+    *("--working-directory", "--attribute", "--autoload-defs-module-name"),
+)
 """Options that say where definitions are: who gives one has chosen."""
 
 

@@ -4,11 +4,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from filelock import FileLock, Timeout
 
-from bench_pipeline.deploy.bench_pipeline_cli import make_home
+from bench_pipeline.deploy.bench_pipeline_cli import MODULE, make_home
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
 
@@ -48,6 +55,35 @@ def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
             yield instance
     finally:
         lock.release()
+
+
+@contextmanager
+def as_in_the_ui(instance: dg.DagsterInstance, job: str) -> Iterator[None]:
+    """Runs that are made meanwhile belong to `job` of the code location that `make ui` serves.
+
+    Else the UI shows them in the list of all runs and nowhere else: its jobs, its timeline and
+    "latest run" look for runs of a job of a repository of a location, which `execute_in_process`
+    does not name.
+    """
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name=MODULE), location_name=MODULE
+    )
+    repository = RemoteRepositoryOrigin(location, "__repository__")
+    ordinary = instance.create_run_for_job
+
+    def create(*args: Any, **options: Any) -> dg.DagsterRun:
+        options["tags"] = {
+            **(options.get("tags") or {}),
+            **{".dagster/repository": f"{repository.repository_name}@{MODULE}"},
+        }
+        options["remote_job_origin"] = RemoteJobOrigin(repository, job)
+        return ordinary(*args, **options)
+
+    instance.create_run_for_job = create  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job
 
 
 def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:

@@ -5,6 +5,7 @@ it binds the command line, the UI, a queue worker and a second checkout alike.
 """
 
 import errno
+import getpass
 import hashlib
 import os
 import socket
@@ -30,14 +31,17 @@ LOCK_VARIABLE = "BENCH_PIPELINE_LOCK"
 on their machine nor hold one up; two benchmarks under two locks would measure each other."""
 
 
+_NAME = "bench_pipeline.lock"
+
+
 def lock_path() -> Path:
     """The same for every user and checkout of this machine."""
     if chosen := os.environ.get(LOCK_VARIABLE):
         return Path(chosen)
     for folder in (Path("/run/lock"), Path("/var/lock")):
         if os.access(folder, os.W_OK):
-            return folder / "bench_pipeline.lock"
-    return Path(tempfile.gettempdir()) / "bench_pipeline.lock"
+            return folder / _NAME
+    return Path(tempfile.gettempdir()) / _NAME
 
 
 @contextmanager
@@ -75,19 +79,28 @@ def rig_lock(
 def _held_at_once(path: Path) -> ExitStack | None:
     """What holds the rig until it is closed; None: somebody else does."""
     with ExitStack() as held:
-        # Mode 0o666: another user's benchmark must be able to open the same file.
-        lock = FileLock(path, mode=0o666)
+        if sys.platform == "win32":
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return None
+            held.callback(lock.release)
+            return held.pop_all()
+        import fcntl
+
+        file = _open_for_all(path, os.O_RDWR)
+        held.callback(os.close, file)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return None
-        held.callback(lock.release)
         if sys.platform == "linux":
             # A name in the kernel, which dies with its holder and which nobody can delete: who
             # removes the file would else let a second benchmark in beside the first.
             name = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
             try:
-                name.bind(f"\0bench_pipeline {hashlib.sha256(os.fsencode(path)).hexdigest()}")
+                name.bind(_kernel_name(path))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
@@ -96,17 +109,41 @@ def _held_at_once(path: Path) -> ExitStack | None:
     return None
 
 
+def _kernel_name(path: Path) -> str:
+    """One for the machine, whichever folder a user's lock lies in; another for a test's lock."""
+    of = b"the rig" if path.name == _NAME else os.fsencode(path)
+    return f"\0bench_pipeline {hashlib.sha256(of).hexdigest()}"
+
+
+def _open_for_all(path: Path, how: int) -> int:
+    """A file of all users of this machine: whoever makes it, the next can open it.
+
+    Made only if it is not there, as in a folder that everybody may write to (`/run/lock`, `/tmp`)
+    the kernel refuses a file of somebody else's to who would make it if it were not there
+    (fs.protected_regular).
+    """
+    how |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        return os.open(path, how)
+    except FileNotFoundError:
+        file = os.open(path, how | os.O_CREAT, 0o666)
+        with suppress(OSError):
+            os.fchmod(file, 0o666)  # the mask of who came first must not shut out the next
+        return file
+
+
 def _write_note(path: Path) -> None:
     """Who holds it, for the line that another one shows while it waits. It is no more than that:
     where it cannot be written, nobody is told."""
-    said = f"pid {os.getpid()} since {time.strftime('%H:%M:%SZ', time.gmtime())}"
+    try:
+        who = f" of {getpass.getuser()}"
+    except (KeyError, OSError):  # a number without a name, as in containers
+        who = ""
+    since = time.strftime("%H:%M:%SZ", time.gmtime())
     with suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-        file = os.open(_note(path), flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+        file = _open_for_all(_note(path), os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(file, "w") as note:
-            with suppress(OSError):
-                os.fchmod(file, 0o666)  # the mask of who came first must not shut out the next
-            note.write(said)
+            note.write(f"pid {os.getpid()} since {since}{who}")
 
 
 def _note(path: Path) -> Path:

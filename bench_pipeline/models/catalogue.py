@@ -5,6 +5,9 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_record
 
+DEFAULT_MODEL = "smollm2-135m-instruct-q4_1"
+"""Measured where nobody names a model and no campaign wants one: 98 MB."""
+
 
 def known_model(project: Project, slug: str) -> ModelFile:
     """The catalogued model. ModelError with the choices if there is none of that name.

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
 
@@ -84,6 +85,12 @@ def started(clone: Path) -> subprocess.Popen[str]:
     )
 
 
+def recorded(clone: Path) -> list[dg.DagsterRun]:
+    """Dagster's runs, the newest first."""
+    with dg.DagsterInstance.from_config(str(Project(clone).dagster_home)) as instance:
+        return list(instance.get_runs())
+
+
 def its_server(bench: subprocess.Popen[str], clone: Path) -> psutil.Process:
     """llama-server below `bench`, in the middle of an answer."""
     runs = Project(clone).runs
@@ -124,7 +131,11 @@ def test_after_that_it_goes_all_the_way_to_the_page_and_measures_nothing_twice(
 
     second = run_in(killed, *BENCH)
     assert second.returncode == 0, second.stderr
-    assert "Already measured, nothing to do." in second.stdout
+    assert "Already measured, on " in second.stdout
+    assert len(re.findall(r"^short(?:er)? +[14] +\d+\.\d ", second.stdout, re.M)) == 4
+    assert f"Run file   {path.relative_to(killed)}" in second.stdout
+    assert "AGAIN=1" in second.stdout
+    assert "provisional" in second.stdout
     assert runs_in(killed) == {path}
 
 
@@ -138,6 +149,11 @@ def test_ctrl_c_stops_the_server_and_writes_nothing(clone: Path) -> None:
     assert stderr.strip().splitlines()[-1].startswith("interrupted: ")
     wait_until(lambda: is_gone(server.pid), "the server's end")
     assert runs_in(clone) == set()
+    newest = recorded(clone)[0]
+    assert newest.status is dg.DagsterRunStatus.CANCELED
+    assert newest.remote_job_origin is not None, "else the timeline does not show it"
+    assert newest.remote_job_origin.location_name == "bench_pipeline.definitions"
+    assert newest.remote_job_origin.job_name == newest.job_name == "measure"
 
 
 def test_a_server_that_dies_is_a_result_and_the_command_says_so(clone: Path) -> None:

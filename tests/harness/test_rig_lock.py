@@ -1,8 +1,10 @@
 """One benchmark on a rig, and a lock that no dead process can hold."""
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,14 @@ with rig_lock(Silent(), Path(sys.argv[1])):
 @pytest.fixture
 def lock_file(tmp_path: Path) -> Path:
     return tmp_path / "rig.lock"
+
+
+@pytest.fixture
+def holder_folder():
+    """As /run/lock: everybody may write, and delete what is his own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o1777)
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -59,6 +69,26 @@ def test_the_lock_is_free_after_an_error_inside(lock_file: Path):
         raise ValueError
     with rig_lock(Silent(), lock_file, wait_s=0):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="only root is two users")
+def test_a_second_user_gets_the_lock_that_another_one_made(holder_folder: Path):
+    lock_file = holder_folder / "rig.lock"
+    before = os.umask(0o077)
+    try:
+        with rig_lock(Silent(), lock_file):
+            pass
+    finally:
+        os.umask(before)
+    as_nobody = HOLDER.replace("with rig_lock", "import os; os.setuid(65534)\nwith rig_lock")
+    with subprocess.Popen(
+        [sys.executable, "-c", as_nobody, str(lock_file)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        refused = pytest.raises(RigError, match=f"pid {other.pid} since .*Z of nobody")
+        with refused, rig_lock(Silent(), lock_file, wait_s=0.2):
+            raise AssertionError("two users at once")
+        other.kill()
 
 
 def test_the_machine_has_one_lock_and_the_tests_have_another(monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """Markdown that a person reads in the UI beside a materialization."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.records.cell import Cell
@@ -56,6 +57,25 @@ def speeds_table(runs: Iterable[Run]) -> str:
         )
         for run in runs
     )
+
+
+def speed_floats(runs: Iterable[Run]) -> dict[str, float]:
+    """Decode tok/s of one stream, a figure a model and workload: the UI draws its history."""
+    from bench_pipeline.measures.cells import figures_of  # numpy: 0.1 s
+
+    found: dict[str, float] = {}
+    for run in runs:
+        mode = "" if run.mode == "baseline" else f", {run.mode}"
+        for cell in run.cells:
+            decode = figures_of(cell).decode_tok_s if cell.failure is None else None
+            if cell.concurrency == 1 and decode is not None:
+                name = f"tok/s, {model_name(run)}{mode}: {cell.workload}"
+                found.setdefault(name, round(float(decode.median), 3))
+    return found
+
+
+def file_uri(path: Path) -> str:
+    return path.absolute().as_uri()
 
 
 def _cell(cell: Cell) -> tuple[str, ...]:

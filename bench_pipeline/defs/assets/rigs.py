@@ -4,7 +4,9 @@ All but the list of builds happen on the rig itself, so each first makes sure th
 machine is the rig of its partition.
 """
 
+import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -24,7 +26,7 @@ from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import machine_id, this_rig
-from bench_pipeline.models.catalogue import known_model
+from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
 from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
@@ -57,6 +59,20 @@ def rig_here(project: Project, slug: str) -> Rig:
     )
 
 
+def is_foreign(project: Project, slug: str, log: logging.Logger) -> bool:
+    """Whether the rig `slug` is another machine than this one, which is a declared rig itself: then
+    there is nothing to do here, and the log says where. All else is for `rig_here` to judge."""
+    rigs, _broken = declared_rigs(project.rigs)
+    here = this_rig(rigs)
+    if here is None or here.slug == slug or slug not in rigs:
+        return False
+    log.warning(
+        f"Skipped: this machine is the rig `{here.slug}`, not `{slug}`. Materialize it on"
+        f" `{slug}`; or, if this is that machine, mend `machine_id` in both files."
+    )
+    return True
+
+
 def bytes_since(begun: float, folder: Path) -> int:
     """Size of a folder's files if it was made after `begun` (seconds of the epoch), else 0."""
     if folder.stat().st_mtime < begun:
@@ -78,7 +94,7 @@ class ModelsWanted(dg.Config):
 
     models: list[str] = []
     """Slugs of content/models, draft models too; empty: those that the campaigns want on this
-    rig."""
+    rig, or a small one where they want none."""
 
 
 @dg.asset(group_name="rigs", kinds={"github"})
@@ -112,17 +128,19 @@ def llama_cpp_builds(project: dg.ResourceParam[Project]) -> dg.MaterializeResult
     )
 
 
-@dg.asset(group_name="rigs", kinds={"yaml"}, partitions_def=rig_partitions)
+@dg.asset(group_name="rigs", kinds={"yaml"}, partitions_def=rig_partitions, output_required=False)
 def hardware_inventory(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """What the rig is, read from the rig itself and never typed: CPU, memory, system, GPUs.
 
     Each run file keeps the inventory of its own moment; this one is for people to look at.
     """
+    if is_foreign(project, context.partition_key, context.log):
+        return
     rig_here(project, context.partition_key)
     inventory = capture_inventory()
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "hardware": dg.MetadataValue.md(hardware_card(inventory)),
             "inventory": dg.MetadataValue.json(inventory.model_dump(mode="json")),
@@ -135,6 +153,7 @@ def hardware_inventory(
 @dg.asset(
     group_name="rigs",
     kinds={"llamacpp"},
+    output_required=False,
     partitions_def=rig_backend_partitions,
     deps=[
         llama_cpp_builds,
@@ -146,10 +165,12 @@ def engine_builds(
     config: EngineWanted,
     project: dg.ResourceParam[Project],
     reporter: dg.ResourceParam[Reporter],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """The wanted llama-server of this rig and backend, installed beside older ones in the
     artefact cache: binary hashed, version line and devices read back from it."""
     place = RigBackend.parse(context.partition_key)
+    if is_foreign(project, place.rig, context.log):
+        return
     rig = rig_here(project, place.rig)
     begun, catalogue, setup = (
         time.time(),
@@ -167,7 +188,7 @@ def engine_builds(
         for build in (config.build, *config.beside)
     ]
     devices = [(d.id, d.name, d.total_mib, d.free_mib) for d in engine.devices]
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         data_version=dg.DataVersion(engine.build),
         metadata={
             "build": engine.build,
@@ -197,6 +218,7 @@ def wanted_models(project: Project, rig: str) -> list[str]:
 @dg.asset(
     group_name="rigs",
     kinds={"gguf"},
+    output_required=False,
     partitions_def=rig_partitions,
     deps=[hardware_inventory],
 )
@@ -205,11 +227,13 @@ def model_files(
     config: ModelsWanted,
     project: dg.ResourceParam[Project],
     reporter: dg.ResourceParam[Reporter],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """The wanted GGUF files on this rig: resumed where a download was cut, checksummed, in
     the artefact cache that all checkouts share."""
+    if is_foreign(project, context.partition_key, context.log):
+        return
     rig = rig_here(project, context.partition_key)
-    wanted = config.models or wanted_models(project, rig.slug)
+    wanted = config.models or wanted_models(project, rig.slug) or [DEFAULT_MODEL]
     rows, fetched_bytes = [], 0
     for slug in wanted:
         model = known_model(project, slug)
@@ -217,7 +241,7 @@ def model_files(
             fetched_bytes += model.size_bytes
         path = fetch_model(model, artefact_cache(), reporter)
         rows.append((slug, wording.megabytes(model.size_bytes), model.licence, path.name))
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "models": dg.MetadataValue.md(
                 markdown_table(("model", "size", "licence", "file"), rows)

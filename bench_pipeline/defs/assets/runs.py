@@ -10,100 +10,60 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
-from bench_pipeline.defs.assets.cards import markdown_table, speeds_table
-from bench_pipeline.defs.assets.planning import wanted_runs
-from bench_pipeline.defs.assets.rigs import rig_here
+from bench_pipeline.defs.assets.cards import (
+    file_uri,
+    markdown_table,
+    speed_floats,
+    speeds_table,
+)
+from bench_pipeline.defs.assets.rigs import is_foreign, rig_here
+from bench_pipeline.defs.assets.wanted import RunsWanted, items_wanted
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_backends
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
-from bench_pipeline.harness.planning.missing import missing_runs
-from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+from bench_pipeline.harness.planning.missing import made_runs
 from bench_pipeline.harness.planning.plan import PlanItem
-from bench_pipeline.harness.planning.profiles import PROFILES
-from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
-from bench_pipeline.records.campaign import Profile
-from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.rig import RigBackend
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_engines, read_run
 
 RUN_FILES = "run files"
 """Metadata of `benchmark_runs`: the files just written, relative to the folder of runs."""
-
-
-class RunsWanted(dg.Config):
-    """Which runs to make. With no models named: what the campaigns want here."""
-
-    models: list[str] = []
-    """Slugs of content/models. Of runs named here or by campaigns, only those are made that
-    no run file satisfies."""
-    build: str | None = None
-    """None: the rig file's, else the newest that this rig's CPU can run."""
-    beside: list[str] = []
-    """Builds to measure it in turns with, by the sentinel's cells: they are judged against it."""
-    remeasure: bool = False
-    """Make the runs named here also where a run file satisfies them already."""
-    mode: str = "baseline"
-    """`baseline`, `reasoning-off` or `draft-<slug>`."""
-    profile: Profile = "quick"
-    concurrencies: list[int] | None = None
-    """None: 1 and 4 in profile `quick`; in `full` as many as it takes to the knee."""
-
-
-def items_named(
-    config: RunsWanted, project: Project, rig: Rig, place: RigBackend
-) -> list[PlanItem]:
-    """The items that `config` names, on a build that this machine can run. BenchError if one of
-    its choices is not there or cannot have an effect."""
-    engines = read_engines(project.engines)
-    build = choose(engines, rig, place.backend, config.build, this_host()).build
-    mode = known_mode(config.mode)
-    draft = draft_model(mode, project)
-    models = [known_model(project, slug) for slug in config.models]
-    for model in models:
-        check_wanted(mode, model, draft)
-    return [
-        PlanItem(
-            rig=place.rig,
-            backend=place.backend,
-            build=build,
-            model=model.slug,
-            model_sha256=model.sha256,
-            mode=mode,
-            profile=config.profile,
-            concurrencies=tuple(config.concurrencies or ())
-            or PROFILES[config.profile].concurrencies,
-            beside=tuple(config.beside),
-        )
-        for model in models
-    ]
+KEPT_FILES = "run files that were there"
+"""Metadata of `benchmark_runs`: those that satisfied what was wanted, so that it was not made."""
 
 
 @dg.op(
     ins={"engine_builds": dg.In(dg.Nothing), "model_files": dg.In(dg.Nothing)},
-    out=dg.DynamicOut(PlanItem),
+    out={
+        "missing": dg.DynamicOut(PlanItem),
+        "there": dg.Out(list[str], is_required=False),
+    },
 )
 def plan_runs(
     context: dg.OpExecutionContext,
     config: RunsWanted,
     project: dg.ResourceParam[Project],
-) -> Iterator[dg.DynamicOutput[PlanItem]]:
-    """The runs that are wanted and not there yet, in the order in which to make them."""
+) -> Iterator[dg.DynamicOutput[PlanItem] | dg.Output[list[str]]]:
+    """The runs that are wanted and not there yet, in the order in which to make them; and the files
+    of those that are there. Of a rig that is another machine, neither."""
     place = RigBackend.parse(context.partition_key)
+    if is_foreign(project, place.rig, context.log):
+        return
     rig = rig_here(project, place.rig)
-    if config.models:
-        wanted = items_named(config, project, rig, place)
-    else:
-        wanted = [item for item in wanted_runs(project) if item.partition == place]
+    wanted, by_whom = items_wanted(config, project, rig, place)
+    there = made_runs(project, wanted)
     again = bool(config.models) and config.remeasure
-    missing = wanted if again else missing_runs(project, wanted)
-    context.log.info(f"{len(wanted)} runs wanted, {len(missing)} of them to be made")
+    missing = [item for item in wanted if again or there[item] is None]
+    context.log.info(f"{len(wanted)} runs, {by_whom}; {len(missing)} of them to be made")
     for number, item in enumerate(missing):
         try:
             for build in (item.build, *item.beside):
@@ -113,7 +73,9 @@ def plan_runs(
             context.log.warning(f"{item.model} on {item.build} is left out: {error}")
             continue
         name = re.sub(r"\W+", "_", f"{item.model}_{item.mode}_{item.build}_{number}")
-        yield dg.DynamicOutput(item, mapping_key=name)
+        yield dg.DynamicOutput(item, mapping_key=name, output_name="missing")
+    kept = [path for item, path in there.items() if path is not None and item not in missing]
+    yield dg.Output([path.relative_to(project.runs).as_posix() for path in kept], "there")
 
 
 @dg.op
@@ -129,11 +91,13 @@ def run_model(
     rig = rig_here(project, item.rig)
     with interrupts_as_usual():
         made = make_runs(item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter)
+    logs = [log for _, path in made for log in path.parent.glob(f"{path.stem}*.server.log")]
     context.add_output_metadata(
         {
             "speeds": dg.MetadataValue.md(speeds_table([run for run, _ in made])),
             "status": ", ".join(run.status for run, _ in made),
             "run files": dg.MetadataValue.json([str(path) for _, path in made]),
+            **{f"engine's log {log.name}": dg.MetadataValue.path(log) for log in sorted(logs)},
         }
     )
     return [path.relative_to(project.runs).as_posix() for _, path in made]
@@ -170,26 +134,33 @@ def failures(run: Run) -> list[str]:
     ]
 
 
-@dg.op(out={"result": dg.Out(dg.Nothing), "runs_succeeded": dg.Out(dg.Nothing)})
+@dg.op(
+    out={
+        "result": dg.Out(dg.Nothing, is_required=False),
+        "runs_succeeded": dg.Out(dg.Nothing, is_required=False),
+    }
+)
 def collect(
-    made: list[list[str]], project: dg.ResourceParam[Project]
+    context: dg.OpExecutionContext,
+    made: list[list[str]],
+    there: list[str],
+    project: dg.ResourceParam[Project],
 ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
-    """What was just measured, for people, and whether all of it succeeded."""
+    """What was measured, just now and before, for people; and whether all of it succeeded."""
     paths = [path for files in made for path in files]
-    runs = [read_run(project.runs / path) for path in paths]
-    failed = {path: why for path, run in zip(paths, runs, strict=True) if (why := failures(run))}
-    yield dg.Output(
-        None,
-        "result",
-        metadata={
-            "speeds": dg.MetadataValue.md(
-                speeds_table(runs) if runs else "Already measured: nothing was to be done."
-            ),
-            "dagster/row_count": len(runs),
-            RUN_FILES: dg.MetadataValue.json(paths),
-            "folder": dg.MetadataValue.path(project.runs),
-        },
-    )
+    runs = {path: read_run(project.runs / path) for path in (*paths, *there)}
+    failed = {path: why for path, run in runs.items() if (why := failures(run))}
+    metadata: dict[str, Any] = {
+        "speeds": dg.MetadataValue.md(speeds_table(runs.values()) if runs else "No run to show."),
+        "made just now": len(paths),
+        "dagster/row_count": len(runs),
+        "dagster/uri": file_uri(project.runs / context.partition_key),
+        RUN_FILES: dg.MetadataValue.json(paths),
+        KEPT_FILES: dg.MetadataValue.json(there),
+        "folder": dg.MetadataValue.path(project.runs / context.partition_key),
+        **speed_floats(runs.values()),
+    }
+    yield dg.Output(None, "result", metadata=metadata)
     yield dg.AssetCheckResult(
         check_name="runs_succeeded",
         asset_key="benchmark_runs",
@@ -197,15 +168,25 @@ def collect(
         description="\n".join(
             f"{path}: {reason}" for path, reasons in failed.items() for reason in reasons
         )
-        or None,
-        metadata={"failed": dg.MetadataValue.json(failed)},
+        or f"{context.partition_key}: {len(runs)} runs, none of which failed",
+        metadata={
+            "partition": context.partition_key,
+            "failed": dg.MetadataValue.json(failed),
+        },
     )
+
+
+@dg.config_mapping
+def one_level_deep(config: RunsWanted) -> dict[str, Any]:
+    """The launch's config is the asset's own; that steps make the runs is nobody's concern."""
+    return {"plan_runs": {"config": config.model_dump()}}
 
 
 @dg.graph_asset(
     group_name="runs",
     kinds={"llamacpp"},
     partitions_def=rig_backend_partitions,
+    config=one_level_deep,
     ins={
         "engine_builds": dg.AssetIn(dagster_type=dg.Nothing),
         "model_files": dg.AssetIn(dagster_type=dg.Nothing, partition_mapping=rig_to_its_backends),
@@ -214,8 +195,8 @@ def collect(
         dg.AssetCheckSpec(
             "runs_succeeded",
             asset="benchmark_runs",
-            description="No run or cell that was just made failed. Failed ones are kept and"
-            " published as failed, so this holds nothing back.",
+            description="No run or cell of what the last launch wanted failed, made just now or"
+            " before. Failed ones are kept and published as failed, so this holds nothing back.",
         )
     ],
 )
@@ -223,9 +204,8 @@ def benchmark_runs(engine_builds, model_files):  # type: ignore[no-untyped-def]
     """Runs of llama-server on this rig and backend: one immutable YAML file for each model and
     mode, with every request of every workload and concurrency. Makes what the campaigns (or
     the launch's config) want and no run file satisfies; stopped, it goes on where it was."""
-    result, succeeded = collect(
-        plan_runs(engine_builds=engine_builds, model_files=model_files).map(run_model).collect()
-    )
+    missing, there = plan_runs(engine_builds=engine_builds, model_files=model_files)
+    result, succeeded = collect(missing.map(run_model).collect(), there)
     return {"result": result, "benchmark_runs_runs_succeeded": succeeded}
 
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,11 +6,14 @@ import dagster as dg
 import pytest
 
 from bench_pipeline.definitions import build_defs
+from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Silent
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import write_run
 
+HERE = "shared-vm-2core"
+"""The rig that the tests take this machine for."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -31,6 +35,19 @@ def launch(
         return definitions.resolve_job_def(job).execute_in_process(instance=instance, **options)
 
     return run
+
+
+@pytest.fixture
+def this_machine(project: Project) -> None:
+    """Makes the project believe that this machine is `HERE`, with whatever build runs on it."""
+    for path in project.rigs.glob("*.yaml"):
+        lines = [
+            line for line in path.read_text().splitlines() if not line.startswith("machine_id:")
+        ]
+        path.write_text("\n".join(lines) + "\n")
+    path = project.rigs / f"{HERE}.yaml"
+    text = re.sub(r"^    (build|channel): .*\n", "", path.read_text(), flags=re.M)
+    path.write_text(f'{text}machine_id: "{machine_id()}"\n')
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:

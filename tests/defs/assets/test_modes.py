@@ -3,7 +3,7 @@
 import pytest
 
 from bench_pipeline.defs.assets.rigs import wanted_models
-from bench_pipeline.defs.assets.runs import RunsWanted, items_named
+from bench_pipeline.defs.assets.wanted import RunsWanted, items_named
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
 from bench_pipeline.errors import EngineError, ModelError, RecordError
 from bench_pipeline.harness.planning.missing import missing_runs

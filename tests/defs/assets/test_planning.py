@@ -63,4 +63,4 @@ def test_runs_of_a_place_are_the_valid_ones_there(project: Project, put: Put) ->
     path = put(run)
     put(measured_run(rig="h100-vm", backend="cuda"))
     path.with_name("broken.yaml").write_text("run_id: 7\n...\n")
-    assert runs_of(project, PLACE) == [run]
+    assert runs_of(project, PLACE) == {path: run}

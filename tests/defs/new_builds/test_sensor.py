@@ -218,16 +218,12 @@ def test_a_request_names_build_baseline_and_the_sentinel(daemon: Daemon) -> None
     assert run.run_config["ops"] == {
         "engine_builds": {"config": {"build": "b11500", "beside": ["b10434"]}},
         "benchmark_runs": {
-            "ops": {
-                "plan_runs": {
-                    "config": {
-                        "models": ["smollm2-135m-instruct-q4_1", "gemma-3-270m-q4_k_m"],
-                        "build": "b11500",
-                        "beside": ["b10434"],
-                        "profile": "full",
-                        "remeasure": False,
-                    }
-                }
+            "config": {
+                "models": ["smollm2-135m-instruct-q4_1", "gemma-3-270m-q4_k_m"],
+                "build": "b11500",
+                "beside": ["b10434"],
+                "profile": "full",
+                "remeasure": False,
             }
         },
     }
@@ -318,7 +314,7 @@ def test_each_week_a_place_measures_its_build_once_more(watched: Project, week) 
     (request,) = week(datetime(2026, 11, 22, 2, 0, tzinfo=UTC))
     assert request.run_key == f"2026-W47:{CPU}:all"
     assert request.partition_key == CPU
-    config = request.run_config["ops"]["benchmark_runs"]["ops"]["plan_runs"]["config"]
+    config = request.run_config["ops"]["benchmark_runs"]["config"]
     assert (config["build"], config["beside"], config["remeasure"]) == ("b10434", ["b10068"], True)
     (next_week,) = week(datetime(2026, 11, 29, 2, 0, tzinfo=UTC))
     assert next_week.run_key != request.run_key

@@ -1,0 +1,69 @@
+"""What `make bench` shows at its end: what was measured, or was there already."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from bench_pipeline.defs.assets.cards import SPEED_HEADINGS, model_name, speed_rows
+from bench_pipeline.paths import Project
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import read_run
+
+if TYPE_CHECKING:
+    from bench_pipeline.cli.flow import Outcome
+
+
+def tell_results(project: Project, console: Console, outcome: "Outcome") -> None:
+    runs = {path: read_run(project.runs / path) for path in outcome.run_files}
+    there = {path: read_run(project.runs / path) for path in outcome.kept_files}
+    for path, run in {**runs, **there}.items():
+        console.print()
+        if path in there:
+            console.print(f"Already measured, on {run.started_at:%Y-%m-%d %H:%M} UTC:")
+        console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
+        console.print(_table(run))
+        console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
+    if there:
+        console.print(f"Repeat     {again(there.values())}", soft_wrap=True)
+    if any(run.session for run in runs.values()):
+        from bench_pipeline.cli.verdicts import tell_verdicts
+
+        tell_verdicts(project, console, [run.run_id for run in runs.values()])
+    built = "site_pages" in outcome.seconds
+    note = "" if built else "  (not built anew: a check stopped it)"
+    console.print(f"Page       {project.site / 'index.html'}{note}", soft_wrap=True)
+
+
+def again(there: Iterable[Run]) -> str:
+    """How to repeat what was there, and why one might want to."""
+    weak = sorted({word for run in there for word in shortcomings(run)})
+    of_what = f"  (this run is {', '.join(weak)})" if weak else ""
+    return f"make bench ... AGAIN=1: this run stays, the newer one is shown{of_what}"
+
+
+def shortcomings(run: Run) -> list[str]:
+    """In what a run is less than the page's best kind, in words."""
+    from bench_pipeline.measures.drift import drift_of
+
+    words = ["provisional"] if run.profile == "quick" else []
+    drift = drift_of(run)
+    if drift is not None and drift.drifted:
+        words.append("drifted")
+    if run.host_load is not None and run.host_load.quiet is False:
+        words.append("of a busy host")
+    if run.status != "ok" or any(cell.failure for cell in run.cells):
+        words.append("failed in part")
+    return words
+
+
+def _table(run: Run) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in SPEED_HEADINGS:
+        left = heading == "workload"
+        name = heading.replace(" ", "\n")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for row in speed_rows(run):
+        table.add_row(*row)
+    return table

@@ -1,0 +1,93 @@
+"""Which runs a launch of `benchmark_runs` asks for."""
+
+import dagster as dg
+from pydantic import Field
+
+from bench_pipeline.defs.assets.planning import wanted_runs
+from bench_pipeline.engines.builds.catalogue import choose
+from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES
+from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
+from bench_pipeline.paths import Project
+from bench_pipeline.records.campaign import Profile
+from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.yaml.files import read_engines
+
+
+class RunsWanted(dg.Config):
+    """Which runs to make. With no models named: what the campaigns want here, and where they want
+    nothing, a small model."""
+
+    models: list[str] = Field(
+        default=[],
+        description="Slugs of content/models; empty: what the campaigns want here. Only runs that"
+        " no run file satisfies are made.",
+    )
+    build: str | None = Field(
+        default=None,
+        description="Engine build, b10434. Not given: the rig file's, else the newest that runs.",
+    )
+    beside: list[str] = Field(
+        default=[],
+        description="Builds to measure it in turns with, by the sentinel's cells: they are judged"
+        " against it.",
+    )
+    remeasure: bool = Field(
+        default=False,
+        description="Make the runs named here also where a run file satisfies them already.",
+    )
+    mode: str = Field(
+        default="baseline", description="baseline, reasoning-off or draft-SLUG (of content/models)."
+    )
+    profile: Profile = Field(default="quick", description="quick (provisional) or full.")
+    concurrencies: list[int] | None = Field(
+        default=None,
+        description="Streams at once. Not given: 1 and 4 in profile quick; in full as many as it"
+        " takes to the knee.",
+    )
+
+
+def items_wanted(
+    config: RunsWanted, project: Project, rig: Rig, place: RigBackend
+) -> tuple[list[PlanItem], str]:
+    """What to measure at `place`, and who wants it, in words."""
+    if config.models:
+        return items_named(config, project, rig, place), "named by this launch"
+    if items := [item for item in wanted_runs(project) if item.partition == place]:
+        return items, "wanted by campaigns"
+    small = config.model_copy(update={"models": [DEFAULT_MODEL]})
+    return items_named(small, project, rig, place), (
+        f"as no campaign wants anything here: write content/campaigns/NAME.yaml with `places:"
+        f" [{place.key}]` and `models`, or name models in the launch's config"
+    )
+
+
+def items_named(
+    config: RunsWanted, project: Project, rig: Rig, place: RigBackend
+) -> list[PlanItem]:
+    """The items that `config` names, on a build that this machine can run. BenchError if one of
+    its choices is not there or cannot have an effect."""
+    engines = read_engines(project.engines)
+    build = choose(engines, rig, place.backend, config.build, this_host()).build
+    mode = known_mode(config.mode)
+    draft = draft_model(mode, project)
+    models = [known_model(project, slug) for slug in config.models]
+    for model in models:
+        check_wanted(mode, model, draft)
+    return [
+        PlanItem(
+            rig=place.rig,
+            backend=place.backend,
+            build=build,
+            model=model.slug,
+            model_sha256=model.sha256,
+            mode=mode,
+            profile=config.profile,
+            concurrencies=tuple(config.concurrencies or ())
+            or PROFILES[config.profile].concurrencies,
+            beside=tuple(config.beside),
+        )
+        for model in models
+    ]
