@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from bench_pipeline.engines.builds.upstream import RELEASES_API
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig
@@ -95,7 +96,7 @@ def with_rules(copy: Path, **rules: str) -> Path:
 def bare_environment() -> dict[str, str]:
     """What a login shell has after `activate`, where the artefact cache is, and the tests' own
     lock; no more."""
-    kept = ("HOME", "LANG", "XDG_CACHE_HOME", "BENCH_PIPELINE_CACHE", LOCK_VARIABLE)
+    kept = ("HOME", "LANG", "XDG_CACHE_HOME", "BENCH_PIPELINE_CACHE", LOCK_VARIABLE, RELEASES_API)
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     return environment | {"PATH": f"{BIN}{os.pathsep}{os.defpath}"}
 

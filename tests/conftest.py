@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.engines.builds.upstream import RELEASES_API
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.paths import Project, artefact_cache, checkout
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     benchmarks, and tests in other processes have theirs."""
     folder = tempfile.mkdtemp(prefix="bench_pipeline-lock-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # Nobody answers there: the newest build is the newest of the package index.
+    os.environ[RELEASES_API] = "http://127.0.0.1:9"
     os.environ[LOCK_VARIABLE] = str(Path(folder) / "rig.lock")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As a shell starts a suite in the background. Programs that tests start would inherit

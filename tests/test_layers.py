@@ -94,7 +94,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"jobs", "partitions", "resources"},
         {"automation", "new_builds"},
         {"assets"},
-        {"checks"},
+        {"checks", "committed"},
     ],
 }
 """The rooms of each folder that has folders in it, lowest floor first: a room is a folder, or a

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench_pipeline.engines.builds.catalogue import Choice, choose
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.engines.builds.install import check_obtainable
-from bench_pipeline.engines.builds.upstream import TIMEOUT_S, ask_newest
+from bench_pipeline.engines.builds.upstream import TIMEOUT_S, newest_today
 from bench_pipeline.errors import EngineError
 from bench_pipeline.inventory.declared_cards import api_of, cards, counted
 from bench_pipeline.records.engines import EngineCatalogue, ReleaseChannel
@@ -50,7 +50,7 @@ def is_loadable(library: str) -> bool:
 
 def latest_soon(releases: ReleaseChannel) -> str:
     """Upstream's newest build; NoAnswer within seconds: there are other backends to turn to."""
-    return ask_newest(releases, None, timeout_s=TIMEOUT_S).build
+    return newest_today(releases, timeout_s=TIMEOUT_S)
 
 
 def default_backend(

@@ -151,7 +151,7 @@ def _settle(
         reporter.say(f"  declared just now in {file}: edit its title and notes as you like")
     for line in later:
         reporter.say(f"  {line}")
-    choice = choose(engines, rig, backend, options.build, this_host())
+    choice = choose(engines, rig, backend, options.build, this_host(), say=reporter.say)
     for build in options.baseline:
         choose(engines, rig, backend, build, this_host())
     if choice.build in options.baseline:

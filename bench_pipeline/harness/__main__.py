@@ -3,13 +3,14 @@
     python -m bench_pipeline.harness --rig h100-vm --backend cuda \
         --model smollm2-135m-instruct-q4_1 --profile full
 
-The run file lands in content/benchmarks/runs/ of this checkout; carry it home by git. On the
+On a machine that no file of content/rigs/ declares, `--declare` writes one first. The run file
+lands in content/benchmarks/runs/ of this checkout; carry it home by git. On the
 control plane, `python -m bench_pipeline bench` does the same through Dagster.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
@@ -18,19 +19,24 @@ from bench_pipeline.harness.planning.modes import known_mode
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
+from bench_pipeline.inventory.declare import declare_this_machine
+from bench_pipeline.inventory.identity import rig_here
 from bench_pipeline.models.catalogue import known_model
-from bench_pipeline.paths import artefact_cache, checkout
+from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.yaml.files import read_engines, read_named
 from bench_pipeline.records.yaml.finding import record_files
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench_pipeline.harness")
-    parser.add_argument("--rig", required=True)
-    parser.add_argument("--backend", required=True)
-    parser.add_argument("--model", required=True)
+    parser.add_argument(
+        "--declare", action="store_true", help="write this machine's rig file, if none has it yet"
+    )
+    parser.add_argument("--rig", help="must be this machine")
+    parser.add_argument("--backend")
+    parser.add_argument("--model")
     parser.add_argument("--build", help="default: the rig file's, else the newest that runs")
     parser.add_argument(
         "--baseline",
@@ -44,8 +50,15 @@ def main() -> int:
     )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     parser.add_argument("--concurrency", type=int, nargs="+", help="default: the profile's")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    needed = [name for name in ("rig", "backend", "model") if not getattr(options, name)]
+    if needed and not options.declare:
+        parser.error(f"needed: {', '.join(f'--{name}' for name in needed)}; or --declare")
     try:
+        if options.declare:
+            _declare(checkout())
+        if needed:
+            return 0
         return _run(options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -53,6 +66,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: the server is stopped and nothing was written", file=sys.stderr)
         return 130
+
+
+def _declare(project: Project) -> None:
+    rig, newly = declare_this_machine(project, say=print)
+    print(f"{'declared just now' if newly else 'declared'}: content/rigs/{rig.slug}.yaml")
+    print(f"  --rig {rig.slug} --backend {'|'.join(rig.backends)}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -63,6 +82,7 @@ def _run(options: argparse.Namespace) -> int:
     model = known_model(project, options.model)
     if options.backend not in rig.backends:
         raise _none("backend", options.backend, rig.backends)
+    rig = rig_here(project, options.rig)
     mode = known_mode(options.mode)
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(

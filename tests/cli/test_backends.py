@@ -9,6 +9,7 @@ import pytest
 from bench_pipeline.cli.backends import default_backend, is_loadable, told
 from bench_pipeline.engines.builds.catalogue import Choice, ReleaseBuild
 from bench_pipeline.engines.builds.host import Host
+from bench_pipeline.engines.builds.upstream import NoAnswer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem
@@ -108,7 +109,7 @@ def test_without_a_build_of_its_own_a_card_computes_over_vulkan_and_it_is_said_w
 
 def test_upstream_that_gives_no_answer_has_no_build() -> None:
     def silent(_: object) -> str:
-        raise EngineError("upstream cannot be asked: no route to host", mend="")
+        raise NoAnswer("upstream cannot be asked: no route to host", mend="", where="upstream")
 
     backend, why = chosen(rig("cpu", "cuda", "vulkan"), machine(GEFORCE), latest=silent)
     assert backend == "vulkan", "a wheel has it"

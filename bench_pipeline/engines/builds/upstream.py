@@ -11,6 +11,7 @@ not again before upstream wants to be asked again.
 import os
 import re
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -19,8 +20,10 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from bench_pipeline.errors import EngineError, NetworkError
 from bench_pipeline.fetching.client import outside_client
+from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.engines import Build, ReleaseChannel, build_number
+from bench_pipeline.records.yaml.files import write_atomically
 
 RELEASES_API = "BENCH_PIPELINE_RELEASES_API"
 """Environment variable: base address of the releases API, instead of the catalogue's."""
@@ -38,6 +41,8 @@ MAX_LIST_BYTES = 16 * 2**20
 """A page of the list has thirty of them."""
 POINTER = "nightly-tag.txt"
 """The file of a version's release that names its build."""
+ASKED_AGAIN_AFTER = timedelta(days=1)
+"""Upstream tags several builds a day; a benchmark wants one that stays for a while."""
 LONGEST_WAIT = timedelta(days=1)
 """A reset time further off is a mistake of upstream's, or of its clock."""
 
@@ -119,9 +124,35 @@ def redirected(releases: ReleaseChannel) -> ReleaseChannel:
     return releases
 
 
-def latest_build(releases: ReleaseChannel) -> str:
-    """Tag of upstream's newest release, e.g. `b10434`. NoAnswer if upstream cannot tell it."""
-    return ask_newest(releases, None, timeout_s=PATIENT_S).build
+class _Remembered(Record):
+    """The newest build, and when upstream told it."""
+
+    newest: Newest
+    asked_at: datetime
+
+
+def newest_today(releases: ReleaseChannel, *, timeout_s: float) -> str:
+    """Tag of upstream's newest release, e.g. `b10434`, as it was within the last day: upstream is
+    asked no oftener. NoAnswer if it cannot tell, and no release that it told of lies here."""
+    file, now = artefact_cache() / "engines" / "upstream-newest.json", datetime.now(UTC)
+    try:
+        known = _Remembered.model_validate_json(file.read_bytes())
+    except (OSError, ValueError):
+        known = None
+    if known and not known.newest.address.startswith(releases.api.rstrip("/") + "/"):
+        known = None
+    if known and timedelta() <= now - known.asked_at < ASKED_AGAIN_AFTER:
+        return known.newest.build
+    try:
+        newest = ask_newest(releases, known.newest if known else None, timeout_s=timeout_s)
+    except NoAnswer:
+        if known and (file.parent / releases.channel / known.newest.build).is_dir():
+            return known.newest.build
+        raise
+    with suppress(OSError):  # a question more is no reason to stop
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, _Remembered(newest=newest, asked_at=now).model_dump_json().encode())
+    return newest.build
 
 
 def ask_newest(

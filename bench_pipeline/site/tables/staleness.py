@@ -10,17 +10,18 @@ DAYS_OF_A_MONTH = 30.44
 
 
 class Ages:
-    """The newest build of each engine and the newest measured run, among these of `runs`."""
+    """The newest build of each engine on each rig and backend, and the newest measured run, among
+    these of `runs`. Another machine's build tells nothing of what this one could run."""
 
     def __init__(self, runs: Iterable[Row]) -> None:
-        self.newest: dict[str, tuple[int, str]] = {}
+        self.newest: dict[tuple[str, ...], tuple[int, str]] = {}
         self.latest: datetime | None = None
         for run in runs:
             if run.get("provenance") == "imported":
                 continue  # its numbers and its clock are somebody else's
             if run["build_number"] is not None:
                 build = run["build_number"], run["build"]
-                self.newest[run["engine"]] = max(self.newest.get(run["engine"], build), build)
+                self.newest[_place(run)] = max(self.newest.get(_place(run), build), build)
             if run["started_at"] and (self.latest is None or run["started_at"] > self.latest):
                 self.latest = run["started_at"]
 
@@ -28,7 +29,7 @@ class Ages:
         """`366 builds behind b10434, measured 3 months before the newest run`; empty where it is
         of the newest build and of the newest month, or nobody can tell."""
         words = []
-        number, build = self.newest.get(run["engine"], (0, ""))
+        number, build = self.newest.get(_place(run), (0, ""))
         if run["build_number"] is not None and run["build_number"] < number:
             words.append(f"{wording.counted(number - run['build_number'], 'build')} behind {build}")
         if run["started_at"] and self.latest:
@@ -36,3 +37,7 @@ class Ages:
             if months:
                 words.append(f"measured {wording.counted(months, 'month')} before the newest run")
         return ", ".join(words)
+
+
+def _place(run: Row) -> tuple[str, ...]:
+    return run["engine"], run["rig"], run["backend"]

@@ -7,6 +7,7 @@ import pytest
 from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import Host
+from bench_pipeline.engines.builds.upstream import NoAnswer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import PathBuild
 from bench_pipeline.records.rig import BackendSetup, Rig
@@ -28,17 +29,40 @@ def rig(**setup) -> Rig:
 
 @pytest.fixture
 def choose_cpu(catalogue):
-    """A choice for backend cpu that asks upstream nothing."""
+    """A choice for backend cpu; upstream's newest build is `upstreams`."""
 
-    def choosing(host, asked=None, catalogue=catalogue, **setup):
-        return choose(catalogue, rig(**setup), "cpu", asked, host, latest=lambda _: "b99999")
+    def choosing(host, asked=None, catalogue=catalogue, upstreams="b10300", **setup):
+        return choose(catalogue, rig(**setup), "cpu", asked, host, latest=lambda _: upstreams)
 
     return choosing
 
 
 def test_the_newest_build_that_the_cpu_can_run_is_the_default(choose_cpu):
     assert choose_cpu(SERVER_CPU).build == NEWEST
-    assert choose_cpu(DESKTOP_CPU).build == "b10068"
+    assert choose_cpu(DESKTOP_CPU, channel="wheel").build == "b10068"
+
+
+def test_newest_is_by_build_whichever_channel_has_it(choose_cpu):
+    """Not the wheel that a CPU without AMX falls back to, though wheels ask nobody."""
+    assert (choose_cpu(DESKTOP_CPU).channel, choose_cpu(DESKTOP_CPU).build) == (
+        "github-release",
+        "b10300",
+    )
+    assert choose_cpu(SERVER_CPU, upstreams="b10435").channel == "github-release"
+    assert choose_cpu(SERVER_CPU, upstreams=NEWEST).channel == "wheel"
+
+
+def test_without_an_answer_of_upstreams_what_is_there_is_taken_and_that_is_said(catalogue):
+    said = []
+
+    def silent(_):
+        raise NoAnswer("no route to host", mend="wait", where="upstream")
+
+    choice = choose(catalogue, rig(), "cpu", None, DESKTOP_CPU, latest=silent, say=said.append)
+    assert choice.build == "b10068"
+    assert said == ["Upstream gives no answer, so b10068 is the newest: no route to host"]
+    with pytest.raises(NoAnswer):
+        choose(catalogue, rig(), "cpu", None, ANCIENT_CPU, latest=silent)
 
 
 def test_a_named_build_wins_over_the_rig_file_and_that_over_the_newest(choose_cpu):
@@ -48,8 +72,8 @@ def test_a_named_build_wins_over_the_rig_file_and_that_over_the_newest(choose_cp
 
 def test_a_cpu_that_no_wheel_fits_takes_upstreams_newest_release(choose_cpu):
     choice = choose_cpu(ANCIENT_CPU)
-    assert (choice.channel, choice.build) == ("github-release", "b99999")
-    assert choice.archives == (Archive("llama-b99999-bin-ubuntu-x64.tar.gz"),)
+    assert (choice.channel, choice.build) == ("github-release", "b10300")
+    assert choice.archives == (Archive("llama-b10300-bin-ubuntu-x64.tar.gz"),)
 
 
 def test_any_build_number_can_come_from_upstreams_releases(choose_cpu):

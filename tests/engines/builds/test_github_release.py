@@ -10,7 +10,7 @@ from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import check_obtainable, install
-from bench_pipeline.engines.builds.upstream import latest_build
+from bench_pipeline.engines.builds.upstream import RELEASES_API, ask_newest, newest_today
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching import http as downloads
 from bench_pipeline.records.engines import ReleaseAsset
@@ -36,15 +36,19 @@ def upstream(archive, monkeypatch):
 
 
 @pytest.fixture
-def choice(catalogue, upstream, wheel_build):
+def choice(catalogue, upstream, wheel_build, monkeypatch):
     """What a rig whose channel is `github-release` chooses when it names no build."""
     here = ReleaseAsset(pattern="llama-{build}-bin-here-x64.tar.gz", platform=wheel_build.platform)
     releases = catalogue.releases.model_copy(
         update={"api": upstream.url, "assets": {"cpu": [here]}}
     )
-    return choose(
-        catalogue.model_copy(update={"releases": releases}), RIG, "cpu", None, this_host()
-    )
+    monkeypatch.delenv(RELEASES_API)
+    ours = catalogue.model_copy(update={"releases": releases})
+
+    def newest(channel):
+        return ask_newest(channel, None).build
+
+    return choose(ours, RIG, "cpu", None, this_host(), latest=newest)
 
 
 def left_in(cache) -> list[str]:
@@ -176,5 +180,5 @@ def test_upstream_out_of_reach_points_to_the_other_channels(catalogue):
         closed.bind(("127.0.0.1", 0))
         api = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(EngineError, match="cannot be asked") as caught:
-        latest_build(catalogue.releases.model_copy(update={"api": api}))
+        newest_today(catalogue.releases.model_copy(update={"api": api}), timeout_s=5)
     assert "`wheel` or `path`" in caught.value.mend

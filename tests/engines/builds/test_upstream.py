@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from bench_pipeline.engines.builds.upstream import (
     RELEASES_API,
     NoAnswer,
     ask_newest,
+    newest_today,
     redirected,
 )
 from bench_pipeline.records.engines import ReleaseChannel
@@ -51,8 +53,39 @@ def test_another_address_is_asked_afresh(upstream: Releases) -> None:
     assert upstream.asked == [None, None]
 
 
+def test_the_newest_is_asked_for_once_a_day(
+    upstream: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path))
+    assert newest_today(channel(upstream.url), timeout_s=5) == "b11500"
+    upstream.version = "v0.3.1"
+    upstream.publish("b11501")
+    upstream.names = "b11501"
+    assert newest_today(channel(upstream.url), timeout_s=5) == "b11500"
+    assert len(upstream.answered) == 1
+    file = tmp_path / "engines" / "upstream-newest.json"
+    remembered = json.loads(file.read_text())
+    remembered["asked_at"] = "2026-01-01T00:00:00Z"
+    file.write_text(json.dumps(remembered))
+    assert newest_today(channel(upstream.url), timeout_s=5) == "b11501"
+
+
+def test_without_an_answer_the_last_one_counts_where_its_build_lies_here(
+    upstream: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path))
+    monkeypatch.setattr("bench_pipeline.engines.builds.upstream.ASKED_AGAIN_AFTER", timedelta())
+    newest_today(channel(upstream.url), timeout_s=5)
+    upstream.instead = (503, {}, b"")
+    with pytest.raises(NoAnswer):
+        newest_today(channel(upstream.url), timeout_s=5)
+    (tmp_path / "engines" / "github-release" / "b11500").mkdir(parents=True)
+    assert newest_today(channel(upstream.url), timeout_s=5) == "b11500"
+
+
 def test_the_environment_names_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
     releases = channel("https://api.example.org")
+    monkeypatch.delenv(RELEASES_API)
     assert redirected(releases) is releases
     monkeypatch.setenv(RELEASES_API, "http://127.0.0.1:1/")
     assert redirected(releases).api == "http://127.0.0.1:1"
