@@ -27,9 +27,13 @@ def address(part: ModelPart) -> tuple[str, dict[str, str]]:
         return rest, {}
     base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
     revision, file = quote(part.revision or "main", safe=""), quote(part.file or "")
+    return f"{base}/{rest}/resolve/{revision}/{file}", allowance()
+
+
+def allowance() -> dict[str, str]:
+    """The header by which the hub knows whose terms were accepted; empty without a token."""
     token = _token()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return f"{base}/{rest}/resolve/{revision}/{file}", headers
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _token() -> str | None:
