@@ -23,6 +23,9 @@ CELLS_DRAWN = 4
 takes about 10 ms, and a cell has six."""
 STEPS_DRAWN = 6
 """On the page of a place that keeps no figures."""
+POINTS_OF_A_MODEL = 500
+"""On its page of one place, about 50 KB gzipped; with more it keeps the newest builds, and each
+cell has a page with all of them."""
 BUILDS_DRAWN = 20
 """The newest, where a page shows of a series what another one has in full."""
 PLACES_IN_FULL, CELLS_IN_FULL = 6, 12
@@ -113,14 +116,45 @@ def _divided(press: Press, trend: Trend) -> dict[str, bytes]:
     }
     shared = _heads(trend) | {one.series.id for one in leading}
     for model in trend.shown:
-        drawn = _most_telling(model.figures, CELLS_DRAWN)
-        made[model.trend_href] = press.page(
+        made |= _of_model(press, trend, model, shared)
+    return made
+
+
+def _of_model(
+    press: Press, trend: Trend, model: ModelTrend, shared: Container[str]
+) -> dict[str, bytes]:
+    """Of a divided place: one page, and where that would be too much one more for each cell."""
+    series = [each for figure in model.figures for each in figure.series]
+    most = max(2, min(BUILDS_DRAWN, POINTS_OF_A_MODEL // len(series)))
+    longest = max(len(each.points) for each in series)
+    whole: dict[str, str] = {}
+    shown = model.figures
+    if sum(len(each.points) for each in series) > POINTS_OF_A_MODEL and longest > most:
+        folder = model.trend_href.removesuffix(".html")
+        whole = {figure.id: f"{folder}/{figure.id}.html" for figure in model.figures}
+        shown = tuple(figure.newest_builds(most) for figure in model.figures)
+    drawn = _most_telling(shown, CELLS_DRAWN)
+    made = {
+        model.trend_href: press.page(
             "trends_model.html",
             root="../../",
             trend=trend,
             model=model,
+            figures=shown,
             drawn=len(drawn),
             drawings=_drawings(drawn, shared),
+            whole=whole,
+            builds=most,
+        )
+    }
+    for figure in model.figures if whole else ():
+        made[whole[figure.id]] = press.page(
+            "trends_cell.html",
+            root="../../../",
+            trend=trend,
+            model=model,
+            figure=figure,
+            drawings=_drawings([figure], shared),
         )
     return made
 

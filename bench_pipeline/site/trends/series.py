@@ -105,6 +105,10 @@ class Figure:
     series: tuple[Series, ...]
     order: tuple[object, ...]
 
+    def newest_builds(self, most: int) -> "Figure":
+        """The same of so many builds of each series."""
+        return replace(self, series=tuple(each.newest_builds(most) for each in self.series))
+
     @property
     def judged(self) -> bool:
         return any(point.joined for series in self.series for point in series.points)

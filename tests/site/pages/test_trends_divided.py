@@ -190,6 +190,45 @@ def test_of_a_series_of_many_builds_other_pages_show_the_newest_and_say_so(
     assert section.shown and [point.build for point in section.shown.points] == every[1:]
 
 
+def many_builds(cells: int, builds: int) -> Tables:
+    """Of one model, every figure with random digits, every newer build flagged."""
+    digits = random.Random(2)
+    rows = []
+    for number in range(cells):
+        for metric in ("decode_tok_s", "prefill_tok_s", "ttft_ms"):
+            speeds = [digits.uniform(20, 900) for _ in range(builds)]
+            steps = [step("b10000", speeds[0])] + [
+                step(
+                    f"b{10_000 + 7 * at}",
+                    speed,
+                    "faster",
+                    (1.1, 1.1 - digits.uniform(0, 0.01), 1.1 + digits.uniform(0, 0.01)),
+                    flagged=True,
+                    run_id=f"{digits.getrandbits(48):012x}",
+                )
+                for at, speed in enumerate(speeds[1:], 1)
+            ]
+            names = {"workload": ("chat", "rag", "agent", "codegen")[number % 4]}
+            rows += series(*steps, metric=metric, concurrency=(1, 4, 8)[number // 4], **names)
+    return tables(*rows)
+
+
+def test_a_model_with_many_builds_keeps_the_newest_and_each_of_its_cells_has_a_page_with_all():
+    found = made(many_builds(cells=12, builds=50))
+    (own,) = (path for path in found if re.fullmatch(r"trends/[^/]+/[^/]+\.html", path))
+    cells = {path for path in found if path.startswith(own.removesuffix(".html") + "/")}
+    assert len(cells) == 12
+    assert {f"../../{path}" for path in cells} <= set(re.findall(r'href="([^"#]+)"', found[own]))
+    assert "the newest 13 builds" in found[own]
+    figures = re.findall(r'<figure class="trend" id="(.*?)"(.*?)</figure>', found[own], re.DOTALL)
+    assert [body.count("<tr data-row=") for _, body in figures] == [3 * 13] * 12
+    for path in cells:
+        assert found[path].count("<tr data-row=") == 3 * 50
+        assert f'href="../../../{own}#{Path(path).stem}"' in found[path]
+        assert f'id="{Path(path).stem}"' in found[own]
+    assert max(len(gzip.compress(found[path].encode())) for path in (own, *cells)) < 60_000
+
+
 def a_farm(models: int) -> Tables:
     """12 cells of each model with three metrics over three builds, every figure with random digits
     and every newer build flagged."""
