@@ -5,7 +5,9 @@
 Writes synthetic full runs into a temporary project: 60 models, times that many, on 3 rigs with 3
 backends each, 4 workloads at 3 concurrencies, so 540 runs and 6,480 cells a time. Then makes the
 warehouse from them, refreshes it after one run more, builds the site in a process of its own, and
-prints how the pages divide. Ten times wants half an hour on two cores.
+prints how the pages divide. With more than one time, 540 runs come first, and what a run costs at
+both sizes stands side by side. Beside wall times stand those of the processors, which a busy
+machine stretches less. Ten times wants ten minutes on two quiet cores.
 """
 
 import gzip
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
@@ -79,11 +82,25 @@ def write_synthetic_run(number: int, folder: Path) -> None:
     write_atomically(folder / run.relative_path, dump_record(run))
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Took:
+    wall_s: float
+    cpu_s: float
+    """Of this process and those that it started."""
+
+    def __str__(self) -> str:
+        return f"{self.wall_s:.1f} s ({self.cpu_s:.1f} s of processors)"
+
+
+def cpu_s() -> float:
+    own, others = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+def timed(work: Callable[[], object]) -> Took:
+    started, cpu_before_s = time.perf_counter(), cpu_s()
     work()
-    return time.perf_counter() - started
+    return Took(time.perf_counter() - started, cpu_s() - cpu_before_s)
 
 
 def kind_of(path: Path) -> str:
@@ -105,7 +122,19 @@ def sizes(site: Path) -> str:
     return table(rows)
 
 
-def main(times: int) -> None:
+@dataclass(frozen=True)
+class Measured:
+    """What some runs cost."""
+
+    runs: int
+    warehouse: Took
+    one_run_more: Took
+    site: Took
+    site_after_one_more: Took
+    megabytes: float
+
+
+def measure(times: int) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         shutil.copytree(checkout().workloads, project.workloads)
@@ -115,8 +144,8 @@ def main(times: int) -> None:
             written = pool.map(write, range(count - 1), chunksize=8)
             for _ in track(written, "Writing run files", count, console=console, transient=True):
                 pass
-        refreshed_s = timed(lambda: refresh(project))
-        console.print(f"{times}x: {count - 1} runs, refreshed in {refreshed_s:.1f} s")
+        warehouse = timed(lambda: refresh(project))
+        console.print(f"{times}x: {count - 1} runs, refreshed in {warehouse}")
         command = [sys.executable, "-c", BUILD, str(project.warehouse), str(project.site)]
 
         def build() -> dict[str, int]:
@@ -126,20 +155,49 @@ def main(times: int) -> None:
             report: dict[str, int] = json.loads(done.stdout)
             return report
 
-        build_s = timed(build)
+        site = timed(build)
         peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        again_s = timed(build)
+        again = timed(build)
         write(count - 1)
-        console.print(f"one run more: refreshed in {timed(lambda: refresh(project)):.1f} s")
-        one_more_s = timed(build)
+        one_more = timed(lambda: refresh(project))
+        console.print(f"one run more: refreshed in {one_more}")
+        site_after = timed(build)
         report = build()
         console.print(
-            f"built in {build_s:.1f} s, {peak_mib:,.0f} MiB at most, {again_s:.1f} s with nothing"
-            f" new, {one_more_s:.1f} s after one run more: {report['pages']} pages,"
+            f"built in {site}, {peak_mib:,.0f} MiB at most in one process, in {again} with nothing"
+            f" new, in {site_after} after one run more: {report['pages']} pages,"
             f" {report['bytes_total'] / 1e6:.1f} MB; the first visit"
             f" {report['bytes_index_gzip'] / 1e3:.1f} KB gzipped"
         )
         console.print(sizes(project.site))
+        megabytes = report["bytes_total"] / 1e6
+        return Measured(count, warehouse, one_more, site, site_after, megabytes)
+
+
+def slope(small: Measured, large: Measured) -> str:
+    """What a run costs at both sizes, and what changed with their number."""
+    rows = [["of each run", f"{small.runs:,} runs", f"{large.runs:,} runs", "ratio"]]
+    for name, costs in (
+        ("warehouse, ms of processors", lambda m: m.warehouse.cpu_s * 1e3),
+        ("site, ms of processors", lambda m: m.site.cpu_s * 1e3),
+        ("site, KB", lambda m: m.megabytes * 1e3),
+    ):
+        each, other = costs(small) / small.runs, costs(large) / large.runs
+        rows.append([name, f"{each:.1f}", f"{other:.1f}", f"{other / each:.2f}"])
+    rows.append(["of one run more", f"{small.runs:,} runs", f"{large.runs:,} runs", "ratio"])
+    for name, took in (
+        ("warehouse, s", lambda m: m.one_run_more.wall_s),
+        ("site, s", lambda m: m.site_after_one_more.wall_s),
+    ):
+        each, other = took(small), took(large)
+        rows.append([name, f"{each:.1f}", f"{other:.1f}", f"{other / each:.2f}"])
+    return table(rows)
+
+
+def main(times: int) -> None:
+    measured = [measure(each) for each in dict.fromkeys((1, times))]
+    if len(measured) > 1:
+        console.print(slope(*measured))
 
 
 if __name__ == "__main__":

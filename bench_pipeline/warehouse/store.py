@@ -116,7 +116,6 @@ class Warehouse:
 
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,  # never reach for the network
-            "pandas_analyze_sample": 2**31,  # a list column may begin with many NULLs
         }
         deadline = time.monotonic() + self.wait_s
         while True:

@@ -24,7 +24,7 @@ ROWS = [
 def connection():
     import duckdb
 
-    with duckdb.connect(config={"pandas_analyze_sample": 2**31}) as found:
+    with duckdb.connect() as found:
         found.execute(TABLE)
         yield found
 
