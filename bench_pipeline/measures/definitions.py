@@ -131,6 +131,19 @@ DEFINITIONS: dict[str, Definition] = {
         "Server's speed over that of the same build's llama-bench, at the same depth or prompt "
         "length: what is missing to 1 is the server's own cost.",
     ),
+    "tok_s_per_w": Definition(
+        "Efficiency",
+        "tok/s per W",
+        "Output tokens for each joule, which is tok/s for each watt: of every device that "
+        "computed, over exactly the measured window, idle power included.",
+    ),
+    "tok_s_per_price": Definition(
+        "For money",
+        "",
+        "Decode rate over what the machine cost, as its owner says: tok/s for each unit of its "
+        "currency, which stands with the machine.",
+    ),
+    "size_bytes": Definition("File", "", "Size of the model's file or files."),
     "ceiling_share": Definition(
         "Of ceiling",
         "",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Count, Record, Slug, Streams
+from bench_pipeline.records.base import Count, Positive, Record, Slug, Streams
 
 Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
@@ -50,8 +50,18 @@ class Rig(Record):
     """Salted hashes of parts that no other machine has: by one of them it is told from a clone."""
     notes: str = Field(default="", max_length=20_000)
     """What can't be measured: chassis, risers, purpose. Paragraphs divided by a blank line."""
+    price: Positive | None = None
+    """What it cost as it stands, for speed by money."""
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    """Of `price`, by ISO 4217."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each."""
+
+    @model_validator(mode="after")
+    def _price_names_its_currency(self) -> Self:
+        if (self.price is None) != (self.currency is None):
+            raise ValueError("`price` and `currency` stand together: `price: 600`, `currency: EUR`")
+        return self
 
     @model_validator(mode="after")
     def _path_channel_is_local(self) -> Self:

@@ -93,10 +93,15 @@ def _when(row: Row) -> tuple[str, str]:
     return captured, started
 
 
-def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
+def price_words(rig_row: Row) -> str:
+    """`1,450 EUR`; empty where its owner names none."""
+    return f"{rig_row['price']:,g} {rig_row['currency']}" if rig_row.get("price") else ""
+
+
+def hardware_of(run: Row, rig_title: str, shared: Collection[str], price: str = "") -> Hardware:
     """The line beside the rows of `run`, a row of table `runs`: the rig as it was in that run.
 
-    `shared`: what `shared_devices` says of all runs.
+    `shared`: what `shared_devices` says of all runs; `price`: of the rig, in words.
     """
     inventory = Inventory.model_validate_json(run["inventory_json"])
     details = []
@@ -113,6 +118,7 @@ def hardware_of(run: Row, rig_title: str, shared: Collection[str]) -> Hardware:
             details.append(f"{wording.trimmed(run['power_cap_w'])} W{together}")
         if driver := run["driver"] or inventory.as_printed.get(PRINTED_DRIVER):
             details.append(wording.driver(driver))
+    details += [price] if price else []
     device = device_of(run)
     return Hardware(
         rig=run["rig"],
@@ -168,6 +174,8 @@ def _card(rig_row: Row, rig: str, headline: str, inventory: Inventory, tables: T
         origin = "Read from the machine itself"
         if inventory.captured_at:
             origin += f" on {wording.moment(inventory.captured_at)}"
+    if price := price_words(rig_row):
+        facts.append(("Price, by its owner", price))
     notes = (rig_row.get("notes") or "").strip()
     return Card(
         rig=rig,

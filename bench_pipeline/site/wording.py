@@ -105,6 +105,13 @@ def gib(mib: float) -> str:
     return f"{trimmed(mib / 1024)} GiB"
 
 
+def gib_span(low_mib: float | None, high_mib: float | None) -> str:
+    """`0.21 – 0.35 GiB`; empty if either is unknown."""
+    if low_mib is None or high_mib is None:
+        return ""
+    return f"{span(low_mib / 1024, high_mib / 1024, 2)} GiB"
+
+
 def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.1f} MB"
 

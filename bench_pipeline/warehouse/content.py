@@ -198,6 +198,8 @@ def _rig_row(rig: Rig) -> Row:
         "notes": rig.notes,
         "declared": True,
         "backends_json": without_addresses(json.dumps(backends), hosts),
+        "price": rig.price,
+        "currency": rig.currency,
     }
 
 

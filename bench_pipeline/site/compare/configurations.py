@@ -4,7 +4,6 @@ A configuration is what an id tells apart. Its figure for a workload and a concu
 the warehouse's choice; where nothing is listed, the newest cell's reason stands in its place.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -38,6 +37,7 @@ METRICS: dict[str, Callable[[float], str]] = {
     "throughput_tok_s": wording.decimal,
     "itl_p99_ms": wording.decimal,
     "joules_per_token": lambda value: wording.decimal(value, 3),
+    "tok_s_per_w": lambda value: wording.decimal(value, 2),
     "ceiling_share": wording.percent,
     "memory_peak_mib": lambda value: f"{wording.decimal(value / 1024, 2)} GiB",
 }
@@ -224,7 +224,6 @@ class _Maker:
 
     def _cell(self, row: Row) -> CompareCell:
         place = row["run_id"], row["workload"], row["concurrency"]
-        figures = {**row, "memory_peak_mib": self._memory_peak_mib(row)}
         reason = why_unlisted(row)
         return CompareCell(
             key="/".join(map(str, place)),
@@ -236,21 +235,8 @@ class _Maker:
             flags=wording.flags(row["flags"]),
             values={}
             if reason
-            else {
-                metric: _value(figures, metric) for metric in METRICS if figures[metric] is not None
-            },
+            else {metric: _value(row, metric) for metric in METRICS if row[metric] is not None},
         )
-
-    def _memory_peak_mib(self, row: Row) -> float | None:
-        """What the server held at most on the backend's devices; None if one is unknown."""
-        found = [s for s in self.servers[row["run_id"]] if s["server"] == row["server"]]
-        memory = json.loads(found[0]["memory_json"] or "null") if found else None
-        peaks = [
-            device["ours_peak_mib"]
-            for device in (memory or {}).get("devices", [])
-            if (device["device"] == "host") == (row["backend"] == "cpu")
-        ]
-        return sum(peaks) if peaks and None not in peaks else None
 
     def facts(self, run_id: str) -> Facts:
         run = self.runs[run_id]

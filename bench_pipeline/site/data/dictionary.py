@@ -134,6 +134,7 @@ _OF_TABLE = {
     ),
     ("bare_tests", "prompt_tokens"): ("tokens", "Processed at once; 0 in a test of decoding."),
     ("bare_tests", "output_tokens"): ("tokens", "Decoded one by one; 0 in a test of prefill."),
+    ("measurements", "memory_peak_mib"): ("MiB", DEFINITIONS["memory_peak_mib"].meaning),
     ("bare_tests", "n"): ("", "Repetitions."),
     ("comparisons", "started_at"): ("", "Start of the later of the two runs, UTC."),
 }

@@ -81,7 +81,7 @@
   /* ---- what a row says: its range over all workloads, or one workload's figure ---- */
   const places = form ? known("workload").slice(1) : [];
   const data = form ? JSON.parse(one("#row-data").textContent) : {};
-  const metrics = ["prefill", "ttft", "energy", "ceiling", "throughput"];
+  const metrics = ["prefill", "ttft", "energy", "ceiling", "throughput", "memory", "efficiency", "money"];
   const root = form ? one("#tables").dataset.root : "";
   const ranges = new Map();
   let worded = "";

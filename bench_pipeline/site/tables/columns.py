@@ -5,8 +5,14 @@ from typing import Literal
 
 from bench_pipeline.site import wording
 
-METRICS = ("prefill_tok_s", "ttft_ms", "joules_per_token", "ceiling_share", "throughput_tok_s")
+METRICS = (
+    *("prefill_tok_s", "ttft_ms", "joules_per_token", "ceiling_share", "throughput_tok_s"),
+    *("memory_peak_mib", "tok_s_per_w"),
+)
 """Columns of `measurements` that a row shows beside the decode rate, in this order."""
+FOR_MONEY = "tok_s_per_price"
+"""Shown after METRICS: the rate over the rig's price."""
+BESIDE = (*METRICS, FOR_MONEY)
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Column:
     chosen: bool = True
     """Shown unless a visitor decides otherwise."""
     metric: str = ""
-    """Of METRICS; empty for a column that is the same for every workload."""
+    """Of BESIDE; empty for a column that is the same for every workload."""
 
 
 ALWAYS = (Column("variant", "variant"), Column("decode", "decode_tok_s", "number"))
@@ -31,6 +37,10 @@ OPTIONAL = (
     Column("energy", "joules_per_token", "number", chosen=False, metric="joules_per_token"),
     Column("ceiling", "ceiling_share", "number", chosen=False, metric="ceiling_share"),
     Column("throughput", "throughput_tok_s", "number", chosen=False, metric="throughput_tok_s"),
+    Column("memory", "memory_peak_mib", "number", chosen=False, metric="memory_peak_mib"),
+    Column("efficiency", "tok_s_per_w", "number", chosen=False, metric="tok_s_per_w"),
+    Column("money", FOR_MONEY, "number", chosen=False, metric=FOR_MONEY),
+    Column("size", "size_bytes", "number", chosen=False),
     Column("fits", "fits", chosen=False),
     Column("context", "context_tokens", "number", chosen=False),
     Column("hardware", "rig"),
@@ -39,7 +49,7 @@ OPTIONAL = (
 )
 COLUMNS = ALWAYS + OPTIONAL
 
-_PLACES = {"joules_per_token": 3}
+_PLACES = {"joules_per_token": 3, "tok_s_per_w": 2, FOR_MONEY: 3}
 
 
 def metric_text(metric: str, low: float | None, high: float | None) -> str:
@@ -47,4 +57,6 @@ def metric_text(metric: str, low: float | None, high: float | None) -> str:
     dash where either is unknown."""
     if metric == "ceiling_share":
         return wording.percent_span(low, high) or wording.DASH
+    if metric == "memory_peak_mib":
+        return wording.gib_span(low, high) or wording.DASH
     return wording.span(low, high, _PLACES.get(metric, 1)) or wording.DASH

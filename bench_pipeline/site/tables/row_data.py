@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from bench_pipeline.site.tables.columns import METRICS
+from bench_pipeline.site.tables.columns import BESIDE
 from bench_pipeline.site.tables.rows import Figure, TableRow
 
 
@@ -28,6 +28,6 @@ def _figure(figure: Figure) -> list[str]:
     if figure.tok_s is None:
         return [figure.href, figure.reason]
     n = "" if figure.n is None else str(figure.n)
-    metrics = [figure.metric(metric) for metric in METRICS]
+    metrics = [figure.metric(metric) for metric in BESIDE]
     about = [figure.standing_text, figure.source_text, ", ".join(figure.flags)]
     return [figure.href, figure.text, figure.interval, n, *about, *metrics]

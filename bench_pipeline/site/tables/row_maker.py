@@ -11,10 +11,10 @@ from dataclasses import replace
 from bench_pipeline.measures.comparison import Verdict
 from bench_pipeline.measures.ties import Known, standings
 from bench_pipeline.site import wording
-from bench_pipeline.site.hardware import hardware_of
+from bench_pipeline.site.hardware import hardware_of, price_words
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
-from bench_pipeline.site.tables.columns import METRICS
+from bench_pipeline.site.tables.columns import FOR_MONEY, METRICS
 from bench_pipeline.site.tables.rows import (
     Figure,
     TableRow,
@@ -105,6 +105,9 @@ class _RowMaker:
         self.runs = {run["run_id"]: run for run in tables.runs}
         self.around = around(tables)
         self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+        priced = [rig for rig in tables.rigs if rig["price"]]
+        self.price = {rig["rig"]: rig["price"] for rig in priced}
+        self.prices = {rig["rig"]: price_words(rig) for rig in priced}
         self.cells = {_place(cell): cell for cell in tables.measurements}
         self.contexts = {
             (server["run_id"], server["server"]): server["context_tokens_per_slot"]
@@ -165,12 +168,16 @@ class _RowMaker:
             quant=run["quant"],
             creator=run["creator"] or "",
             hardware=hardware_of(
-                run, self.titles.get(run["rig"]) or run["rig"], self.around.shared_devices
+                run,
+                self.titles.get(run["rig"]) or run["rig"],
+                self.around.shared_devices,
+                self.prices.get(run["rig"], ""),
             ),
             backend=run["backend"],
             engine=run["engine"],
             build=run["build"],
             stale=self.around.ages[run["run_id"]],
+            size_bytes=run["size_bytes"],
             mode=run["mode"],
             power_cap_w=run["power_cap_w"],
             concurrency=concurrency if isinstance(concurrency, int) else None,
@@ -198,6 +205,9 @@ class _RowMaker:
             return Figure(name, work["title"], None, reason=why_unlisted(cell), href=href)
         measured = self.cells[_place(speed)]
         flags = wording.flags(speed["flags"])
+        price = self.price.get(run["rig"])
+        metrics = {metric: measured[metric] for metric in METRICS}
+        metrics[FOR_MONEY] = speed["decode_tok_s"] / price if price else None
         return Figure(
             workload=name,
             title=work["title"],
@@ -206,7 +216,7 @@ class _RowMaker:
             hi=speed["decode_tok_s_hi"],
             n=speed["n"],
             href=href,
-            metrics={metric: measured[metric] for metric in METRICS},
+            metrics=metrics,
             memory_verdict=measured["memory_verdict"],
             context_tokens=self.contexts.get((speed["run_id"], measured["server"])),
             source_text=wording.source(speed["provenance"], speed["provisional"], flags),

@@ -36,7 +36,7 @@ class Figure:
     href: str = ""
     """The cell on its run's page, or the model's page where there is none."""
     metrics: dict[str, float | None] = field(default_factory=dict)
-    """By METRICS; empty where there is no rate."""
+    """By BESIDE; empty where there is no rate."""
     memory_verdict: str | None = None
     context_tokens: int | None = None
     """For each stream."""
@@ -89,6 +89,8 @@ class TableRow:
     build: str
     stale: str
     """How far behind its build and its run are; empty where they are the newest."""
+    size_bytes: int | None
+    """Of the model's file; None where nobody said."""
     mode: str
     power_cap_w: float | None
     concurrency: int | None
@@ -174,6 +176,10 @@ class TableRow:
         if not verdicts or None in verdicts:
             return wording.DASH
         return "yes" if verdicts == {"fits"} else "not verified"
+
+    @property
+    def size(self) -> str:
+        return wording.DASH if self.size_bytes is None else wording.size(self.size_bytes)
 
     @property
     def context_tokens(self) -> int | None:

@@ -9,6 +9,7 @@ from bench_pipeline.measures.cells import CellFigures, by_number, figures_of
 from bench_pipeline.measures.curves import bare_figures, curve_figures, server_share
 from bench_pipeline.measures.drift import Drift, within_cell
 from bench_pipeline.measures.formulas import decode_tok_s
+from bench_pipeline.measures.memory import memory_peak_mib
 from bench_pipeline.measures.statistics import Estimate, Ratio, middle
 from bench_pipeline.plausibility.requests import ttft_explained
 from bench_pipeline.records.cell import Cell, CurvePoint
@@ -69,6 +70,7 @@ def measurement_row(
         decode = Estimate(cell.published.decode_tok_s, None, None, 0)
     measured = bool(figures.n)
     energy = ok and all(part.complete for part in cell.telemetry)
+    joules = figures.joules_per_token if energy else None
     within = within_cell(cell)
     answered = {cell.server, *(wave.server for wave in cell.waves)}
     return {
@@ -89,7 +91,7 @@ def measurement_row(
         "itl_p99_ms": _middle(figures.itl_p99_ms),
         "server_decode_tok_s": _middle(figures.server_decode_tok_s),
         "clocks_agree": False if _prompt_contradicted(run, cell) else figures.clocks_agree,
-        "joules_per_token": figures.joules_per_token if energy else None,
+        "joules_per_token": joules,
         "power_mean_w": (
             sum_if_known([part.power_mean_w for part in cell.telemetry]) if energy else None
         ),
@@ -118,6 +120,8 @@ def measurement_row(
             {r for part in cell.telemetry for r in part.throttle_reasons or ()}
         ),
         "ceiling_share": _share_of_ceiling(run, cell, figures),
+        "memory_peak_mib": memory_peak_mib(run, cell),
+        "tok_s_per_w": 1 / joules if joules else None,
         **_ratio("cell_drift", within.ratio if within else None),
         "run_drift": drift.ratio.ratio if drift else None,
         "quiet": run.host_load.quiet if run.host_load else None,

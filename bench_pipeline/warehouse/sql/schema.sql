@@ -46,7 +46,9 @@ create table rigs (
     kind varchar not null,
     notes varchar not null,
     declared boolean not null,
-    backends_json varchar not null
+    backends_json varchar not null,
+    price double,
+    currency varchar
 );
 
 create table workloads (
@@ -341,6 +343,8 @@ create table measurements (
     others_cpu_fraction double,
     throttle_reasons varchar[] not null,
     ceiling_share double,
+    memory_peak_mib double,
+    tok_s_per_w double,
     cell_drift double,
     cell_drift_lo double,
     cell_drift_hi double,
