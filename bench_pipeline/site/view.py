@@ -18,6 +18,7 @@ from bench_pipeline.site.tables.columns import COLUMNS, Column
 from bench_pipeline.site.tables.coming import Campaign, coming
 from bench_pipeline.site.tables.engine_only import EngineRow, engine_rows
 from bench_pipeline.site.tables.filters import Filter, filters
+from bench_pipeline.site.tables.fits import Fit, fits, sizes_of
 from bench_pipeline.site.tables.row_maker import table_rows
 from bench_pipeline.site.tables.rows import Family, TableRow, families
 from bench_pipeline.site.wording import counted
@@ -41,6 +42,9 @@ class Site:
     """The one that is shown first stands first."""
     answers_shown: int
     """Of each machine, on a divided front page."""
+    fits: tuple[Fit, ...]
+    fitting: tuple[tuple[int, int], ...]
+    """Memories in GB, each with how many models it holds."""
     cards: tuple[Card, ...]
     unmeasured: tuple[str, ...]
     """Titles of declared rigs that have no run yet."""
@@ -81,6 +85,7 @@ def view_of(
     inventories = hardware.newest_inventories(tables)
     measured = sum(row.provenance == "measured" for row in rows)
     every = machines(rows, tables)
+    found = fits(rows)
     started = [run["started_at"] for run in tables.runs if run["started_at"]]
     return Site(
         families=tuple(families(rows)),
@@ -89,6 +94,8 @@ def view_of(
         divided=divided,
         machines=tuple(every),
         answers_shown=max(FEWEST_ANSWERS, ANSWERS_ON_A_DIVIDED_PAGE // max(1, len(every))),
+        fits=tuple(found),
+        fitting=tuple(sizes_of(found)),
         cards=tuple(hardware.cards(tables, inventories)),
         unmeasured=tuple(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories

@@ -17,6 +17,7 @@ KINDS = {
     "run in turns": ("runs/*.html", 0),
     "method": ("method.html", 0),
     "data": ("data.html", 0),
+    "fits": ("fits.html", 0),
     "glossary": ("glossary.html", 0),
 }
 """Pattern below the site's root, and which of its pages by weight, heaviest first."""

@@ -9,7 +9,17 @@ from bench_pipeline.site.compare.configurations import Catalogue, Outline
 from bench_pipeline.site.data.downloads import Downloads
 from bench_pipeline.site.groups import Plan, key_of
 from bench_pipeline.site.kept import Kept
-from bench_pipeline.site.pages import best, compare, data, front, glossary, method, rigs, trends
+from bench_pipeline.site.pages import (
+    best,
+    compare,
+    data,
+    fits,
+    front,
+    glossary,
+    method,
+    rigs,
+    trends,
+)
 from bench_pipeline.site.pages.group import Said
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
@@ -100,6 +110,7 @@ def render(
     found.sort(key=lambda trend: (trend.title, trend.href))
     yield trends.index(press, found, tables.runs)
     yield rigs.index(press, rig_lines)
+    yield fits.pages(press, site)
     yield glossary.pages(press)
     yield method.pages(press, site, tables, downloads)
     yield data.pages(press, site, tables, downloads)

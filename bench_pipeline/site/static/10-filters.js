@@ -36,6 +36,7 @@
       const value = asked.get(name) || asked.get(formerNames[name]) || "";
       read[name] = known(name).includes(value) ? value : "";
     }
+    read.q = form ? asked.get("q") || "" : "";
     read.sort = kinds.has(asked.get("sort")) ? asked.get("sort") : initial.sort;
     const order = asked.get("order");
     read.order = order === "asc" || order === "desc" ? order : usualOrder(read.sort);
@@ -47,6 +48,7 @@
   function address() {
     const written = new URLSearchParams();
     for (const name of filterNames) if (state[name]) written.set(name, state[name]);
+    if (state.q) written.set("q", state.q);
     if (state.sort !== initial.sort) written.set("sort", state.sort);
     if (state.order !== usualOrder(state.sort)) written.set("order", state.order);
     const columns = state.columns.join(",");
@@ -155,7 +157,9 @@
 
   /* ---- rows, order, columns ---- */
   const collator = new Intl.Collator("en", { numeric: true });
+  const named = (row) => (row.dataset.family + " " + one("th", row).textContent + " " + row.dataset.quant).toLowerCase();
   function shows(row) {
+    if (!state.q.toLowerCase().split(/\s+/).every((word) => named(row).includes(word))) return false;
     return filterNames.every((name) => name === "workload" || !state[name]
       || row.dataset[name] === state[name]
       || (name === "concurrency" && row.dataset.concurrency === ""));
@@ -209,6 +213,7 @@
   }
   function applyForm() {
     for (const name of filterNames) form.elements[name].value = state[name];
+    if (form.elements.q.value !== state.q) form.elements.q.value = state.q;
     const folded = all("#more select").filter((select) => select.value !== "").length;
     one("#more-count").textContent = folded ? " · " + folded + " set" : "";
   }
@@ -230,7 +235,7 @@
     history.pushState(null, "", address());
     apply();
   }
-  const nothing = Object.fromEntries(filterNames.map((name) => [name, ""]));
+  const nothing = { q: "", ...Object.fromEntries(filterNames.map((name) => [name, ""])) };
 
   for (const pick of picks) {
     pick.addEventListener("click", (event) => {
@@ -242,7 +247,13 @@
   }
   addEventListener("popstate", () => { state = readAddress(); apply(); });
   if (form) {
+    form.elements.q.addEventListener("input", () => {
+      state = { ...state, q: form.elements.q.value };
+      history.replaceState(null, "", address());   /* a letter is no step to go back to */
+      apply();
+    });
     form.addEventListener("change", ({ target: { name, value } }) => {
+      if (name === "q") return;
       if (name === "column") change({ columns: ticks.filter((tick) => tick.checked).map((tick) => tick.value) });
       else change({ [name]: value });
     });

@@ -380,3 +380,16 @@ def test_a_number_leads_to_its_cell(page: Page, made: Made, site: Path):
     assert page.locator(f"#{row.id} .speed").get_attribute("href") == row.figures[1].href
     choose(page, "workload", "")
     assert page.locator(f"#{row.id} .speed").get_attribute("href") == row.href
+
+
+def test_a_model_is_found_by_part_of_its_name(page: Page, made: Made, site: Path):
+    visit(page, site)
+    page.get_by_role("searchbox").fill("gemma 270")
+    wanted = {row.id for row in made.view.rows if "270m" in row.name}
+    assert set(visible_rows(page)) == wanted
+    assert search(page) == "?q=gemma+270"
+    page.reload()
+    assert set(visible_rows(page)) == wanted
+    page.get_by_role("button", name="Show all").click()
+    assert len(visible_rows(page)) == len(made.view.rows)
+    assert page.get_by_role("searchbox").input_value() == ""
