@@ -24,9 +24,9 @@ from bench_pipeline.site.trends.maker import too_much_for_one_page
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ROWS_ON_ONE_PAGE = 200
+ROWS_ON_ONE_PAGE = 160
 """With more, each family has a page of its own, and the front page keeps the fastest models'
-answers for the first workload: 200 rows weigh about 70 KB gzipped, charts aside, and the page
+answers for the first workload: 160 rows weigh about 52 KB gzipped, charts aside, and the page
 must stay within 100."""
 
 _DRAWN_WITH = ("altair", "duckdb", "jinja2", "pydantic", "vl-convert-python")

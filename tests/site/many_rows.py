@@ -56,6 +56,8 @@ def _figure(like: Figure, random: np.random.Generator, run_id: str, streams: int
         "joules_per_token": float(random.uniform(0.1, 3)),
         "ceiling_share": float(random.uniform(0.3, 1)),
         "throughput_tok_s": rate * streams * float(random.uniform(0.5, 1)),
+        "memory_peak_mib": float(random.uniform(2000, 24000)),
+        "tok_s_per_w": float(random.uniform(0.3, 10)),
     }
     return replace(
         like,
