@@ -17,15 +17,16 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(project: Project, options: argparse.Namespace) -> int:
-    """Becomes `dagster dev`, which ends on Ctrl-C. BenchError if it could not serve."""
+    """Until Ctrl-C; nothing of it outlives this process. BenchError if it could not serve."""
     from bench_pipeline.deploy.instance import prepare_home
+    from bench_pipeline.deploy.supervisor import run as supervised
+    from bench_pipeline.deploy.supervisor import services_command
 
     require_free(options.port)
-    hold_alone(prepare_home(project))
-    _show_committed(project)
-    os.chdir(project.root)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml"]
-    os.execv(sys.executable, [*command, "-p", str(options.port)])
+    home = prepare_home(project)
+    hold_alone(home)
+    _put_in_order(project, home)
+    return supervised(services_command(options.port), project.root)
 
 
 def require_free(port: int) -> None:
@@ -44,8 +45,7 @@ def require_free(port: int) -> None:
 
 
 def hold_alone(home: Path) -> None:
-    """Keeps a lock until this process ends, also after it has become another program. BenchError
-    if another one serves this instance: both would launch what sensors and schedules ask for."""
+    """Keeps a lock until this process ends. BenchError if another one serves this instance: both would launch what sensors and schedules ask for."""
     if sys.platform == "win32":
         return
     import fcntl
@@ -63,13 +63,14 @@ def hold_alone(home: Path) -> None:
         ) from None
     os.truncate(file, 0)
     os.write(file, f"pid {os.getpid()}".encode())
-    os.set_inheritable(file, True)
 
 
-def _show_committed(project: Project) -> None:
+def _put_in_order(project: Project, home: Path) -> None:
     import dagster as dg
 
     from bench_pipeline.defs.committed import report_committed
+    from bench_pipeline.deploy.instance import end_lost_runs
 
     with dg.DagsterInstance.get() as instance:
+        end_lost_runs(instance, home)
         report_committed(instance, project)

@@ -1,18 +1,23 @@
 """The persistent Dagster instance of a checkout, in its `.dagster_home/`."""
 
+import fcntl
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
 from bench_pipeline.deploy.bench_pipeline_cli import MODULE, make_home
@@ -40,6 +45,23 @@ def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
     BenchError if another command holds it.
     """
     home = prepare_home(project)
+    with _command_lock(home), dg.DagsterInstance.get() as instance:
+        _end_abandoned(instance, _of_commands)
+        if not _ui_serves(home):
+            _end_abandoned(instance, _of_the_ui)
+        yield instance
+
+
+def end_lost_runs(instance: dg.DagsterInstance, home: Path) -> None:
+    """For `make ui`, once it holds its lock: runs launched from there end with it, also in a power
+    cut, and one that stays `STARTED` would keep its rig busy for ever."""
+    _end_abandoned(instance, _of_the_ui)
+    with suppress(BenchError), _command_lock(home):
+        _end_abandoned(instance, _of_commands)
+
+
+@contextmanager
+def _command_lock(home: Path) -> Iterator[None]:
     lock = FileLock(home / "command.lock")
     try:
         lock.acquire(timeout=0)
@@ -50,11 +72,19 @@ def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
             where=home / "command.lock",
         ) from None
     try:
-        with dg.DagsterInstance.get() as instance:
-            _end_abandoned_runs(instance)
-            yield instance
+        yield
     finally:
         lock.release()
+
+
+def _ui_serves(home: Path) -> bool:
+    """Whether a `make ui` holds its lock, which is not touched."""
+    with suppress(FileNotFoundError), (home / "ui.lock").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager
@@ -86,13 +116,34 @@ def as_in_the_ui(instance: dg.DagsterInstance, job: str) -> Iterator[None]:
         del instance.create_run_for_job
 
 
-def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:
+def _of_commands(run: dg.DagsterRun) -> bool:
+    return COMMAND_TAG in run.tags
+
+
+def _of_the_ui(run: dg.DagsterRun) -> bool:
+    """Launched into a code server, by a page, a backfill or the daemon, and that server is gone;
+    `dagster dev` may be running beside us without our lock."""
+    if COMMAND_TAG in run.tags or run.remote_job_origin is None:
+        return False
+    told = json.loads(run.tags.get(GRPC_INFO_TAG, "null"))
+    if told is None:
+        return run.status is not dg.DagsterRunStatus.NOT_STARTED
+    host = told.get("host") or "localhost"
+    server = DagsterGrpcClient(told.get("port"), told.get("socket"), host)
+    try:
+        server.ping("")
+    except DagsterUserCodeUnreachableError:
+        return True
+    return False
+
+
+def _end_abandoned(instance: dg.DagsterInstance, of_ours: Callable[[dg.DagsterRun], bool]) -> None:
     unfinished = [
         dg.DagsterRunStatus.NOT_STARTED,
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    wanted = dg.RunsFilter(statuses=unfinished, tags={COMMAND_TAG: "bench"})
-    for run in instance.get_runs(filters=wanted):
-        instance.report_run_failed(run, "The command that ran this was killed.")
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished)):
+        if of_ours(run):
+            instance.report_run_failed(run, "What ran this was killed, or lost its power.")
