@@ -7,8 +7,10 @@ stdin is a pipe whose other end `make ui` holds: when it ends, everything here i
 
 import os
 import signal
+import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 GRACE_S = 10.0
@@ -30,9 +32,9 @@ def _dev() -> None:
 
     start = dev.open_ipc_subprocess
 
-    def start_ours(parts: list[str], **options: Any) -> Any:
+    def start_ours(parts: Sequence[str], **kwargs: Any) -> subprocess.Popen[Any]:
         ours = {"dagster_webserver": "bench_pipeline.deploy.webserver"}
-        return start([ours.get(part, part) for part in parts], **options)
+        return start([ours.get(part, part) for part in parts], **kwargs)
 
     dev.open_ipc_subprocess = start_ours
     dev.dev_command(prog_name="dagster dev")

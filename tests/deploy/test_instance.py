@@ -1,15 +1,27 @@
 """The persistent instance of one machine, and its queue."""
 
+import json
 import os
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from bench_pipeline.definitions import build_defs
 from bench_pipeline.deploy.coordinator import RIG_TAG, RigQueue
-from bench_pipeline.deploy.instance import COMMAND_TAG, SINGLE_MACHINE, command_instance
+from bench_pipeline.deploy.instance import (
+    COMMAND_TAG,
+    SINGLE_MACHINE,
+    command_instance,
+    ui_instance,
+)
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
 
@@ -19,10 +31,21 @@ def _own_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")  # put back afterwards, whatever is set meanwhile
 
 
-def unfinished_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+def unfinished_run(
+    instance: dg.DagsterInstance,
+    tags: dict[str, str],
+    origin: RemoteJobOrigin | None = None,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+) -> str:
     job = build_defs().resolve_job_def("publish")
-    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    run = instance.create_run_for_job(job, status=status, tags=tags, remote_job_origin=origin)
     return run.run_id
+
+
+def launched_into(socket: str) -> RemoteJobOrigin:
+    """Where the queue, a page or the daemon launches a run: a code server."""
+    server = GrpcServerCodeLocationOrigin(host="localhost", socket=socket, location_name="here")
+    return RemoteJobOrigin(RemoteRepositoryOrigin(server, "__repository__"), "publish")
 
 
 def test_it_lies_in_the_project_and_is_made_of_our_settings(project: Project) -> None:
@@ -58,6 +81,35 @@ def test_a_run_whose_command_was_killed_ends_as_failed(project: Project) -> None
     with command_instance(project) as instance:
         assert instance.get_run_by_id(ours).status is dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(of_the_ui).status is dg.DagsterRunStatus.STARTED
+
+
+def test_after_a_power_cut_a_run_of_the_ui_ends_as_failed_and_a_queued_one_stays(
+    project: Project, tmp_path: Path
+) -> None:
+    """Not while a `make ui` is there to look after it."""
+    socket = str(tmp_path / "of-a-dead-server")
+    origin, told = launched_into(socket), json.dumps({"host": "localhost", "socket": socket})
+    with ui_instance(project) as instance:
+        runs = [
+            unfinished_run(instance, {GRPC_INFO_TAG: told}, origin),
+            unfinished_run(instance, {}, origin, dg.DagsterRunStatus.STARTING),
+            unfinished_run(instance, {}, origin, dg.DagsterRunStatus.QUEUED),
+        ]
+
+        def states() -> list[str]:
+            found = [instance.get_run_by_id(run_id) for run_id in runs]
+            return [run.status.value for run in found if run]
+
+        with command_instance(project):
+            assert states() == ["STARTED", "STARTING", "QUEUED"]
+    with ui_instance(project) as instance:
+        assert states() == ["FAILURE", "FAILURE", "QUEUED"]
+
+
+def test_a_second_ui_is_told_of_the_first(project: Project) -> None:
+    refused = pytest.raises(BenchError, match=r"another `make ui`")
+    with ui_instance(project), refused, ui_instance(project):
+        raise AssertionError("both hold the instance")
 
 
 @pytest.mark.parametrize(
