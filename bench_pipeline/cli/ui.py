@@ -44,10 +44,11 @@ def require_free(port: int) -> None:
             ) from None
 
 
-def hold_alone(home: Path) -> None:
-    """Keeps a lock until this process ends. BenchError if another one serves this instance: both would launch what sensors and schedules ask for."""
+def hold_alone(home: Path) -> int | None:
+    """Keeps a lock until this process ends. BenchError if another one serves this instance: both
+    would launch what sensors and schedules ask for. The file that is held."""
     if sys.platform == "win32":
-        return
+        return None
     import fcntl
 
     file = os.open(home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -63,6 +64,7 @@ def hold_alone(home: Path) -> None:
         ) from None
     os.truncate(file, 0)
     os.write(file, f"pid {os.getpid()}".encode())
+    return file
 
 
 def _put_in_order(project: Project, home: Path) -> None:

@@ -1,8 +1,8 @@
 """The persistent Dagster instance of a checkout, in its `.dagster_home/`."""
 
-import fcntl
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,6 +79,10 @@ def _command_lock(home: Path) -> Iterator[None]:
 
 def _ui_serves(home: Path) -> bool:
     """Whether a `make ui` holds its lock, which is not touched."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
     with suppress(FileNotFoundError), (home / "ui.lock").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -4,11 +4,11 @@ What a killed build leaves beside it is removed by the next one. Which of these 
 being written is told by a lock that the kernel releases when its holder dies.
 """
 
-import fcntl
 import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -76,13 +76,18 @@ def beside(place: Path) -> Iterator[Path]:
         yield making
     finally:
         shutil.rmtree(making, ignore_errors=True)
-        os.close(holder)
+        if holder is not None:
+            os.close(holder)
 
 
-def _held(place: Path) -> tuple[Path, int]:
+def _held(place: Path) -> tuple[Path, int | None]:
     """A new folder, and the open file that holds it: one that is not held yet may be removed."""
     while True:
         making = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        if sys.platform == "win32":
+            return making, None
+        import fcntl
+
         with suppress(FileNotFoundError):
             holder = os.open(making, os.O_RDONLY)
             with suppress(OSError):  # a file system without locks: nothing there is removed
@@ -93,6 +98,10 @@ def _held(place: Path) -> tuple[Path, int]:
 
 
 def _remove_abandoned(folder: Path) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl
+
     try:
         holder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
