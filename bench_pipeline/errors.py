@@ -11,7 +11,22 @@ BenchError                 a problem, the thing it concerns, and the mend
 └── SiteError              the warehouse holds something the site refuses to publish
 """
 
+import unicodedata
 from pathlib import Path
+
+
+def shown(text: str) -> str:
+    """What a file, its name or an engine says, so that it moves no terminal's cursor: control
+    characters but line ends and tabs, turns of direction and halves of characters escaped."""
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = ("Cc", "Cf", "Cs")
+    return "".join(
+        c.encode("unicode_escape", "surrogatepass").decode()
+        if c not in "\n\t" and unicodedata.category(c) in hidden
+        else c
+        for c in text
+    )
 
 
 class BenchError(Exception):
@@ -24,7 +39,7 @@ class BenchError(Exception):
     def __init__(self, problem: str, *, mend: str, where: str | Path | None = None) -> None:
         self.problem, self.mend, self.where = problem, mend, where
         place = f"{where}: " if where is not None else ""
-        super().__init__(f"{place}{problem}\n  mend: {mend}")
+        super().__init__(shown(f"{place}{problem}\n  mend: {mend}"))
 
     def __reduce__(self) -> tuple[object, ...]:
         """To come whole out of a process that was started for a part of the work."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from bench_pipeline.errors import shown
+
 if TYPE_CHECKING:  # a rig that only measures does without it
     from rich.console import Console
     from rich.progress import Progress
@@ -57,7 +59,7 @@ class PlainLines:
         yield _Lines(self, what, total, self._clock)
 
     def say(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        print(shown(line), file=self._out, flush=True)
 
 
 class _Lines:
@@ -132,7 +134,7 @@ class Terminal:
         if self._console is None:
             self._lines.say(line)
         else:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(shown(line), markup=False, soft_wrap=True)
 
 
 def _console() -> "Console | None":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from bench_pipeline.errors import RecordError
 from bench_pipeline.progress import PlainLines, Reporter
 
 ROOT_SHELL = """
@@ -103,3 +104,22 @@ def test_a_terminal_has_a_bar_where_rich_is_installed(before: str, bar: bool) ->
     assert "Hello [b]you[/b]" in written
     assert ("elapsed" in written, "Working …" in written) == (bar, not bar)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("gnp\u202e.exe", "gnp\\u202e.exe"),
+        ("over\rwritten", "over\\rwritten"),
+        ("no \udcff text", "no \\udcff text"),
+        ("größe\u00a0→ 1\tx\n  mend: y", "größe\u00a0→ 1\tx\n  mend: y"),
+    ],
+)
+def test_nothing_that_is_said_moves_the_cursor(told: str, shown: str) -> None:
+    out = io.StringIO()
+    PlainLines(out).say(told)
+    assert out.getvalue() == f"{shown}\n"
+    error = RecordError(told, mend="rename it", where=f"runs/{told}.yaml")
+    assert str(error) == f"runs/{shown}.yaml: {shown}\n  mend: rename it"
+    assert error.problem == told
