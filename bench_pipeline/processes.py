@@ -66,6 +66,17 @@ def in_processes(work: Callable[[T], R], tasks: Iterable[T], processes: int) -> 
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """For work that makes much and drops little."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def _submitted(pool: ProcessPoolExecutor, work: Callable[[T], R], task: T) -> Future[R]:
     with _nothing_to_import_again():  # a process starts with the task that finds none idle
         return pool.submit(work, task)

@@ -1,7 +1,7 @@
 """The whole site from the warehouse, put in place whole or not at all."""
 
 import gzip
-from collections.abc import Iterable, Iterator
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
+from bench_pipeline.processes import few_collections
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.site.crew import compiled_kept, make_missing
 from bench_pipeline.site.data.downloads import write_downloads
@@ -34,7 +35,7 @@ PAGES = "pages"
 """Folder beside the warehouse for what need not be made again; see `kept`."""
 
 Stamps = dict[str, Stamp]
-"""Of files by path."""
+"""Of files by path below the site's root."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def build_site(
     root = warehouse.resolve().parent.parent if root is None else root
     place = place_of(out)
     try:
-        with beside(place) as making:
+        with few_collections(), beside(place) as making:
             return _build(warehouse, place, making, root, reporter or Silent())
     except OSError as error:
         raise SiteError(
@@ -92,16 +93,16 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
             written = _write_site(connection, parts, kept, tables, root, making)
     warnings = _warnings(written.index_bytes, tables)
     _write(making / STAMP, stamp())
-    files = list(_files(making))
+    stamps = _stamps(making)
     report = SiteReport(
         pages=written.pages,
         bytes_index_gzip=written.index_bytes,
-        files=len(files),
-        bytes_total=sum(path.stat().st_size for path in files),
+        files=len(stamps),
+        bytes_total=sum(each.size_bytes for each in stamps.values()),
         warnings=warnings,
     )
     swap(making, out)
-    kept.put(key, {}, state=_State(report, _stamps(_files(out))))
+    kept.put(key, {}, state=_State(report, stamps))
     kept.sweep()
     return report
 
@@ -174,23 +175,21 @@ def _still_there(kept: Kept, key: str, out: Path) -> SiteReport | None:
     if (
         state is None
         or state.report.bytes_index_gzip > MAX_INDEX_BYTES
-        or state.site != _stamps(_files(out))
+        or state.site != _stamps(out)
     ):
         return None
     return state.report
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _stamps(files: Iterable[Path]) -> Stamps:
-    """Of those that are there."""
+def _stamps(site: Path) -> Stamps:
     found = {}
-    for path in files:
-        with suppress(OSError):
-            # a page's file is kept too, and each other site that links to it changes that time
-            found[str(path)] = Stamp.of(path.stat())._replace(changed_ns=0)
+    for folder, _, names in os.walk(site):
+        for name in names:
+            path = Path(folder, name)
+            with suppress(OSError):
+                # a page's file is kept too, and each other site that links to it changes that time
+                stamp_of = Stamp.of(path.stat())._replace(changed_ns=0)
+                found[str(path).removeprefix(f"{site}/")] = stamp_of
     return found
 
 

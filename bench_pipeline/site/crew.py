@@ -62,8 +62,9 @@ def make_missing(
         else:
             for _ in _by_all_cores(warehouse, root, kept, tasks, cores):
                 step.advance(1)
-    for key in plan.keys:
-        if not kept.has(key):
+    for task in tasks:
+        made = [task.trend_place.key] if task.trend_place else [each.key for each in task.groups]
+        if not all(kept.has(key) for key in made):
             raise SiteError(
                 "pages that were just made are gone",
                 mend="leave that folder alone while a site is built, then build again",

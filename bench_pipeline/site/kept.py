@@ -73,13 +73,13 @@ class Kept:
         for folder in {(site / path).parent for path in pages}:
             folder.mkdir(parents=True, exist_ok=True)
         for path, page in pages.items():
-            source = self.folder / key / page.file
+            source, place = f"{self.folder}/{key}/{page.file}", f"{site}/{path}"
             try:
-                os.link(source, site / path)
+                os.link(source, place)
             except FileExistsError:
                 pass  # two entries have the same file
             except OSError:
-                shutil.copyfile(source, site / path)  # a file system without links
+                shutil.copyfile(source, place)  # a file system without links
         return sum(path.endswith(".html") for path in pages)
 
     def sweep(self) -> None:
@@ -90,7 +90,7 @@ class Kept:
 
     def _sound(self, key: str, page: _Page) -> bool:
         try:
-            status = (self.folder / key / page.file).stat()
+            status = Path(self.folder, key, page.file).stat()
         except OSError:
             return False
         return (status.st_size, status.st_mtime_ns) == (page.size_bytes, page.modified_ns)

@@ -155,7 +155,7 @@ def test_two_builds_of_the_same_data_are_the_same_bytes(small: Made):
     small.build()
     assert digest(small.project.site) == first
     stamp = json.loads((small.project.site / STAMP).read_text())
-    assert set(stamp) == {"built_at"}
+    assert set(stamp) == {"built_at", "made_by"}
 
 
 def test_a_page_that_no_longer_belongs_is_gone_after_a_build(small: Made):

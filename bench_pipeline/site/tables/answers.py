@@ -8,6 +8,7 @@ does not run there has its reason in place of a speed.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.devices import headlines
@@ -65,7 +66,7 @@ class Board:
         """The fastest `count` of them."""
         return replace(self, answers=self.answers[:count])
 
-    @property
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Of METRICS, the ones of an answer that some answer has."""
         return tuple(
@@ -76,8 +77,11 @@ class Board:
 
     def share(self, answer: Answer) -> float:
         """Of the fastest answer's decode rate; 0 without one."""
-        fastest = max((other.figure.tok_s or 0 for other in self.answers), default=0)
-        return (answer.figure.tok_s or 0) / fastest if fastest else 0.0
+        return (answer.figure.tok_s or 0) / self._fastest if self._fastest else 0.0
+
+    @cached_property
+    def _fastest(self) -> float:
+        return max((answer.figure.tok_s or 0 for answer in self.answers), default=0)
 
 
 @dataclass(frozen=True)
