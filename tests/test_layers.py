@@ -61,7 +61,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "plausibility": [{"rule"}, {"requests", "runs"}, {"judging"}],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [
-        {"rig_lock", "blocks", "planning", "telemetry"},
+        {"rig_lock", "blocks", "pace", "planning", "telemetry"},
         {"client", "quiet", "run_record"},
         {"repetition", "serving"},
         {"cell", "curves"},

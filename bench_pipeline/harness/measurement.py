@@ -16,8 +16,9 @@ from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.cell import CellMeasurement
 from bench_pipeline.harness.client.prompts import PromptFitter, nonces
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
+from bench_pipeline.harness.pace import Pace, told
 from bench_pipeline.harness.planning import modes
-from bench_pipeline.harness.planning.ladder import next_step
+from bench_pipeline.harness.planning.ladder import next_step, planned
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules, output_tokens
 from bench_pipeline.harness.quiet import wait_until_quiet
@@ -84,6 +85,7 @@ class Measurement:
             patience_s=self.rules.quiet_patience_s,
         )
         failure: Failure | None = None
+        self.pace = self._pace()
         try:
             self._climb(reporter)
             self._draw_curves(reporter)
@@ -94,6 +96,18 @@ class Measurement:
         except ServerGone as gone:
             failure = gone.failure
         return self.record.as_run(host_load, failure)
+
+    def _pace(self) -> Pace:
+        """All parts that are known of before the first server tells how long a prompt may be."""
+        steps = planned(self.item.concurrencies)
+        cells = [self._amount(each, step) for step in steps for each in self.workloads]
+        points = [self._point_amount(depth) for depth in self.rules.curve_depths]
+        return Pace([*cells, *points, cells[0]], at_most=self.item.concurrencies == "knee")
+
+    def _point_amount(self, depth: int) -> float:
+        """As `_amount`, of a point of the curves: each prompt is sent cold and cached."""
+        waves = self.rules.warmup_waves + self.rules.min_waves
+        return (depth / 7 + 2 * self.rules.curve_output_tokens) * waves
 
     def _climb(self, reporter: Reporter) -> None:
         """Every workload at each concurrency. A server that does not start ends the climb: the
@@ -125,6 +139,8 @@ class Measurement:
                     step.describe(f"{self.what}: prompt of {depth} tokens")
                     keep_going(running, self._measure_point(running, depth))
                     step.advance(amount)
+                    what = f"prompt of {depth} tokens"
+                    reporter.say(self.pace.after(what, self._point_amount(depth)))
         except EngineError as error:
             self.record.curves += [self._not_drawn(depth, error) for depth in depths]
 
@@ -188,6 +204,7 @@ class Measurement:
                 step.describe(f"{self.what}: {workload.slug}, concurrency {concurrency}")
                 cell = self.measure_cell(running, workload, concurrency, step, amount)
                 self.record.cells.append(cell)
+                reporter.say(self.pace.after(told(cell), amount))
                 keep_going(running, cell)
 
     def measure_cell(

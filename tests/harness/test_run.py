@@ -16,6 +16,7 @@ import pytest
 from bench_pipeline.harness.client.prompts import PromptFitter
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import measure_run
+from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
@@ -202,7 +203,9 @@ def benchmark(request, short_project, test_rig, small_model):
     somebody else's beside its own."""
     rig_file = short_project.rigs / f"{test_rig.slug}.yaml"
     with_model(short_project, small_model[0])
-    rig_file.write_text(f"title: {test_rig.title}\nbackends:\n  cpu: {{threads: 1}}\n")
+    this_machine = f'machine_id: "{machine_id()}"'
+    text = f"title: {test_rig.title}\n{this_machine}\nbackends:\n  cpu: {{threads: 1}}\n"
+    rig_file.write_text(text)
     for workload in short_project.workloads.glob("*.yaml"):
         shape, _ = workload.read_text().split("quick_output_tokens")
         workload.write_text(f"{shape}quick_output_tokens: 1500\n")  # long enough to interrupt
