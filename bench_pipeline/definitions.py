@@ -5,6 +5,7 @@ import dagster as dg
 from bench_pipeline.defs.assets import ALL_ASSETS
 from bench_pipeline.defs.automation import publish_new_runs
 from bench_pipeline.defs.checks import ALL_CHECKS
+from bench_pipeline.defs.failures import tell_failures
 from bench_pipeline.defs.jobs import ALL_JOBS
 from bench_pipeline.defs.new_builds import new_llama_cpp_build, weekly_sentinel
 from bench_pipeline.defs.resources import RunLog
@@ -21,7 +22,7 @@ def build_defs(
         assets=ALL_ASSETS,
         asset_checks=ALL_CHECKS,
         jobs=ALL_JOBS,
-        sensors=[new_llama_cpp_build, publish_new_runs],
+        sensors=[new_llama_cpp_build, publish_new_runs, tell_failures],
         schedules=[weekly_sentinel],
         # A process for each step would cost a second each, and a benchmark's steps come one
         # after the other anyway.

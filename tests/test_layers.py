@@ -92,7 +92,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"build"},
     ],
     "defs": [
-        {"jobs", "partitions", "resources"},
+        {"failures", "jobs", "partitions", "resources"},
         {"automation", "new_builds"},
         {"assets"},
         {"checks", "committed"},

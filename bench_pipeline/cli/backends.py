@@ -14,10 +14,7 @@ from bench_pipeline.errors import EngineError
 from bench_pipeline.inventory.declared_cards import api_of, cards, counted
 from bench_pipeline.records.engines import EngineCatalogue, ReleaseChannel
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.rig import Backend, Rig
-
-ORDER: tuple[Backend, ...] = ("cuda", "rocm", "metal", "vulkan", "sycl", "openvino", "cpu")
-"""What is measured rather: what a card's maker tuned for it, then what runs on every card."""
+from bench_pipeline.records.rig import PREFERRED, Backend, Rig
 
 _NEEDED: dict[Backend, tuple[str, str]] = {
     "vulkan": ("libvulkan.so.1", "the Vulkan loader (`libvulkan1` on Debian and Ubuntu)"),
@@ -71,7 +68,7 @@ def default_backend(
     gives no answer, none of its builds is to be had.
     """
     reasons: list[str] = []
-    for backend in ORDER:
+    for backend in PREFERRED:
         if backend not in rig.backends or backend == "cpu":
             continue
         names = card_names(inventory, backend)

@@ -26,15 +26,15 @@ from bench_pipeline.harness.planning.plan import wanted_build
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project
 from bench_pipeline.records.engines import EngineCatalogue, Sentinel, WatchedPlace
-from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.rig import PREFERRED, Rig, RigBackend
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.records.yaml.run_head import measured_builds
 
 BUILD_TAG, BASELINE_TAG = "bench/build", "bench/baseline"
 
 NOTHING_WATCHED = dg.SkipReason(
-    "content/engines.yaml watches no place: name some in `new_builds`, and what to measure there"
-    " in `sentinel`"
+    "this machine is no declared rig and content/engines.yaml watches no place: run `make bench`"
+    " here, or name places in `new_builds`; what to measure there stands in `sentinel`"
 )
 
 
@@ -49,10 +49,10 @@ def new_llama_cpp_build(
 ) -> dg.SensorResult | dg.SkipReason:
     catalogue = read_engines(project.engines)
     policy, sentinel = catalogue.new_builds, catalogue.sentinel
-    if not policy.places or sentinel is None:
+    places, unknown = watched_places(project, catalogue)
+    if not (places or unknown) or sentinel is None:
         return NOTHING_WATCHED
     memory, now = Memory.read(context.cursor), datetime.now(UTC)
-    places, unknown = watched_places(project, catalogue)
 
     open_to_releases = any(
         takes_releases(rig.backends[place.backend])
@@ -101,11 +101,11 @@ def weekly_sentinel(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     catalogue = read_engines(project.engines)
     sentinel = catalogue.sentinel
-    if not catalogue.new_builds.places or sentinel is None:
+    places, left = watched_places(project, catalogue)
+    if not (places or left) or sentinel is None:
         yield NOTHING_WATCHED
         return
     year, week, _day = context.scheduled_execution_time.isocalendar()
-    places, left = watched_places(project, catalogue)
     requests: list[dg.RunRequest] = []
     for watched, rig, place in places:
         usual = wanted_build(rig, place.backend, catalogue)
@@ -127,13 +127,23 @@ def weekly_sentinel(
 def watched_places(
     project: Project, catalogue: EngineCatalogue
 ) -> tuple[list[tuple[WatchedPlace, Rig, RigBackend]], list[str]]:
-    """The policy's places with their rigs, and those of them that no run could be launched for."""
+    """The policy's places with their rigs, and those of them that no run could be launched for.
+
+    Where this machine is a declared rig, runs are made on it and nowhere else: other places are
+    theirs to watch, and if the policy has none of its own, its best backend is one.
+    """
     rigs, _broken = declared_rigs(project.rigs)
     declared = {key: rig for rig in rigs.values() for key in rig.partition_keys}
     launchable = set(rig_backend_partitions.get_partition_keys())
+    here, policy = this_rig(rigs), list(catalogue.new_builds.places)
+    if here is not None and not any(place.place in here.partition_keys for place in policy):
+        backend = next(name for name in PREFERRED if name in here.backends)
+        policy.append(WatchedPlace(place=RigBackend(here.slug, backend).key))
     places, unknown = [], []
-    for watched in catalogue.new_builds.places:
-        if watched.place not in declared:
+    for watched in policy:
+        if watched.place in declared and here is not None and declared[watched.place] != here:
+            unknown.append(f"{watched.place}: is another machine than this one, `{here.slug}`")
+        elif watched.place not in declared:
             unknown.append(f"{watched.place}: no rig file declares it")
         elif watched.place not in launchable:
             unknown.append(f"{watched.place}: declared just now, reload the definitions")

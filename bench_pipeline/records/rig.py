@@ -8,6 +8,9 @@ from bench_pipeline.records.base import Count, Positive, Record, Slug, Streams
 
 Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
+PREFERRED: tuple[Backend, ...] = ("cuda", "rocm", "metal", "vulkan", "sycl", "openvino", "cpu")
+"""What is measured rather: what a card's maker tuned for it, then what runs on every card."""
+
 
 class BackendSetup(Record):
     """How the engine is started for one backend on one rig."""

@@ -5,6 +5,9 @@ import dagster as dg
 from bench_pipeline.definitions import build_defs
 from bench_pipeline.paths import Project
 
+PUBLISHED = ("run_files", "measurements", "speed_ranges", "workload_speeds", "comparisons")
+PUBLISHED += ("build_trends", "site_pages")
+
 
 def requested(project: Project, instance: dg.DagsterInstance, cursor=None):
     definitions = build_defs(project=project)
@@ -14,10 +17,32 @@ def requested(project: Project, instance: dg.DagsterInstance, cursor=None):
     )
 
 
+def published(instance: dg.DagsterInstance) -> None:
+    for name in PUBLISHED:
+        instance.report_runless_asset_event(dg.AssetMaterialization(name))
+
+
+def test_being_switched_on_it_publishes_what_a_run_left_just_before(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
+    )
+    first = requested(project, instance)
+    assert {name for name in PUBLISHED if first.get_num_requested(dg.AssetKey(name))} == {
+        *PUBLISHED
+    }
+    published(instance)
+    assert requested(project, instance, first.cursor).total_requested == 0
+
+
 def test_a_new_run_of_one_rig_publishes_though_other_rigs_never_ran(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
-    first = requested(project, instance)
+    switched_on = requested(project, instance)
+    published(instance)
+    first = requested(project, instance, switched_on.cursor)
+    assert first.total_requested == 0
     instance.report_runless_asset_event(
         dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from bench_pipeline.defs.assets import rigs, runs, site, warehouse
+from bench_pipeline.defs.assets.attributes import with_attributes
 
 GROUPS = {
     "rigs": "what benchmarks, and what lies ready on it",
@@ -18,17 +19,19 @@ GROUPS = {
     "site": "what visitors see",
 }
 
-ALL_ASSETS: Sequence[dg.AssetsDefinition] = (
-    rigs.llama_cpp_builds,
-    rigs.hardware_inventory,
-    rigs.engine_builds,
-    rigs.model_files,
-    runs.benchmark_runs,
-    runs.run_files,
-    warehouse.measurements,
-    warehouse.speed_ranges,
-    warehouse.workload_speeds,
-    warehouse.comparisons,
-    warehouse.build_trends,
-    site.site_pages,
+ALL_ASSETS: Sequence[dg.AssetsDefinition] = with_attributes(
+    (
+        rigs.llama_cpp_builds,
+        rigs.hardware_inventory,
+        rigs.engine_builds,
+        rigs.model_files,
+        runs.benchmark_runs,
+        runs.run_files,
+        warehouse.measurements,
+        warehouse.speed_ranges,
+        warehouse.workload_speeds,
+        warehouse.comparisons,
+        warehouse.build_trends,
+        site.site_pages,
+    )
 )

@@ -229,6 +229,7 @@ def run_files(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.row_counts["run_files"],
+            "dagster/uri": file_uri(project.runs),
             "new or edited": report.ingested,
             "removed": report.removed,
             "rejected": len(rejected),

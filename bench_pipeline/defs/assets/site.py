@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from bench_pipeline.defs.assets.cards import file_uri
 from bench_pipeline.defs.assets.warehouse import build_trends, speed_ranges, workload_speeds
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.paths import Project
@@ -27,6 +28,7 @@ def site_pages(
         site = build_site(project.warehouse, project.site, project.root, reporter)
     return dg.MaterializeResult(
         metadata={
+            "dagster/uri": file_uri(project.site / "index.html"),
             "index": dg.MetadataValue.path(project.site / "index.html"),
             "pages": site.pages,
             "files": site.files,

@@ -3,7 +3,8 @@ it (a moment's work when nothing is new) and is right on its own, on a fresh clo
 
 import dagster as dg
 
-from bench_pipeline.defs.assets.cards import markdown_table
+from bench_pipeline.defs.assets.cards import file_uri, markdown_table
+from bench_pipeline.defs.assets.columns import column_lineage, table_schema
 from bench_pipeline.defs.assets.runs import run_files
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.paths import Project
@@ -28,9 +29,13 @@ def measurements(
 
     report = refresh(project, reporter)
     counts = markdown_table(("table", "rows"), report.row_counts.items())
+    with Warehouse(project.warehouse).read() as connection:
+        schema = table_schema(connection, "measurements")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.row_counts["measurements"],
+            "dagster/column_schema": schema,
+            "dagster/uri": file_uri(project.warehouse),
             "tables": dg.MetadataValue.md(counts),
             "new or edited run files": report.ingested,
             "removed run files": report.removed,
@@ -136,9 +141,13 @@ def _derived(
         found = connection.execute(f"{preview} limit {PREVIEW_ROWS}")
         headings = [column[0] for column in found.description or []]
         rows = found.fetchall()
+        schema, lineage = table_schema(connection, table), column_lineage(connection, table)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.row_counts[table],
+            "dagster/column_schema": schema,
+            **({"dagster/column_lineage": lineage} if lineage else {}),
+            "dagster/uri": file_uri(project.warehouse),
             f"first {PREVIEW_ROWS} rows": dg.MetadataValue.md(markdown_table(headings, rows)),
             "warehouse": dg.MetadataValue.path(project.warehouse),
         }

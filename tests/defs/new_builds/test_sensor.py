@@ -21,6 +21,7 @@ from dagster._daemon import sensor as sensor_daemon
 
 from bench_pipeline.defs.new_builds import new_llama_cpp_build, weekly_sentinel
 from bench_pipeline.engines.builds.upstream import RELEASES_API
+from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_run
 from tests.engines.builds.releases import Releases
@@ -288,6 +289,24 @@ def test_a_place_that_no_rig_declares_is_named(
         assert reason_of(looked_at(watched, instance)) == "attic/cpu: no rig file declares it"
         with_policy(watched, places=[])
         assert "watches no place" in reason_of(looked_at(watched, instance))
+
+
+def test_this_machine_s_own_rig_is_watched_without_being_named_and_no_other_machine_is(
+    watched: Project, upstream: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RELEASES_API, upstream.url)
+    rig = watched.rigs / "shared-vm-2core.yaml"
+    lines = [line for line in rig.read_text().splitlines() if not line.startswith("machine_")]
+    rig.write_text("\n".join([*lines, f'machine_id: "{machine_id()}"', ""]))
+    with_policy(watched, places=[{"place": VULKAN}])
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = looked_at(watched, instance)
+        assert isinstance(found, dg.SensorResult)
+        assert [r.run_key for r in found.run_requests or ()] == [f"b11500:{CPU}:all"]
+        with_policy(watched, places=[{"place": VULKAN}, {"place": CPU, "pinned": True}])
+        reason = reason_of(looked_at(watched, instance))
+    assert f"{VULKAN}: is another machine than this one, `shared-vm-2core`" in reason
+    assert f"{CPU}: pinned" in reason
 
 
 @pytest.fixture
