@@ -38,7 +38,20 @@ fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -qq "$@"; }
 # --no-deps: the lock file is complete, and with --require-hashes pip refuses `gql[requests]`,
 # which dagster-graphql asks for, as it finds no hash for a name with an extra.
-pip install --no-deps --require-hashes -r "$lock"
+fetch() { # in our words where the package index gives no answer, else in pip's
+    said=$(pip install "$@" 2>&1) && return
+    case $said in
+    *"Failed to establish a new connection"* | *"No matching distribution"* | *ConnectTimeout* | \
+        *"Max retries"* | *"Network is unreachable"* | *"name resolution"* | *ProxyError*)
+        echo "error: the packages could not be fetched: the package index gives no answer" >&2
+        echo "  mend: check the connection; behind a proxy set HTTPS_PROXY, for a mirror" \
+            "PIP_INDEX_URL; then the same command again" >&2
+        ;;
+    *) echo "$said" >&2 ;;
+    esac
+    exit 1
+}
+fetch --no-deps --require-hashes -r "$lock"
 # --no-build-isolation: the build backend comes from the lock file like everything else.
 pip install --no-deps --no-build-isolation --editable .
 key "$wanted" >".venv/installed-$wanted"

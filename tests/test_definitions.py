@@ -34,6 +34,7 @@ CHECKS = {
         "every_run_file_ingested",
         "figures_finite_and_positive",
         "measurements_key_unique",
+        "tables_as_made",
     },
     "speed_ranges": {"ranges_hold"},
     "workload_speeds": {"workload_speeds_are_measured"},
@@ -42,8 +43,8 @@ CHECKS = {
 HOLDING_NOTHING_BACK = {"declarations_valid", "run_files_valid", "runs_succeeded"}
 
 
-def readme_rows() -> str:
-    text = (checkout().root / "README.md").read_text()
+def documented_rows() -> str:
+    text = (checkout().root / "docs" / "dagster.md").read_text()
     return text.split("\n## Assets\n")[1].split("\n## ")[0]
 
 
@@ -85,15 +86,17 @@ def test_an_asset_has_a_group_and_a_kind(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "description"), described(), ids=[name for name, _ in described()]
 )
-def test_a_name_in_the_ui_is_explained_there_and_in_the_readme(
+def test_a_name_in_the_ui_is_explained_there_and_in_the_docs(
     name: str, description: str | None
 ) -> None:
     assert description and len(description.split()) >= 5
-    assert re.search(rf"^\| `{name}` \|", readme_rows(), re.MULTILINE), f"README: no row {name}"
+    assert re.search(rf"^\| `{name}` \|", documented_rows(), re.MULTILINE), (
+        f"docs/dagster.md: no row {name}"
+    )
 
 
-def test_the_readme_names_nothing_that_is_gone() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", readme_rows(), re.MULTILINE)
+def test_the_docs_name_nothing_that_is_gone() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", documented_rows(), re.MULTILINE)
     assert sorted(rows) == [name for name, _ in described()]
 
 

@@ -12,9 +12,8 @@ COMMANDS = (bench, listing, ui, adding, importing, publishing, migrating)
 """Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
-    option; 130 interrupted."""
+def parser() -> argparse.ArgumentParser:
+    """Of all commands and their options."""
     parser = argparse.ArgumentParser(
         prog="python -m bench_pipeline",
         description="From a box with a GPU to a public benchmark page.",
@@ -22,7 +21,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:
         command.add_to(commands)
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
+    option; 130 interrupted."""
+    options = parser().parse_args(argv)
     try:
         ended: int = options.run(checkout(), options)
     except BenchError as error:

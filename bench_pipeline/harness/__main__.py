@@ -29,7 +29,7 @@ from bench_pipeline.records.yaml.files import read_engines, read_named
 from bench_pipeline.records.yaml.finding import record_files
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench_pipeline.harness")
     parser.add_argument(
         "--declare", action="store_true", help="write this machine's rig file, if none has it yet"
@@ -50,10 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     parser.add_argument("--concurrency", type=int, nargs="+", help="default: the profile's")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser()
+    options = given.parse_args(argv)
     needed = [name for name in ("rig", "backend", "model") if not getattr(options, name)]
     if needed and not options.declare:
-        parser.error(f"needed: {', '.join(f'--{name}' for name in needed)}; or --declare")
+        given.error(f"needed: {', '.join(f'--{name}' for name in needed)}; or --declare")
     try:
         if options.declare:
             _declare(checkout())
