@@ -122,6 +122,7 @@ def _settle(
     """Where to measure, on which build, with which model files; every wrong choice is told
     before any work."""
     from bench_pipeline.cli.backends import Chosen, default_backend, told
+    from bench_pipeline.cli.fetching import to_be_fetched
     from bench_pipeline.engines.builds.catalogue import choose
     from bench_pipeline.engines.builds.host import this_host
     from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
@@ -152,8 +153,7 @@ def _settle(
     for line in later:
         reporter.say(f"  {line}")
     choice = choose(engines, rig, backend, options.build, this_host(), say=reporter.say)
-    for build in options.baseline:
-        choose(engines, rig, backend, build, this_host())
+    beside = [choose(engines, rig, backend, build, this_host()) for build in options.baseline]
     if choice.build in options.baseline:
         raise EngineError(
             "a build cannot be measured beside itself",
@@ -162,6 +162,9 @@ def _settle(
         )
     turns = f" in turns with {', '.join(options.baseline)}" if options.baseline else ""
     reporter.say(f"Engine build {choice.build}{turns} on backend {backend}, mode {mode}")
+    models = [known_model(project, slug) for slug in dict.fromkeys(files)]
+    for line in to_be_fetched(models, [choice, *beside], artefact_cache()):
+        reporter.say(line)
     return RigBackend(rig.slug, backend), choice.build, files
 
 
