@@ -36,6 +36,10 @@ class Project:
         return self.content / "engines.yaml"
 
     @property
+    def site_facts(self) -> Path:
+        return self.content / "site.yaml"
+
+    @property
     def runs(self) -> Path:
         return self.content / "benchmarks" / "runs"
 

@@ -41,13 +41,12 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "records": [
         {"base", "table"},
-        {"campaign", "cell", "devices", "model", "rig", "workload"},
+        {"campaign", "cell", "devices", "model", "rig", "site", "workload"},
         {"matching"},
         {"inventory"},
         {"engines", "server"},
         {"run"},
-        {"yaml", "json_schema"},
-        {"reference"},
+        {"yaml", "reference"},
         {"__main__"},
     ],
     "importers": [

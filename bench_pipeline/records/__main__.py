@@ -4,8 +4,8 @@ of a run file."""
 import argparse
 import json
 
-from bench_pipeline.records.json_schema import run_json_schema
-from bench_pipeline.records.reference import reference
+from bench_pipeline.records.reference.json_schema import run_json_schema
+from bench_pipeline.records.reference.keys import reference
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench_pipeline.records", description=__doc__)

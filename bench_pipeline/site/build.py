@@ -132,7 +132,7 @@ def _write_site(
 ) -> _Written:
     """All that is in it. `kept` has every group and place of `parts`."""
     (making / "data").mkdir()
-    press = Press()
+    press = Press(tables.site)
     said = [kept.value(group.key, "said") for group in parts.groups]
     lines = [kept.value(group.key, "part") for group in parts.groups]
     downloads = write_downloads(connection, tables, lines, root, making / "data")

@@ -130,10 +130,10 @@ def _make(
         _make_trends(connection, warehouse, kept, task.trend_place)
         return
     models = [model for group in task.groups for model in group.models]
-    wanted = ("rigs", "workloads", *BY_MODEL, *BY_RUN)
+    wanted = ("rigs", "site", "workloads", *BY_MODEL, *BY_RUN)
     read = read_tables(connection, warehouse, wanted, models=models)
     for group, tables in _divided(read, task.groups):
-        made = group_pages.make(Press(), tables, divided=group.divided)
+        made = group_pages.make(Press(tables.site), tables, divided=group.divided)
         part, run_files = part_of(connection, group.models, tables.run_files, root)
         pages = made.pages | run_files
         kept.put(group.key, pages, said=made.said, catalogue=made.catalogue, part=part)
@@ -164,9 +164,11 @@ def _make_trends(
     kept: Kept,
     trend_place: TrendPlace,
 ) -> None:
-    wanted = ("rigs", "workloads", "build_trends", "comparisons")
+    wanted = ("rigs", "site", "workloads", "build_trends", "comparisons")
     tables = read_tables(
         connection, warehouse, wanted, place=trend_place.place, around=trend_place.around
     )
     (trend,) = trends_of(tables)
-    kept.put(trend_place.key, trends.pages(Press(), trend), trend=replace(trend, models=()))
+    kept.put(
+        trend_place.key, trends.pages(Press(tables.site), trend), trend=replace(trend, models=())
+    )

@@ -163,7 +163,8 @@ def _words(around: Around) -> list[object]:
 
 
 def _of_site(tables: Tables, rigs: Collection[str]) -> list[Row]:
-    return [row for row in tables.rigs if row["rig"] in rigs] + tables.workloads
+    rigs_of_it = [row for row in tables.rigs if row["rig"] in rigs]
+    return rigs_of_it + tables.workloads + tables.site
 
 
 def _rows(connection: "DuckDBPyConnection") -> int:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """One row of a table by column name."""
 
-OF_THE_SITE = ("rigs", "workloads", "campaign_items", "rejected_files", "rig_inventories")
+OF_THE_SITE = (
+    *("rigs", "site", "workloads", "campaign_items", "rejected_files", "rig_inventories"),
+)
 """Small tables that say nothing of single runs."""
 BY_RUN = ("run_files", "servers", "telemetry", "wave_speeds")
 BY_MODEL = (
@@ -64,6 +66,8 @@ class Tables:
 
     rigs: list[Row] = field(default_factory=list)
     rig_inventories: list[Row] = field(default_factory=list)
+    site: list[Row] = field(default_factory=list)
+    """One row: whose it is."""
     workloads: list[Row] = field(default_factory=list)
     campaign_items: list[Row] = field(default_factory=list)
     run_files: list[Row] = field(default_factory=list)

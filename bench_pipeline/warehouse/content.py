@@ -26,6 +26,7 @@ from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
+from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.records.yaml.finding import content_of, record_files
@@ -53,8 +54,9 @@ def content_files(project: Project) -> Files:
             found[folder] = error
             continue
         found |= {path: _content(path) for path in paths}
-    if os.path.lexists(project.engines):
-        found[project.engines] = _content(project.engines)
+    for path in (project.engines, project.site_facts):
+        if os.path.lexists(path):
+            found[path] = _content(path)
     return found
 
 
@@ -84,6 +86,7 @@ class Declared:
     workloads: dict[str, Workload] = field(default_factory=dict)
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     engines: EngineCatalogue = field(default_factory=EngineCatalogue)
+    site: SiteFacts = field(default_factory=SiteFacts)
     rejected: list[Rejection] = field(default_factory=list)
 
 
@@ -96,15 +99,17 @@ def read_declared(project: Project, files: Files) -> Declared:
         project.campaigns: (Campaign, declared.campaigns, "campaign"),
     }
     for path, text in files.items():
-        kind: Kind = "engines"
+        kind: Kind = "site" if path == project.site_facts else "engines"
         content = text if isinstance(text, bytes) else b""
         try:
-            if path != project.engines:
+            if path not in (project.engines, project.site_facts):
                 record, found, kind = kinds[path if path in kinds else path.parent]
             if isinstance(text, RecordError):
                 raise text
             if path == project.engines:
                 declared.engines = parse_record(EngineCatalogue, text, path)
+            elif path == project.site_facts:
+                declared.site = parse_record(SiteFacts, text, path)
             else:
                 found[path.stem] = parse_record(record, text, path)
         except RecordError as error:
@@ -135,9 +140,10 @@ def catalogue_of(connection: DuckDBPyConnection, declared: Declared | None) -> C
 
 
 def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
-    """Rewrites rigs, workloads and campaign_items, all of these not done."""
+    """Rewrites rigs, the site's own facts, workloads and campaign_items, all of these not done."""
     rows: dict[str, list[Row]] = {
         "rigs": [_rig_row(rig) for rig in declared.rigs.values()],
+        "site": [declared.site.model_dump()],
         "workloads": [
             _workload_row(w) for w in sorted(declared.workloads.values(), key=lambda w: w.order)
         ],

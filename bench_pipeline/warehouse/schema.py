@@ -34,6 +34,7 @@ after."""
 TABLES = (
     "rigs",
     "rig_inventories",
+    "site",
     "workloads",
     "campaign_items",
     "run_files",

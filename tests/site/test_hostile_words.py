@@ -21,6 +21,8 @@ EVIL = '"><img src=x onerror=alert(1)>{{7*7}}</script><script>alert(2)</script>'
 STRANGE = f"{EVIL}\u202egnp.\u202c\u05e9\u05dc\u05d5\u05dd\U0001f984" + "W" * 300
 MODEL = SMOLLM2.model_copy(
     update={
+        "slug": "evil-model",  # names of the catalogue's own come from there
+        "sha256": "e5" * 32,
         "family": f"=cmd|{EVIL}"[:60],
         "variant": EVIL[:60],
         "quant": "<i>Q4</i>",

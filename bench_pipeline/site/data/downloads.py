@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.paths import Project
-from bench_pipeline.records.json_schema import run_json_schema
+from bench_pipeline.records.reference.json_schema import run_json_schema
 from bench_pipeline.site.data.citation import citation_cff, edition, licence_text
 from bench_pipeline.site.data.dictionary import ROWS, TABLES, meaning
 from bench_pipeline.site.data.parts import Download, Part, packed

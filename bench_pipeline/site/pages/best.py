@@ -12,7 +12,7 @@ def pages(press: Press, site: Site, tables: Tables) -> dict[str, bytes]:
         return {}
     return {
         board.href: press.page(
-            "best.html", root="../../", machines=site.machines, machine=machine, board=board
+            "best.html", board.href, machines=site.machines, machine=machine, board=board
         )
         for machine in site.machines
         for board in machine.boards

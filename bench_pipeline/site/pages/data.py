@@ -57,7 +57,7 @@ def pages(press: Press, site: Site, tables: Tables, downloads: Downloads) -> dic
         licence_url=citation.LICENCE_URL,
         sources=citation.sources(tables),
     )
-    made = {one.href: press.page("run_files.html", "../", page=one, sums=SUMS) for one in lists}
+    made = {one.href: press.page("run_files.html", one.href, page=one, sums=SUMS) for one in lists}
     if unlisted_apart:
         made[UNLISTED_PAGE] = press.page(UNLISTED_PAGE, models=unlisted)
     return {"data.html": page, **made}

@@ -24,7 +24,7 @@ def pages(press: Press, rows: Iterable[TableRow], tables: Tables) -> dict[str, b
         )
         made[family.href] = press.page(
             "family.html",
-            root="../",
+            family.href,
             family=family,
             filters=filters(family.rows, tables),
             row_data=row_data(family.rows),

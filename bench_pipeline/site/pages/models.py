@@ -18,7 +18,7 @@ def pages(press: Press, models: Iterable[ModelPage], tables: Tables) -> dict[str
         panels = {key: svg for each in shown for key, svg in runs.drawn(each).items()}
         made[model.href] = press.page(
             "model.html",
-            root="../",
+            model.href,
             page=model,
             panels=panels,
             trends=trends.get(model.slug, []),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
 from bench_pipeline.measures.definitions import DEFINITIONS
+from bench_pipeline.records.site import DEFAULT_TITLE
 from bench_pipeline.site import wording
+from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.columns import COLUMNS
 
 _HERE = Path(__file__).parent.parent
@@ -22,6 +24,13 @@ a name that holds its hash."""
 
 _COMMENTS = re.compile(rb"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 """Those that stand on lines of their own: for who reads the source, not for who loads the page."""
+
+
+NOBODY: Row = {
+    "title": DEFAULT_TITLE,
+    **dict.fromkeys(("author", "address", "licence", "repository", "social_image", "home")),
+}
+"""Of a site whose owner has said nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,8 @@ def all_compiled() -> dict[str, bytes]:
 class Press:
     """Renders templates; `files` are the static files that every page refers to."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Sequence[Row] = ()) -> None:
+        """`owner`: the warehouse's table `site`, whose it is and where it will stand."""
         self.files, assets = _static_files()
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -72,14 +82,22 @@ class Press:
             lstrip_blocks=True,
             bytecode_cache=_COMPILED,
         )
-        self._environment.globals.update(assets=assets, columns=COLUMNS, dictionary=DEFINITIONS)
+        self._environment.globals.update(
+            assets=assets,
+            columns=COLUMNS,
+            dictionary=DEFINITIONS,
+            owner=owner[0] if owner else NOBODY,
+        )
         self._environment.filters.update(
             month=wording.month, counted=wording.counted, listed=wording.listed
         )
 
-    def page(self, template: str, root: str = "", **values: Any) -> bytes:
-        """`root` leads from the page's folder to the site's: `../` for a page one folder down."""
-        return self._environment.get_template(template).render(root=root, **values).encode()
+    def page(self, template: str, path: str = "", **values: Any) -> bytes:
+        """`path`: of the page below the site's root; the template's name unless given."""
+        path = path or template
+        root = "../" * path.count("/")  # leads from the page's folder to the site's
+        made = self._environment.get_template(template).render(root=root, path=path, **values)
+        return made.encode()
 
 
 def _static_files() -> tuple[dict[str, bytes], Assets]:

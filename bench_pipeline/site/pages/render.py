@@ -78,7 +78,7 @@ def keep_rigs(
         rig = declared["rig"]
         wanted = [item for item in tables.campaign_items if item["rig"] == rig]
         both = of_rig[rig], elsewhere[rig]
-        key = key_of("rig", declared, card, plan.rig_keys.get(rig), wanted, *both)
+        key = key_of("rig", tables.site, declared, card, plan.rig_keys.get(rig), wanted, *both)
         if not kept.has(key):
             page = rig_page(declared, card, tables, *both)
             kept.put(key, rigs.pages(press, page), line=page.line)

@@ -12,11 +12,11 @@ def index(press: Press, rigs: Sequence[RigLine]) -> dict[str, bytes]:
 
 def pages(press: Press, rig: RigPage) -> dict[str, bytes]:
     """Its pages of runs lead each to the one before and the one after it."""
-    made = {rig.href: press.page("rig.html", root="../", page=rig)}
+    made = {rig.href: press.page("rig.html", rig.href, page=rig)}
     newest_first = (None, *rig.periods, None)
     return made | {
         period.href: press.page(
-            "rig_runs.html", root="../../", page=rig, period=period, later=later, earlier=earlier
+            "rig_runs.html", period.href, page=rig, period=period, later=later, earlier=earlier
         )
         for later, period, earlier in zip(
             newest_first, newest_first[1:], newest_first[2:], strict=False

@@ -23,7 +23,7 @@ def pages(press: Press, runs: Iterable[RunPage]) -> dict[str, bytes]:
         )
         made[run.href] = press.page(
             "run.html",
-            root="../",
+            run.href,
             page=run,
             strips=strips,
             panels=drawn(run.curve) | drawn(run.scaling),

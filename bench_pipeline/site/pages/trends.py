@@ -96,7 +96,7 @@ def index(press: Press, trends: Sequence[Trend], runs: Sequence[Row]) -> dict[st
 def _whole(press: Press, trend: Trend) -> dict[str, bytes]:
     figures = [figure for model in trend.shown for figure in model.figures]
     drawings = _drawings(figures, _heads(trend))
-    return {trend.href: press.page("trends_place.html", root="../", trend=trend, drawings=drawings)}
+    return {trend.href: press.page("trends_place.html", trend.href, trend=trend, drawings=drawings)}
 
 
 def _divided(press: Press, trend: Trend) -> dict[str, bytes]:
@@ -105,7 +105,7 @@ def _divided(press: Press, trend: Trend) -> dict[str, bytes]:
     made = {
         trend.href: press.page(
             "trends_divided.html",
-            root="../",
+            trend.href,
             trend=trend,
             changes=newest,
             older=older,
@@ -137,7 +137,7 @@ def _of_model(
     made = {
         model.trend_href: press.page(
             "trends_model.html",
-            root="../../",
+            model.trend_href,
             trend=trend,
             model=model,
             figures=shown,
@@ -150,7 +150,7 @@ def _of_model(
     for figure in model.figures if whole else ():
         made[whole[figure.id]] = press.page(
             "trends_cell.html",
-            root="../../../",
+            whole[figure.id],
             trend=trend,
             model=model,
             figure=figure,

@@ -51,6 +51,17 @@ create table rigs (
     currency varchar
 );
 
+-- One row: whose site it is.
+create table site (
+    title varchar not null,
+    author varchar,
+    home varchar,
+    address varchar,
+    licence varchar,
+    repository varchar,
+    social_image varchar
+);
+
 create table workloads (
     workload varchar primary key,
     title varchar not null,

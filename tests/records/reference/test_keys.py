@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from bench_pipeline.paths import checkout
-from bench_pipeline.records.json_schema import record_json_schema, run_json_schema
-from bench_pipeline.records.reference import FILES, reference
+from bench_pipeline.records.reference.json_schema import record_json_schema, run_json_schema
+from bench_pipeline.records.reference.keys import FILES, reference
 from bench_pipeline.records.run import SCHEMA_VERSION, Run
 from bench_pipeline.records.yaml.files import dump_record, run_files
 from tests.factories import failed_cell, measured_run

@@ -6,10 +6,11 @@ from typing import Any
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
-from bench_pipeline.records.json_schema import record_json_schema
 from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.reference.json_schema import record_json_schema
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
+from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.table import MEDIA_TYPE
 from bench_pipeline.records.workload import Workload
 
@@ -19,6 +20,7 @@ FILES: list[tuple[str, str, type[Record]]] = [
     ("Workload", "content/workloads/<slug>.yaml", Workload),
     ("Campaign", "content/campaigns/<slug>.yaml", Campaign),
     ("Engines", "content/engines.yaml", EngineCatalogue),
+    ("Site", "content/site.yaml", SiteFacts),
     ("Run", "content/benchmarks/runs/<rig>/<backend>/<start>-<run_id>.yaml", Run),
 ]
 
