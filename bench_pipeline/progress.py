@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # a rig that only measures does without it
     from rich.progress import Progress
 
 
+PART = "part"
+"""Unit of a step that is a part of a run whose time is told by `say`."""
+
+
 class Step(Protocol):
     def advance(self, amount: float) -> None: ...
 
@@ -20,7 +24,8 @@ class Step(Protocol):
 
 
 class Reporter(Protocol):
-    """`total` in bytes if `unit` is `bytes`, else in whatever the caller advances by."""
+    """`total` in bytes if `unit` is `bytes`, else in whatever the caller advances by. Of a `PART`
+    of something longer no time is told: the caller says how long all of it takes."""
 
     def step(
         self, what: str, total: float | None = None, unit: str = ""
@@ -56,7 +61,7 @@ class PlainLines:
     @contextmanager
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         self.say(f"{what} …")
-        yield _Lines(self, what, total, self._clock)
+        yield _Lines(self, what, total, self._clock, tells_time=unit != PART)
 
     def say(self, line: str) -> None:
         print(shown(line), file=self._out, flush=True)
@@ -67,9 +72,15 @@ class _Lines:
     """What is done within seconds needs no lines."""
 
     def __init__(
-        self, reporter: PlainLines, what: str, total: float | None, clock: Callable[[], float]
+        self,
+        reporter: PlainLines,
+        what: str,
+        total: float | None,
+        clock: Callable[[], float],
+        tells_time: bool,
     ) -> None:
         self._reporter, self._what, self._total, self._clock = reporter, what, total, clock
+        self._tells_time = tells_time
         self._done, self._tenths = 0.0, 0
         self._began = self._said_at = clock()
 
@@ -82,7 +93,8 @@ class _Lines:
         self._tenths, self._said_at = tenths, now
         left_s = (now - self._began) / share * (1 - share)
         about = f"{left_s:.0f} s" if left_s < 90 else f"{left_s / 60:.0f} min"
-        self._reporter.say(f"{self._what}: {share:.0%}, about {about} left")
+        left = f", about {about} left" if self._tells_time else ""
+        self._reporter.say(f"{self._what}: {share:.0%}{left}")
 
     def describe(self, what: str) -> None:
         self._what = what
@@ -125,7 +137,7 @@ class Terminal:
         columns = [TextColumn("{task.description}"), BarColumn()]
         columns += [DownloadColumn()] if unit == "bytes" else []
         columns += [TimeElapsedColumn(), TextColumn("elapsed")]
-        if total is not None:
+        if total is not None and unit != PART:
             columns += [TimeRemainingColumn(), TextColumn("left")]
         with Progress(*columns, console=self._console, transient=True) as progress:
             yield _Bar(progress, progress.add_task(what, total=total))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from bench_pipeline.errors import RecordError
-from bench_pipeline.progress import PlainLines, Reporter
+from bench_pipeline.progress import PART, PlainLines, Reporter
 
 ROOT_SHELL = """
 import sys
@@ -123,3 +123,11 @@ def test_nothing_that_is_said_moves_the_cursor(told: str, shown: str) -> None:
     error = RecordError(told, mend="rename it", where=f"runs/{told}.yaml")
     assert str(error) == f"runs/{shown}.yaml: {shown}\n  mend: rename it"
     assert error.problem == told
+
+
+def test_of_a_part_no_time_is_told_as_that_of_the_whole_is() -> None:
+    out, clock = io.StringIO(), iter(range(0, 1000, 10))
+    lines = PlainLines(out, lambda: next(clock))
+    with lines.step("chat", 10, PART) as step:
+        step.advance(5)
+    assert out.getvalue().splitlines() == ["chat …", "chat: 50%"]

@@ -27,7 +27,7 @@ from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_fail
 from bench_pipeline.inventory.bandwidth import read_bandwidth
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
-from bench_pipeline.progress import Reporter, Step
+from bench_pipeline.progress import PART, Reporter, Step
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
@@ -133,7 +133,7 @@ class Measurement:
         try:
             with (
                 self.serving.serve(1, context, reporter) as running,
-                reporter.step(self.what, total=sum(amounts)) as step,
+                reporter.step(self.what, total=sum(amounts), unit=PART) as step,
             ):
                 for depth, amount in zip(depths, amounts, strict=True):
                     step.describe(f"{self.what}: prompt of {depth} tokens")
@@ -199,7 +199,7 @@ class Measurement:
     def _measure_cells(self, running: Running, concurrency: int, reporter: Reporter) -> None:
         """All workloads at one concurrency."""
         amounts = [self._amount(workload, concurrency) for workload in self.workloads]
-        with reporter.step(self.what, total=sum(amounts)) as step:
+        with reporter.step(self.what, total=sum(amounts), unit=PART) as step:
             for workload, amount in zip(self.workloads, amounts, strict=True):
                 step.describe(f"{self.what}: {workload.slug}, concurrency {concurrency}")
                 cell = self.measure_cell(running, workload, concurrency, step, amount)
