@@ -116,6 +116,13 @@ def mode_has_its_parts(run: Run, _: Facts | None) -> str | None:
     return None
 
 
+def device_there(run: Run, _: Facts | None) -> str | None:
+    found = run.inventory.gpus or run.inventory.engine_devices
+    if run.backend == "cpu" or found or run.status != "ok":
+        return None
+    return f"backend {run.backend} on a machine with no card, of whose devices none is the engine's"
+
+
 def model_of_the_catalogue(run: Run, facts: Facts | None) -> str | None:
     """Another file under a name that stands here would be another model."""
     known = facts.catalogue.get(run.model.slug) if facts else None
@@ -265,6 +272,7 @@ RUN_RULES = (
     RunRule("log", "the log's own commit is the engine's", _ENGINE, log_agrees),
     RunRule("harness", "a version and a commit that this code can have", "git", harness_known),
     RunRule("mode", "a drafting mode, and only that, has its model", _ENGINE, mode_has_its_parts),
+    RunRule("device", "a backend but cpu has a card or a device", _ENGINE, device_there),
     RunRule(
         "catalogue",
         "sum and size of the model are those of the catalogue, where it has the name",

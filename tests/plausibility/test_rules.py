@@ -109,6 +109,7 @@ def test_builds_in_turns_are_not_doubted() -> None:
         lambda d: d["harness"].update(version="666.0"),
         lambda d: d["harness"].update(git_commit="abc-dirty"),
         lambda d: d.update(mode="draft-x"),
+        lambda d: d.update(backend="rocm"),
         lambda d: d.update(finished_at=d["started_at"] - timedelta(hours=1)),
         lambda d: d["inventory"].update(captured_at=d["started_at"] - timedelta(days=9)),
     ],
