@@ -19,6 +19,8 @@ _owner_gone = threading.Event()
 
 
 def main() -> None:
+    # `make ui &` in a script leaves it ignored, and so it would stay for Dagster
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_owner, daemon=True).start()
     try:
         _dev()

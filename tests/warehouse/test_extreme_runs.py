@@ -8,7 +8,7 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import dump_record
 from bench_pipeline.site.build import build_site
-from bench_pipeline.warehouse.export import export_csv, export_duckdb, export_json, export_parquet
+from bench_pipeline.warehouse.export import csv_lines, export_duckdb, export_parquet
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse
@@ -38,8 +38,8 @@ def test_each_of_hundreds_is_published_marked_or_named_and_every_export_holds_it
     assert len(taken) > MANY / 2 and len(named) > MANY / 50, "both happen"
     with Warehouse(project.warehouse).read() as connection:
         for table in TABLES:
-            export_csv(connection, table, tmp_path / f"{table}.csv")
-            export_json(connection, table, tmp_path / f"{table}.json")
+            _, lines = csv_lines(connection, table)
+            lines.decode()
             export_parquet(connection, table, tmp_path / f"{table}.parquet")
     files = {table: tmp_path / f"{table}.parquet" for table in TABLES}
     export_duckdb(files, {table: {} for table in TABLES}, tmp_path / "all.duckdb")

@@ -14,8 +14,6 @@ from tests.warehouse.test_ingest import Listening, contents
     [
         ("measurements", "update measurements set decode_tok_s = decode_tok_s * 1.001"),
         ("workload_speeds", "update workload_speeds set decode_tok_s = 999"),
-        ("requests", "delete from requests where wave = 2"),
-        ("runs", "update runs set family = 'Evil'"),
         ("rejected_files", "delete from rejected_files"),
     ],
 )
