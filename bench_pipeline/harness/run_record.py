@@ -143,7 +143,6 @@ def model_record(
 ) -> Model:
     """The catalogue's entry with what the engine says of the file."""
     placement = placement or Placement()
-    part = model.parts[0]
     return Model(
         slug=model.slug,
         family=model.family,
@@ -152,7 +151,7 @@ def model_record(
         quant=model.quant,
         creator=model.creator,
         licence=model.licence,
-        source=f"{part.source}@{part.revision}" if part.revision else part.source,
+        source=model.parts[0].published,
         file_name=model.file_name,
         sha256=model.sha256,
         size_bytes=model.size_bytes,

@@ -61,6 +61,14 @@ class ModelPart(Record):
         path = self.file or self.source.partition(":")[2].partition("?")[0]
         return path.rsplit("/", 1)[-1]
 
+    @property
+    def published(self) -> str:
+        """Where it comes from as the world may read it: of a file of this machine its name alone,
+        for a path tells who works here."""
+        if self.source.startswith("file:"):
+            return f"file:{self.name}"
+        return f"{self.source}@{self.revision}" if self.revision else self.source
+
 
 class ModelFile(Record):
     """A model that can be fetched and measured."""

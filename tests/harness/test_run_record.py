@@ -5,9 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from bench_pipeline.engines.llama_cpp.placement import Placement
-from bench_pipeline.harness.run_record import RunRecord, awake
+from bench_pipeline.harness.run_record import RunRecord, awake, model_record
+from bench_pipeline.paths import checkout
 from bench_pipeline.records.devices import EngineDevice, Gpu
 from bench_pipeline.records.inventory import Cpu, Inventory, Memory, OperatingSystem
+from bench_pipeline.records.model import ModelPart
+from bench_pipeline.records.yaml.files import read_models
 
 
 def card(slot, cap_w=None, **more):
@@ -71,3 +74,10 @@ def test_a_card_that_woke_is_taken_as_it_is_now_and_the_others_as_they_were():
     now = [card(1, 65), card(2, 50)]
     assert awake(before, now) == [card(1, 70), card(2, 50)]
     assert awake(before, []) == before
+
+
+@pytest.mark.parametrize("path", ["/home/jo/secret-client/m.gguf", "~/secret-client/m.gguf"])
+def test_of_a_model_s_file_on_this_machine_only_its_name_is_published(path):
+    model = next(iter(read_models(checkout().models).values()))
+    parts = [ModelPart(source=f"file:{path}")]
+    assert model_record(model.model_copy(update={"parts": parts})).source == "file:m.gguf"
