@@ -1,7 +1,6 @@
 """Figures that a page prints become run files: as printed, with their source, nothing invented."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,9 +10,9 @@ from bench_pipeline.errors import BenchError, RecordError
 from bench_pipeline.importers.published import publish_figures
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.yaml.files import read_run, run_files
-from bench_pipeline.warehouse.export import export_csv
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.published import whole_csv
 
 ALL = {
     "rig": "box",
@@ -145,11 +144,10 @@ def test_a_cell_is_printed_once(publish):
     assert "row 2" in str(caught.value.where)
 
 
-def ranges(project, path: Path) -> str:
+def ranges(project) -> str:
     assert not refresh(project).rejected
     with Warehouse(project.warehouse).read() as connection:
-        export_csv(connection, "speed_ranges", path)
-    return path.read_text()
+        return whole_csv(connection, "speed_ranges")
 
 
 def test_the_page_of_the_first_runs_is_made_again_to_the_byte(box, tmp_path):
@@ -177,4 +175,4 @@ def test_the_page_of_the_first_runs_is_made_again_to_the_byte(box, tmp_path):
     assert {path.relative_to(box.runs): path.read_bytes() for path in made} == {
         path.relative_to(checkout().runs): path.read_bytes() for path in run_files(folder)
     }
-    assert ranges(box, tmp_path / "made.csv").count("published") == 10
+    assert ranges(box).count("published") == 10

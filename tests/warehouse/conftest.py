@@ -12,13 +12,17 @@ from bench_pipeline.warehouse.store import Warehouse
 from tests.factories import measured_run
 
 
-@pytest.fixture
-def published_project(project: Project) -> Project:
-    """The checkout's content with the runs taken over from another page, and no others."""
+def published_runs(project: Project) -> None:
     for path in sorted(checkout().runs.rglob("published-*.yaml")):
         copy = project.runs / path.relative_to(checkout().runs)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+@pytest.fixture
+def published_project(project: Project) -> Project:
+    """The checkout's content with the runs taken over from another page, and no others."""
+    published_runs(project)
     return project
 
 

@@ -2,9 +2,13 @@
 
 import csv
 
-from bench_pipeline.warehouse.export import export_csv
+import pytest
+
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.conftest import without_runs
+from tests.published import whole_csv
+from tests.warehouse.conftest import published_runs
 
 RANGES = {
     ("Gemma-4", "E2B-it"): ("206.5", "216.7"),
@@ -32,16 +36,26 @@ CHAT_RAG_CODEGEN_AGENT = {
 }
 
 
-def exported(project, table, tmp_path):
-    path = tmp_path / f"{table}.csv"
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory):
+    """A warehouse of the checkout's content with the runs taken over from that page alone."""
+    project = without_runs(tmp_path_factory.mktemp("published") / "checkout")
+    published_runs(project)
+    refresh(project)
     with Warehouse(project.warehouse).read() as connection:
-        export_csv(connection, table, path)
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        yield connection
 
 
-def test_the_ten_ranges_read_as_printed(published_project, tmp_path):
-    refresh(published_project)
-    ranges = exported(published_project, "speed_ranges", tmp_path)
+def rows(connection, sql):
+    return connection.execute(sql).fetchall()
+
+
+def exported(connection, table):
+    return list(csv.DictReader(whole_csv(connection, table).splitlines()))
+
+
+def test_the_ten_ranges_read_as_printed(connection):
+    ranges = exported(connection, "speed_ranges")
     assert {
         (row["family"], row["variant"]): (row["decode_tok_s_min"], row["decode_tok_s_max"])
         for row in ranges
@@ -50,9 +64,8 @@ def test_the_ten_ranges_read_as_printed(published_project, tmp_path):
     assert {row["n_workloads"] for row in ranges} == {"4"}
 
 
-def test_the_forty_values_read_as_printed(published_project, tmp_path):
-    refresh(published_project)
-    cells = exported(published_project, "measurements", tmp_path)
+def test_the_forty_values_read_as_printed(connection):
+    cells = exported(connection, "measurements")
     values = {(c["family"], c["variant"], c["workload"]): c["decode_tok_s"] for c in cells}
     assert values == {
         (*model, workload): value
@@ -62,9 +75,8 @@ def test_the_forty_values_read_as_printed(published_project, tmp_path):
     assert len(cells) == 40
 
 
-def test_nothing_is_invented_beside_a_published_value(published_project, tmp_path):
-    refresh(published_project)
-    for cell in exported(published_project, "measurements", tmp_path):
+def test_nothing_is_invented_beside_a_published_value(connection):
+    for cell in exported(connection, "measurements"):
         assert cell["provenance"] == "published"
         assert cell["status"] == "ok"
         assert cell["concurrency"] == "1"
@@ -74,18 +86,18 @@ def test_nothing_is_invented_beside_a_published_value(published_project, tmp_pat
         assert {name: cell[name] for name in unknown} == dict.fromkeys(unknown, "")
 
 
-def test_a_build_without_a_printed_value_has_no_row(published_project, rows):
-    refresh(published_project)
-    assert rows("select build, count(*) from runs group by build order by build") == [
+def test_a_build_without_a_printed_value_has_no_row(connection):
+    assert rows(connection, "select build, count(*) from runs group by build order by build") == [
         ("b9174", 9),
         ("cuda-1a68ec9", 1),
     ]
 
 
-def test_both_printed_drivers_stand_on_the_hardware_card(published_project, rows):
-    refresh(published_project)
-    [(card,)] = rows("select inventory_json from rig_inventories where rig = 'gaming-desktop'")
+def test_both_printed_drivers_stand_on_the_hardware_card(connection):
+    [(card,)] = rows(
+        connection, "select inventory_json from rig_inventories where rig = 'gaming-desktop'"
+    )
     assert '"driver":"595.71.05 (card) / 595.58.03 (prose list)"' in card
-    assert rows("select distinct gpu, power_cap_w, driver from runs") == [
+    assert rows(connection, "select distinct gpu, power_cap_w, driver from runs") == [
         ("NVIDIA GeForce RTX 5070", 250.0, None)
     ]
