@@ -26,7 +26,7 @@ import numpy as np
 
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_start, wave_values
-from bench_pipeline.measures.statistics import CONFIDENCE, RESAMPLES, SEED, Ratio
+from bench_pipeline.measures.statistics import CONFIDENCE, RESAMPLES, SEED, Ratio, middle
 from bench_pipeline.records.cell import Cell, Request
 
 FLOOR = 0.01
@@ -96,7 +96,7 @@ def ratio_of_turns(
         return None
     if min(min(values) for pair in pairs for values in pair) <= 0:
         raise ValueError("a ratio needs positive values")
-    logs = np.array([np.log(np.median(a) / np.median(b)) for b, a in pairs])
+    logs = np.array([np.log(middle(a) / middle(b)) for b, a in pairs])
     mean = float(logs.mean())
     lo = hi = None
     if len(logs) >= MIN_TURNS:

@@ -126,7 +126,7 @@ def ratio_of_medians(before: Sequence[float], after: Sequence[float]) -> Ratio |
     below, above = (np.sort(np.asarray(values, dtype=float)) for values in (before, after))
     if below[0] <= 0 or above[0] <= 0:
         raise ValueError("a ratio of medians needs positive values")
-    ratio = float(np.median(above) / np.median(below))
+    ratio = middle(above.tolist()) / middle(below.tolist())
     lo = hi = None
     if min(len(below), len(above)) >= LEAST_VALUES:
         # a seed of its own, or samples of the same size would be resampled in step
