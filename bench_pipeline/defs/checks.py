@@ -256,10 +256,14 @@ def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
         for name, (table, texts, numbers) in KEYS_OF_PUBLISHED.items():
             path = str(project.site / "data" / name)
             published = ", ".join([*texts, *(f"{number}::double" for number in numbers)])
-            csv = f"select {published} from read_csv(?, all_varchar = true, header = true)"
+            connection.execute(
+                f"create or replace temp table as_published as select {published}"
+                " from read_csv(?, all_varchar = true, header = true)",
+                [path],
+            )
             own = f"select {published} from {table}"
-            found = connection.execute(f"({csv}) except all ({own})", [path]).fetchall()
-            missing = connection.execute(f"({own}) except all ({csv})", [path]).fetchall()
+            found = connection.execute(f"from as_published except all ({own})").fetchall()
+            missing = connection.execute(f"({own}) except all from as_published").fetchall()
             differing += [(name, "only published", *row[: len(texts)]) for row in found]
             differing += [(name, "not published", *row[: len(texts)]) for row in missing]
     width = max((len(row) for row in differing), default=0)
