@@ -165,4 +165,4 @@ def _scale(samples: Samples, y: Callable[[float], float]) -> str:
             words = f"{sign}{abs(level)} %"
             width = " ".join(f'{name}="{value}"' for name, value in svg.held(words).items())
             parts.append(f'<text x="{_LEFT_PX - 5}" y="{y(level) + 4:.2f}" {width}>{words}</text>')
-    return f'<g id="{_SCALE}">{"".join(parts)}</g>'
+    return f'<g id="{_SCALE}" class="strip-scale">{"".join(parts)}</g>'

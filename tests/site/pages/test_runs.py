@@ -132,13 +132,20 @@ def test_a_models_page_stays_light_with_many_runs(tmp_path: Path):
     assert text.count('class="drawing panel"') == 3  # of the best run alone
 
 
-def test_a_number_of_the_front_page_leads_to_the_very_cell(made: Made, site: Path, page: Page):
+def test_a_number_of_the_front_page_leads_to_the_very_cell_and_all_samples_have_their_scale(
+    made: Made, site: Path, page: Page
+):
     row = next(row for row in made.view.rows if row.model == SMOLLM2.slug and row.low)
     figure = next(figure for figure in row.figures if figure.tok_s is not None)
     page.goto(f"{site.as_uri()}/{figure.href}")
     cell = page.locator("tr:target")
     assert figure.text in cell.inner_text()
     assert cell.bounding_box()["y"] < 900
+    drawn = page.locator(".strip :is(.strip-scale, use)").evaluate_all(
+        "parts => parts.map(part => { const b = part.getBBox(); return [b.x, b.width, b.height]; })"
+    )
+    assert len(drawn) == page.locator(".strip").count() > 1
+    assert all(box == pytest.approx(drawn[0], abs=0.5) for box in drawn)
 
 
 def overflow(page: Page, label: str) -> int:

@@ -27,7 +27,7 @@ def drawn_percents(svg: str, first: str = "") -> list[float]:
     first one to which it leads."""
     if first and first != svg:
         (scale,) = re.findall(r'<use href="#([\w-]+)"/>', svg)
-        assert f'<g id="{scale}">' in first
+        assert f'<g id="{scale}" class="strip-scale">' in first
     lines = {
         float(level): float(y)
         for y, level in re.findall(r'd="M\d+ ([\d.]+)H\d+" data-percent="(-?\d+)"', first or svg)
