@@ -17,7 +17,7 @@ $(foreach name,model backend mode profile build baseline again port python,$(if 
     $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
     $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
-.PHONY: help bench list test packages lint ui lock clean
+.PHONY: help bench list test packages lint ui mine lock clean
 
 help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
@@ -30,6 +30,7 @@ help:
 	@echo '             AGAIN=1           also what is measured already; the older run stays'
 	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
+	@echo 'make mine    a site of your own: what is of others in content/ moves aside (asks twice)'
 	@echo 'make test    the style checks and every test'
 	@echo 'make packages'
 	@echo '             what the tests need of the system: installed as root, else named'
@@ -55,6 +56,10 @@ list:
 ui:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@.venv/bin/python -m bench_pipeline ui --port '$(PORT)'
+
+mine:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
+	@.venv/bin/python -m bench_pipeline mine
 
 lint:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test

@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench_pipeline.cli import adding, bench, importing, listing, migrating, publishing, ui
+from bench_pipeline.cli import adding, bench, importing, listing, migrating, mine, publishing, ui
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import checkout
 
-COMMANDS = (bench, listing, ui, adding, importing, publishing, migrating)
+COMMANDS = (bench, listing, ui, adding, importing, publishing, migrating, mine)
 """Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""
 
 
