@@ -78,6 +78,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.cli.flow import Flow
     from bench_pipeline.cli.results import tell_results
     from bench_pipeline.definitions import build_defs
+    from bench_pipeline.defs.committed import report_committed
     from bench_pipeline.deploy.instance import command_instance
 
     wanted = {
@@ -90,6 +91,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
         "concurrencies": sorted(set(options.concurrency)) or None,
     }
     with command_instance(project) as instance:
+        report_committed(instance, project)  # before: what is made now is the newest there is
         flow = Flow(build_defs(project=project, reporter=reporter), instance)
         # The engine before the models: what it needs and this system lacks is told first, and
         # ends all, as there is nothing new to publish.

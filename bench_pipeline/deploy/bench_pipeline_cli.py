@@ -33,8 +33,12 @@ def set_up() -> None:
     # OSError: no such directory any more, a checkout of somebody else's; Dagster says it better.
     with contextlib.suppress(OSError):
         if prepare(sys.orig_argv, os.getcwd(), os.environ):
-            # `dagster dev` and `asset materialize` work as ever; the docs show `dg` beside them.
-            warnings.filterwarnings("ignore", "Function `.*` is superseded")
+            no_word_of_supersession()
+
+
+def no_word_of_supersession() -> None:
+    """`dagster dev` and `asset materialize` work as ever; the docs show `dg` beside them."""
+    warnings.filterwarnings("ignore", "Function `.*` is superseded")
 
 
 def prepare(argv: Sequence[str], directory: str, environment: MutableMapping[str, str]) -> bool:

@@ -32,6 +32,10 @@ def main() -> None:
 def _dev() -> None:
     from dagster._cli import dev
 
+    from bench_pipeline.deploy.bench_pipeline_cli import no_word_of_supersession
+
+    no_word_of_supersession()
+
     start = dev.open_ipc_subprocess
 
     def start_ours(parts: Sequence[str], **kwargs: Any) -> subprocess.Popen[Any]:
