@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from bench_pipeline.defs.assets.cards import SPEED_HEADINGS, model_name, speed_rows
+from bench_pipeline.defs.assets.cards import (
+    INTERVAL_HEADING,
+    SPEED_HEADINGS,
+    model_name,
+    speed_rows,
+)
 from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
@@ -63,7 +68,9 @@ def _table(run: Run) -> Table:
     for heading in SPEED_HEADINGS:
         left = heading == "workload"
         name = heading.replace(" ", "\n")
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        # the interval's column also says why there is none, in words that may take two lines
+        unbroken = heading != INTERVAL_HEADING
+        table.add_column(name, justify="left" if left else "right", no_wrap=unbroken)
     for row in speed_rows(run):
         table.add_row(*row)
     return table

@@ -13,11 +13,12 @@ from bench_pipeline.site.hardware import listed_gpus
 if TYPE_CHECKING:
     from bench_pipeline.measures.statistics import Estimate
 
+INTERVAL_HEADING = "95\u00a0%"
 SPEED_HEADINGS = (
     "workload",
     "streams",
     "decode tok/s",
-    "95\u00a0%",
+    INTERVAL_HEADING,
     "prefill tok/s",
     "aggregate tok/s",
     "TTFT ms",
