@@ -170,6 +170,31 @@ def test_the_workflow_does_what_it_says() -> None:
     assert re.search(r"steps\.(\w+)\.", job["environment"]["url"])[1] in ids  # type: ignore[index]
 
 
+def test_the_check_of_strangers_runs_runs_none_of_their_code() -> None:
+    workflow = yaml.safe_load((ROOT / "docs" / "check-runs.yml").read_text())
+    assert workflow[True] == {"pull_request": {"paths": ["content/benchmarks/runs/**"]}}
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    checkout_step, fetched, checked = job["steps"]
+    assert checkout_step["with"] == {
+        "ref": "${{ github.event.pull_request.base.sha }}",
+        "persist-credentials": False,
+    }
+    for step in (fetched, checked):
+        assert "${{" not in step["run"], "what a stranger names never stands in a script"
+    assert "secrets." not in str(workflow)
+    allowed = re.search(r"grep -v '(.+)' files", fetched["run"])
+    assert allowed
+    runs = "content/benchmarks/runs"
+    for path, taken in {
+        f"{runs}/my-rig/cuda/20261122T170518Z-cfc4f4309622.yaml": True,
+        f"{runs}/my-rig/cuda/../../../../scripts/environment.sh": False,
+        "scripts/environment.sh": False,
+        f"{runs}/my-rig/x.yaml": False,
+    }.items():
+        assert bool(re.search(allowed[1], path)) == taken, path
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 def test_the_units_are_ones_that_systemd_takes() -> None:
     units = sorted((ROOT / "docs" / "systemd").iterdir())

@@ -73,6 +73,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"frames", "schema", "files", "stamps", "store"},
         {"builds", "export", "content", "disputes", "hashes", "rows"},
         {"admission", "seal"},
+        {"checking"},
         {"reading"},
         {"ingest"},
         {"refresh"},

@@ -4,11 +4,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench_pipeline.cli import adding, bench, importing, listing, migrating, mine, publishing, ui
+from bench_pipeline.cli import (
+    adding,
+    bench,
+    checking,
+    importing,
+    listing,
+    migrating,
+    mine,
+    publishing,
+    ui,
+)
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import checkout
 
-COMMANDS = (bench, listing, ui, adding, importing, publishing, migrating, mine)
+COMMANDS = (bench, listing, ui, adding, importing, publishing, migrating, checking, mine)
 """Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""
 
 

@@ -1,0 +1,102 @@
+"""What is to be thought of a run file that somebody else sends: accept, look at, or refuse.
+
+The rules are those by which the warehouse takes and marks runs (`plausibility`), so that what is
+accepted here is shown unmarked there; and some about the file itself, which only matter before it
+is taken in.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bench_pipeline.errors import RecordError
+from bench_pipeline.paths import Project
+from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
+from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import read_what_can_be, run_files
+from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.warehouse.admission import admit
+
+Verdict = Literal["accept", "look at", "refuse"]
+
+_MARKUP = re.compile(
+    r"<\s*/?\s*(script|img|iframe|svg|style|link|object|embed|a)\b|javascript:", re.I
+)
+_RUN_ID = re.compile(r"^run_id: [\"']?([0-9a-f]{12})", re.M)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One file with every reason that speaks against it; none for one that is accepted."""
+
+    file: Path
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+class Checker:
+    """Against the content of `project`, which the files may already lie in."""
+
+    def __init__(self, project: Project) -> None:
+        self._models: Mapping[str, ModelFile] = read_what_can_be(ModelFile, project.models)[0]
+        self._rigs = read_what_can_be(Rig, project.rigs)[0]
+        self._here = {path.resolve(): _id_in(path) for path in run_files(project.runs)}
+
+    def check(self, file: Path) -> Checked:
+        file = file.resolve()
+        try:
+            run, _ = admit(file, content_of(file), str(file), self._models)
+        except RecordError as error:
+            return Checked(file, "refuse", (f"{error.problem}; {error.mend}",))
+        if refusals := tuple(self._refusals(file, run)):
+            return Checked(file, "refuse", refusals)
+        doubts = tuple(self._doubts(run))
+        return Checked(file, "look at" if doubts else "accept", doubts)
+
+    def _refusals(self, file: Path, run: Run) -> Iterator[str]:
+        for path, run_id in self._here.items():
+            if run_id == run.run_id and path != file:
+                yield f"a run with its id is here already: {path.name}"
+        if marked := next(
+            (text for text in _words(run.model_dump()) if _MARKUP.search(text)), None
+        ):
+            yield f"holds markup: {marked[:60]!r}"
+
+    def _doubts(self, run: Run) -> Iterator[str]:
+        if run.provenance != "measured":
+            yield f"{run.provenance}: nobody measured it here, and it is ranked with nothing"
+        if run.rig not in self._rigs:
+            yield f"no file of content/rigs/ declares {run.rig}"
+        if run.model.slug not in self._models:
+            yield f"no file of content/models/ declares {run.model.slug}, so its sum proves nothing"
+        yield from doubts_of_run(run, Facts(datetime.now(UTC), self._models))
+        for cell in run.cells:
+            for doubt in doubts_of_cell(run, cell):
+                yield f"{cell.workload} at {cell.concurrency}: {doubt}"
+
+
+def _id_in(path: Path) -> str | None:
+    """By its head alone: a thousand files are looked through for one."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = _RUN_ID.search(file.read(2000))
+    except OSError:
+        return None
+    return found[1] if found else None
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _words(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _words(part)
