@@ -35,11 +35,9 @@ Columns = dict[str, Column]
 
 
 def types_of(connection: DuckDBPyConnection, table: str) -> Types:
-    return dict(
-        connection.execute(
-            "select column_name, data_type from duckdb_columns() where table_name = ?", [table]
-        ).fetchall()
-    )
+    # Not of duckdb_columns(), which looks into every view for the columns of one table.
+    relation = connection.table(table)
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def columns_of(rows: Sequence[Row], types: Types) -> Columns:
