@@ -17,7 +17,7 @@ COLOURS: dict[str, Any] = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
 """All that a theme can change."""
 VIEWS = (
     (320, "light", EVERY_RULE),
-    (412, "dark", EVERY_RULE),
+    (412, "dark", COLOURS),
     (1350, "light", EVERY_RULE),
     (1350, "dark", COLOURS),
 )
