@@ -7,11 +7,12 @@ import httpx
 from bench_pipeline.engines.llama_cpp.gguf import size_on_disk
 from bench_pipeline.models.fetch import fetch_model
 from tests.engines.llama_cpp.splitting import split_in_two
+from tests.waiting import PATIENCE_S
 
 
 def said(base_url: str) -> str:
     asked = {"prompt": "Rivers are", "n_predict": 8, "temperature": 0}
-    return httpx.post(f"{base_url}/completion", json=asked, timeout=60).json()["content"]
+    return httpx.post(f"{base_url}/completion", json=asked, timeout=PATIENCE_S).json()["content"]
 
 
 def test_the_engine_opens_shards_by_the_first_as_they_were_fetched(start, small_model, tmp_path):

@@ -20,7 +20,7 @@ from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
 from tests.engines.conftest import is_gone, shell_script
 from tests.engines.relinked import path_build
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S, clock_until, wait_until
 
 
 def complete(base_url: str, tokens: int = 2) -> dict:
@@ -200,10 +200,15 @@ def test_less_context_than_asked_for_is_refused(start):
     assert caught.value.kind == "refused"
 
 
-def test_a_server_that_never_answers_is_a_hang_and_is_killed(engine, start, tmp_path):
-    deaf = shell_script(tmp_path / "llama-server", "echo I hear nothing; exec sleep 600")
-    with pytest.raises(EngineError, match="did not answer within 3 s") as caught:
-        start(engine=dataclasses.replace(engine, binary=deaf), load_timeout_s=3).__enter__()
+def test_a_server_that_never_answers_is_a_hang_and_is_killed(engine, start, tmp_path, monkeypatch):
+    begun = tmp_path / "begun"
+    script = f"echo I hear nothing; touch '{begun}'; exec sleep {2 * PATIENCE_S}"
+    deaf = shell_script(tmp_path / "llama-server", script)
+    monkeypatch.setattr(server_module, "time", clock_until(begun))
+    with pytest.raises(EngineError, match=f"did not answer within {PATIENCE_S} s") as caught:
+        start(
+            engine=dataclasses.replace(engine, binary=deaf), load_timeout_s=PATIENCE_S
+        ).__enter__()
     assert caught.value.kind == "hang"
     assert caught.value.log_tail == ("I hear nothing",)
 
