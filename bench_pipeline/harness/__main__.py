@@ -87,8 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     model = known_model(project, options.model)
     if options.backend not in rig.backends:
         raise _none("backend", options.backend, rig.backends)
-    rig = rig_here(project, options.rig)
     mode = known_mode(options.mode)
+    rig = rig_here(project, options.rig)
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(
         rig=rig.slug,

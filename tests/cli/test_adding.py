@@ -14,6 +14,7 @@ from bench_pipeline.models.gguf_header import read_header
 from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_models
+from tests.conftest import LAYERS
 from tests.models.hub import Hub, running_hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -76,7 +77,7 @@ def test_a_model_of_the_hub_is_pinned_named_and_can_be_fetched(
     assert model.parts[0].revision == COMMIT
     assert (model.size_bytes, model.sha256) == (len(content), sha256(content).hexdigest())
     said = capsys.readouterr()
-    assert "# By the file's own header: architecture llama, layers 30" in said.out
+    assert f"# By the file's own header: architecture llama, layers {LAYERS}" in said.out
     assert f"make bench MODEL={SLUG}" in said.out
     assert "`released` is the month in which" in said.err
     assert fetch_model(model, tmp_path / "cache").read_bytes() == content
@@ -125,7 +126,7 @@ def test_what_cannot_be_is_one_clear_error(add, hub: Hub, project: Project, caps
 def test_a_header_is_read_as_far_as_it_goes(content: bytes) -> None:
     short = read_header(content[:5000])
     assert short["general.architecture"] == "llama"
-    assert short["llama.block_count"] == 30
+    assert short["llama.block_count"] == LAYERS
     assert short.items() <= read_header(content).items()
     with pytest.raises(ValueError, match="does not begin"):
         read_header(b"PK\x03\x04" + bytes(100))

@@ -37,7 +37,6 @@ METRICS: dict[str, Callable[[float], str]] = {
     "throughput_tok_s": wording.decimal,
     "itl_p99_ms": wording.decimal,
     "joules_per_token": lambda value: wording.decimal(value, 3),
-    "tok_s_per_w": lambda value: wording.decimal(value, 2),
     "ceiling_share": wording.percent,
     "memory_peak_mib": lambda value: f"{wording.decimal(value / 1024, 2)} GiB",
 }
