@@ -14,7 +14,7 @@ from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse
 from tests.extremes import extreme_runs
 
-MANY, A_FEW = 200, 15
+MANY, A_FEW = 500, 15
 
 
 def put_as_it_is(project: Project, runs: list[Run]) -> None:
