@@ -117,6 +117,8 @@ class Row(BaseModel):
 
     @model_validator(mode="after")
     def _mean_is_of_its_samples(self) -> "Row":
+        if self.n_prompt and self.n_gen:
+            return self  # forks differ in which of both kinds of tokens such a rate counts
         rates = [self.tokens / ns * 1e9 for ns in self.samples_ns] or self.samples_ts
         if self.avg_ts is not None and rates:
             least, most = min(rates), max(rates)

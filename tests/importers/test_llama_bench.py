@@ -241,6 +241,11 @@ def test_prefill_and_decoding_together_are_kept_under_that_name(gaming):
     assert [(t.prompt_tokens, t.output_tokens) for t in run.bare_engine.tests] == [(32, 0), (32, 8)]
 
 
+def test_a_mean_of_both_kinds_of_tokens_is_not_held_against_the_samples(gaming):
+    (run,) = gaming(on_card(n_gen=8, avg_ts=300.0))
+    assert [(t.prompt_tokens, t.output_tokens) for t in run.bare_engine.tests] == [(32, 8)]
+
+
 def test_a_test_made_twice_has_the_repetitions_of_both(gaming):
     (run,) = gaming(on_card(), on_card(samples_ns=[5_000_000]))
     assert [len(test.times_ms) for test in run.bare_engine.tests] == [4]
