@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ import pytest
 from bench_pipeline.engines.builds.upstream import RELEASES_API
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
+from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.records.model import ModelFile, ModelPart
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines, read_models, read_what_can_be
 from tests.engines.llama_cpp.cutting import first_layers
 from tests.once import once
 
@@ -62,10 +64,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+@cache
+def _declared_by_make_bench() -> str:
+    """Name of the rig file that `make bench` wrote into this checkout for this machine, if it did:
+    a test's machine is no declared rig until the test declares it."""
+    here = this_rig(read_what_can_be(Rig, checkout().rigs)[0])
+    return f"{here.slug}.yaml" if here else ""
+
+
 def without_runs(folder: Path) -> Project:
-    """A checkout's content in `folder`, without any run."""
+    """A checkout's content in `folder`, without any run or this machine's own rig."""
     project = Project(folder)
-    ignored = shutil.ignore_patterns("runs")
+    ignored = shutil.ignore_patterns("runs", _declared_by_make_bench())
     shutil.copytree(checkout().content, project.content, ignore=ignored)
     project.runs.mkdir(parents=True)
     return project
