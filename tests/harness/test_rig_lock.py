@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,31 @@ def test_a_second_user_gets_the_lock_that_another_one_made(holder_folder: Path):
         with refused, rig_lock(Silent(), lock_file, wait_s=0.2):
             raise AssertionError("two users at once")
         other.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="only root is two users")
+def test_another_user_is_told_of_the_first_while_it_runs_and_goes_on_after(holder_folder: Path):
+    lock_file = holder_folder / "rig.lock"
+    program = HOLDER.replace("Silent", "PlainLines").replace(
+        "with rig_lock", "import os; os.setuid(65534)\nwith rig_lock"
+    )
+    first = ExitStack()
+    with first, ExitStack() as running:
+        first.enter_context(rig_lock(Silent(), lock_file))
+        other = running.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(lock_file)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        running.callback(other.kill)
+        told = other.stdout.readline()
+        assert f"holds this rig (pid {os.getpid()} since" in told
+        assert "of root); waiting for it" in told
+        first.close()
+        assert other.stdout.readline() == "held\n"
 
 
 def test_the_machine_has_one_lock_and_the_tests_have_another(monkeypatch: pytest.MonkeyPatch):
