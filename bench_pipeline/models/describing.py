@@ -7,7 +7,6 @@ sum is downloaded to learn it.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT
 from bench_pipeline.models.assembly import CHUNK_BYTES
 from bench_pipeline.models.gguf_header import HEAD_BYTES, read_header
-from bench_pipeline.models.web import HUB, address, allowance
+from bench_pipeline.models.web import address, allowance, hub
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.model import ModelPart, shard_names
 
@@ -125,8 +124,7 @@ def _of_address(source: str, reporter: Reporter) -> Described:
 
 
 def _of_hub(repo: str, file: str, revision: str, reporter: Reporter) -> Described:
-    base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
-    page = f"{base}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
+    page = f"{hub()}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
     with _asking(page) as client:
         told = _json(client, page, allowance())
         listed = {each.get("rfilename"): each for each in told.get("siblings", [])}

@@ -25,9 +25,13 @@ def address(part: ModelPart) -> tuple[str, dict[str, str]]:
     kind, _, rest = part.source.partition(":")
     if kind == "url":
         return rest, {}
-    base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
     revision, file = quote(part.revision or "main", safe=""), quote(part.file or "")
-    return f"{base}/{rest}/resolve/{revision}/{file}", allowance()
+    return f"{hub()}/{rest}/resolve/{revision}/{file}", allowance()
+
+
+def hub() -> str:
+    """The base of every hub address, without a slash at its end."""
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
 
 
 def allowance() -> dict[str, str]:

@@ -65,10 +65,11 @@ def plan_runs(
     again = bool(config.models) and config.remeasure
     missing = [item for item in wanted if again or there[item] is None]
     context.log.info(f"{len(wanted)} runs, {by_whom}; {len(missing)} of them to be made")
+    engines, host = read_engines(project.engines), this_host()
     for number, item in enumerate(missing):
         try:
             for build in (item.build, *item.beside):
-                choose(read_engines(project.engines), rig, place.backend, build, this_host())
+                choose(engines, rig, place.backend, build, host)
         except EngineError as error:
             # a campaign spans rigs: that one of its builds can't run here is no failure
             context.log.warning(f"{item.model} on {item.build} is left out: {error}")

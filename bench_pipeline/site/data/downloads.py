@@ -61,7 +61,7 @@ class PublishedTable:
     rows: int
     columns: tuple[DescribedColumn, ...]
     files: tuple[Download, ...]
-    """CSV, JSON, Parquet."""
+    """CSV and Parquet."""
 
 
 @dataclass(frozen=True)

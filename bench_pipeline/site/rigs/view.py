@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bench_pipeline.site import hardware, wording
-from bench_pipeline.site.devices import headlines
 from bench_pipeline.site.hardware import Card, rig_href
 from bench_pipeline.site.rigs import timeline_drawing
 from bench_pipeline.site.rigs.history import Event, dated, history
@@ -82,12 +81,15 @@ class RigLine:
     href: str
     title: str
     kind: str
-    headline: str
-    """What it is, as a buyer says it; empty for a rig that has no run yet."""
     card: Card | None
     """None for a rig that has no run yet."""
     counts: str
     """`4 runs of 2 models`."""
+
+    @property
+    def headline(self) -> str:
+        """What it is, as a buyer says it; empty for a rig that has no run yet."""
+        return self.card.headline if self.card else ""
 
 
 @dataclass(frozen=True)
@@ -167,15 +169,13 @@ def rig_page(
     """`runs`: of this rig; `tables` may hold others' too."""
     rig = declared["rig"]
     models = len({run.model for run in runs})
-    own = [run for run in tables.runs if run["rig"] == rig]
-    told = dated(own)
+    told = dated(run for run in tables.runs if run["rig"] == rig)
     timeline = timeline_of(told)
     return RigPage(
         rig=rig,
         href=rig_href(rig),
         title=declared["title"] or rig,
         kind=(declared["kind"] or "not declared").replace("-", " "),
-        headline=headlines(own).get(rig, ""),
         card=card,
         counts=f"{wording.counted(len(runs), 'run')} of {wording.counted(models, 'model')}",
         setups=_setups(declared["backends_json"]),

@@ -105,9 +105,7 @@ class _RowMaker:
         self.runs = {run["run_id"]: run for run in tables.runs}
         self.around = around(tables)
         self.titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
-        priced = [rig for rig in tables.rigs if rig["price"]]
-        self.price = {rig["rig"]: rig["price"] for rig in priced}
-        self.prices = {rig["rig"]: price_words(rig) for rig in priced}
+        self.priced = {rig["rig"]: rig for rig in tables.rigs if rig["price"]}
         self.cells = {_place(cell): cell for cell in tables.measurements}
         self.contexts = {
             (server["run_id"], server["server"]): server["context_tokens_per_slot"]
@@ -171,7 +169,7 @@ class _RowMaker:
                 run,
                 self.titles.get(run["rig"]) or run["rig"],
                 self.around.shared_devices,
-                self.prices.get(run["rig"], ""),
+                price_words(self.priced.get(run["rig"], {})),
             ),
             backend=run["backend"],
             engine=run["engine"],
@@ -205,9 +203,9 @@ class _RowMaker:
             return Figure(name, work["title"], None, reason=why_unlisted(cell), href=href)
         measured = self.cells[_place(speed)]
         flags = wording.flags(speed["flags"])
-        price = self.price.get(run["rig"])
+        priced = self.priced.get(run["rig"])
         metrics = {metric: measured[metric] for metric in METRICS}
-        metrics[FOR_MONEY] = speed["decode_tok_s"] / price if price else None
+        metrics[FOR_MONEY] = speed["decode_tok_s"] / priced["price"] if priced else None
         return Figure(
             workload=name,
             title=work["title"],

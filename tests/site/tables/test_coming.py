@@ -47,7 +47,6 @@ def of_rig(campaigns: list[Campaign]) -> RigPage:
         href="rigs/shared-vm-2core.html",
         title="Shared VM",
         kind="vm",
-        headline="",
         card=None,
         counts="",
         setups=(),
