@@ -30,6 +30,7 @@ ELSEWHERE = {
     "apt-get": "changes the system",
     **dict.fromkeys(("systemctl", "loginctl", "journalctl"), "needs systemd as init"),
     **dict.fromkeys(("ssh", "rsync", "npx"), "another machine"),
+    "ssh-keygen": "tests/senders makes such keys",
     **dict.fromkeys(("cmake", "cp", "mkdir", "rm", "mv", "ln"), "its paths are looked up instead"),
     **dict.fromkeys(
         ("export", "cd", "cat", "diff", "playwright", "llama-bench", "llama-server"), "the reader's"

@@ -31,6 +31,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"fetching", "measures"},
         {"inventory", "engines", "models", "plausibility"},
         {"harness", "processes"},
+        {"senders"},
         {"importers", "warehouse"},
         {"site"},
         {"deploy"},
@@ -57,7 +58,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"machines", "runs"},
         {"llama_bench", "published"},
     ],
-    "plausibility": [{"rule"}, {"requests", "runs"}, {"judging"}],
+    "plausibility": [{"rule"}, {"machine", "requests", "runs"}, {"judging"}],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},
@@ -96,6 +97,12 @@ FLOORS: dict[str, list[set[str]]] = {
         {"automation", "new_builds"},
         {"assets"},
         {"checks", "committed"},
+    ],
+    "cli": [
+        {"backends", "fetching", "flow", "verdicts"},
+        {"choices", "results"},
+        {"adding", "bench", "listing", "migrating", "mine", "sharing", "ui"},
+        {"commands"},
     ],
 }
 """The rooms of each folder that has folders in it, lowest floor first: a room is a folder, or a

@@ -129,6 +129,23 @@ def no_copies(_: Run, cell: Cell) -> str | None:
     return None
 
 
+LEAST_REGULAR = 5
+
+
+def not_by_a_formula(_: Run, cell: Cell) -> str | None:
+    """Times that were measured scatter, and are written to the thousandth."""
+    times = [(r.ttft_ms, r.decode_ms, r.end_to_end_ms) for r in cell.requests if r.decode_ms]
+    if len(times) < LEAST_REGULAR:
+        return None
+    if all(ms == round(ms) for of_one in times for ms in of_one):
+        return f"times of {len(times)} requests in whole milliseconds"
+    for kind, column in zip(("TTFT", "decode"), zip(*times, strict=True), strict=False):
+        steps = [later - earlier for earlier, later in pairwise(column)]
+        if max(steps) - min(steps) <= ROUNDING_MS:
+            return f"{kind} in regular steps of {median(steps):.3f} ms from request to request"
+    return None
+
+
 def _waves(cell: Cell) -> dict[int, list[Request]]:
     found: dict[int, list[Request]] = defaultdict(list)
     for request in cell.requests:
@@ -249,6 +266,12 @@ REQUEST_RULES = (
     ),
     CellRule("server-clock", "a server's time beside each of ours", _HARNESS, server_clock),
     CellRule("copies", "no two requests alike in every time", "microseconds differ", no_copies),
+    CellRule(
+        "formula",
+        f"of {LEAST_REGULAR} requests or more, times that scatter and have thousandths",
+        "no clock and no machine is as regular",
+        not_by_a_formula,
+    ),
     CellRule("streams", "streams 0 to concurrency - 1 in each wave", _HARNESS, streams_complete),
     CellRule("waves-in-turn", "one wave after another", _HARNESS, one_after_another),
     CellRule("window", "window ≥ the last request's end", _CLIENT, window_holds_all),

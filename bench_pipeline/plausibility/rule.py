@@ -9,9 +9,10 @@ from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 
-Verdict = Literal["refused", "marked"]
+Consequence = Literal["refused", "marked", "asked"]
 """refused: the file is named and left out. marked: its figures carry the flag `implausible`, and
-stand behind every unmarked one."""
+stand behind every unmarked one. asked: a person is to look at it before it is taken in; figures
+that are taken in are not marked for it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class CellRule:
     bound: str
     source: str
     doubt: Callable[[Run, Cell], str | None]
-    verdict: Verdict = "marked"
+    consequence: Consequence = "marked"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class RunRule:
     source: str
     doubt: Callable[[Run, Facts | None], str | None]
     """Only a refusing rule asks for the time: what is marked stays marked."""
-    verdict: Verdict = "marked"
+    consequence: Consequence = "marked"
 
 
 def first(doubts: Iterable[str | None]) -> str | None:

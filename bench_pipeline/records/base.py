@@ -75,6 +75,14 @@ def _told(name: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_told)]
 """What stands as a word or two beside a figure."""
 
+Sender = Annotated[
+    str, Field(min_length=1, max_length=60, pattern=r"^[^\s<>&\"](?:[^<>&\"]*[^\s<>&\"])?$")
+]
+"""A person or a group who sends runs, in words of their own choice: `anna`, `Lab 3, Ghent`."""
+
+PublicKey = Annotated[str, Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/]{68}$")]
+"""As OpenSSH writes it into the `.pub` file, without the comment at its end."""
+
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST), AfterValidator(_measurable)]
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 Finite = Annotated[float, Field(ge=-1e6, le=1e9)]

@@ -4,7 +4,15 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from bench_pipeline.records.base import Count, Positive, Record, Slug, Streams
+from bench_pipeline.records.base import (
+    Count,
+    Positive,
+    PublicKey,
+    Record,
+    Sender,
+    Slug,
+    Streams,
+)
 
 Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
@@ -57,6 +65,10 @@ class Rig(Record):
     """What it cost as it stands, for speed by money."""
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     """Of `price`, by ISO 4217."""
+    owner: Sender | None = None
+    """Whose machine it is, where not the site's owner's; its runs say so in `submitted_by`."""
+    public_key: PublicKey | None = None
+    """With which its runs are signed; then one without that signature counts as a stranger's."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each."""
 

@@ -24,6 +24,7 @@ from bench_pipeline.records.base import (
     NonNegative,
     Positive,
     Record,
+    Sender,
     Sha256,
     Size,
     Slug,
@@ -40,6 +41,9 @@ SCHEMA_VERSION = 4
 
 SEAL = "below_sha256"
 """Second line of a run file that this code wrote; it belongs to the file, not to the record."""
+
+SIGNATURE = "signature"
+"""Third line of one that was signed; what it holds is read and proven in `senders.signatures`."""
 
 
 class Source(Record):
@@ -183,6 +187,8 @@ class Run(Record):
     """Its name, unique among all runs."""
     provenance: Literal["measured", "published", "imported"]
     """`measured` by this code, `published` as printed elsewhere, or `imported` with its samples."""
+    submitted_by: Sender | None = None
+    """Who sent it, where it is not of the site's owner."""
     source: Source | None = None
     """Of a published or imported run."""
     status: Literal["ok", "failed"]

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from bench_pipeline.records.base import Record
+from bench_pipeline.records.base import MOST_ITEMS, Record, Sender
 
 DEFAULT_TITLE = "Token speeds"
 
@@ -24,5 +24,7 @@ class SiteFacts(Record):
     """Under which the figures may be used, e.g. `CC-BY-4.0`."""
     repository: str | None = Field(default=None, pattern=_WEB, max_length=300)
     """Where the run files are kept."""
+    known_senders: list[Sender] = Field(default=[], max_length=MOST_ITEMS)
+    """Owners of rigs whose runs are ranked like your own; those of others are shown behind."""
     social_image: str | None = Field(default=None, pattern=_WEB, max_length=300)
     """A picture for those who link to the site."""

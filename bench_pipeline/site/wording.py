@@ -28,6 +28,8 @@ FAILURES = {
     "refused": "refused: not measurable as asked",
 }
 
+STRANGER = "sent by somebody unknown here"
+
 FLAGS = {
     "busy-host": "host not quiet",
     "others-cpu": "other programs computed",
@@ -36,6 +38,7 @@ FLAGS = {
     "drifted-within": "drifted while measured",
     "implausible": "contradicts itself or physics",
     "disputed": "contradicts other runs",
+    "stranger": STRANGER,
     "unverified": "memory not verified",
 }
 """What a figure's row says of `warehouse.flags`, in this order."""

@@ -16,7 +16,7 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.plausibility.judging import why_refused
 from bench_pipeline.plausibility.rule import Facts
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import SIGNATURE, Run
 from bench_pipeline.records.yaml.files import read_run
 from bench_pipeline.warehouse.frames import Row
 from bench_pipeline.warehouse.rows.whole_run import rows_of
@@ -37,6 +37,7 @@ def admit(
                 where=file,
             )
         rows = rows_of(run, path, facts)
+        rows["runs"] = [{**rows["runs"][0], "signed_by": _signed_by(content, file)}]
         _refuse_unwritable(rows)
     except RecordError:
         raise
@@ -51,6 +52,14 @@ def admit(
             where=file,
         ) from error
     return run, rows
+
+
+def _signed_by(content: bytes, file: Path) -> str | None:
+    if f"\n{SIGNATURE}: ".encode() not in content:
+        return None  # as most: what proves one takes longer to import than a run to read
+    from bench_pipeline.senders.signatures import signed_by
+
+    return signed_by(content, file)
 
 
 _ALWAYS_WRITABLE = {int, bool, type(None)}

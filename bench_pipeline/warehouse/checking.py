@@ -15,12 +15,14 @@ from typing import Any, Literal
 from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
-from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.plausibility.rule import Consequence, Facts
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_what_can_be, run_files
+from bench_pipeline.records.site import SiteFacts
+from bench_pipeline.records.yaml.files import read_record, read_what_can_be, run_files
 from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.senders.trust import why_stranger
 from bench_pipeline.warehouse.admission import admit
 
 Verdict = Literal["accept", "look at", "refuse"]
@@ -40,9 +42,13 @@ class Checked:
 
 
 class Checker:
-    """Against the content of `project`, which the files may already lie in."""
+    """Against the content of `project`, which the files may already lie in. `from_others`: they
+    come from somebody else than its owner, and have to say from whom."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, from_others: bool = False) -> None:
+        self._from_others = from_others
+        there = project.site_facts.exists()
+        self._site = read_record(SiteFacts, project.site_facts) if there else SiteFacts()
         self._models: Mapping[str, ModelFile] = read_what_can_be(ModelFile, project.models)[0]
         self._rigs = read_what_can_be(Rig, project.rigs)[0]
         self._here = {path.resolve(): path.name for path in run_files(project.runs)}
@@ -50,12 +56,12 @@ class Checker:
     def check(self, file: Path) -> Checked:
         file = file.resolve()
         try:
-            run, _ = admit(file, content_of(file), str(file), self._models)
+            run, rows = admit(file, content_of(file), str(file), self._models)
         except RecordError as error:
             return Checked(file, "refuse", (f"{error.problem}; {error.mend}",))
         if refusals := tuple(self._refusals(file, run)):
             return Checked(file, "refuse", refusals)
-        doubts = tuple(self._doubts(run))
+        doubts = tuple(self._doubts(run, rows["runs"][0]["signed_by"]))
         return Checked(file, "look at" if doubts else "accept", doubts)
 
     def _refusals(self, file: Path, run: Run) -> Iterator[str]:
@@ -67,17 +73,33 @@ class Checker:
         ):
             yield f"holds markup: {marked[:60]!r}"
 
-    def _doubts(self, run: Run) -> Iterator[str]:
+    def _doubts(self, run: Run, signed_by: str | None) -> Iterator[str]:
         if run.provenance != "measured":
             yield f"{run.provenance}: nobody measured it here, and it is ranked with nothing"
         if run.rig not in self._rigs:
             yield f"no file of content/rigs/ declares {run.rig}"
+        yield from self._doubts_of_sender(run, signed_by)
         if run.model.slug not in self._models:
             yield f"no file of content/models/ declares {run.model.slug}, so its sum proves nothing"
-        yield from doubts_of_run(run, Facts(datetime.now(UTC), self._models))
-        for cell in run.cells:
-            for doubt in doubts_of_cell(run, cell):
-                yield f"{cell.workload} at {cell.concurrency}: {doubt}"
+        facts = Facts(datetime.now(UTC), self._models)
+        consequences: tuple[Consequence, ...] = ("marked", "asked")
+        for consequence in consequences:
+            yield from doubts_of_run(run, facts, consequence)
+            for cell in run.cells:
+                for doubt in doubts_of_cell(run, cell, consequence):
+                    yield f"{cell.workload} at {cell.concurrency}: {doubt}"
+
+    def _doubts_of_sender(self, run: Run, signed_by: str | None) -> Iterator[str]:
+        rig = self._rigs.get(run.rig)
+        owner, key = (rig.owner, rig.public_key) if rig else (None, None)
+        known = self._site.known_senders
+        if run.provenance == "measured":
+            if why := why_stranger(run.submitted_by, signed_by, owner, key, known):
+                yield f"is shown behind every other: {why}"
+            elif self._from_others and not (owner or key):
+                yield f"comes from somebody else and says it is of {run.rig}, which is yours"
+        if signed_by and signed_by != key:
+            yield f"is signed with a key that no file of content/rigs/ gives to {run.rig}"
 
 
 def _words(value: Any) -> Iterator[str]:

@@ -206,6 +206,8 @@ def _rig_row(rig: Rig) -> Row:
         "backends_json": without_addresses(json.dumps(backends), hosts),
         "price": rig.price,
         "currency": rig.currency,
+        "owner": rig.owner,
+        "public_key": rig.public_key,
     }
 
 
@@ -259,7 +261,7 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
     connection.execute(
         "create or replace temp view asked_runs as select * from runs where provenance = 'measured'"
         " and run_id not in"
-        " (select run_id from measurements where list_has_any(flags, ['implausible', 'disputed']))"
+        " (select run_id from measurements where doubtful(flags))"
         f" and ({', '.join(_ASKED)}) in (select ({', '.join(_ASKED)}) from campaign_items)"
     )
     cells = defaultdict(list)

@@ -19,7 +19,7 @@ from bench_pipeline.warehouse.content import (
     read_declared,
     write_declared,
 )
-from bench_pipeline.warehouse.disputes import mark_disputed
+from bench_pipeline.warehouse.disputes import mark_doubtful
 from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import insert_rows
 from bench_pipeline.warehouse.ingest import ingest_runs
@@ -92,7 +92,7 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         rejected = [r for r in rejected_before.values() if r.kind != "run"] + runs.rejected
     changed = bool(declared or runs.ingested or runs.removed)
     if changed:
-        mark_disputed(connection)
+        mark_doubtful(connection)
         schema.derive(connection)
         mark_done(connection, everything=declared is not None)
         series = touched_series(connection)

@@ -3,16 +3,24 @@
 from typing import Any
 
 from bench_pipeline.records.base import Record
-from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, Run
+from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, SIGNATURE, Run
 from bench_pipeline.records.table import MEDIA_TYPE
 
 _SEAL = {
-    "description": "Of every byte below this line, line ends as LF: `tail -n +3 FILE | sha256sum`"
-    " prints the same. Remove this line with a change that is meant.",
+    "description": "Of every byte below this line and a `signature`, line ends as LF: `tail -n +3"
+    " FILE | sha256sum` prints the same, of a signed file `tail -n +4`. Remove this line with a"
+    " change that is meant.",
     "pattern": "^[0-9a-f]{64}$",
     "type": "string",
 }
 """Second line of a run file that this code wrote."""
+
+_SIGNATURE = {
+    "description": "Ed25519 public key and signature of the hash above, as `python -m"
+    " bench_pipeline sign` writes them; always the third line.",
+    "pattern": "^ssh-ed25519 [A-Za-z0-9+/]{68} [A-Za-z0-9+/]{86}==$",
+    "type": "string",
+}
 
 
 def record_json_schema(kind: type[Record]) -> dict[str, Any]:
@@ -21,7 +29,9 @@ def record_json_schema(kind: type[Record]) -> dict[str, Any]:
     schema = kind.model_json_schema()
     if kind is Run:
         first, *others = schema["properties"].items()
-        schema["properties"] = dict([first, (SEAL, dict(_SEAL)), *others])
+        schema["properties"] = dict(
+            [first, (SEAL, dict(_SEAL)), (SIGNATURE, dict(_SIGNATURE)), *others]
+        )
     for definition in [schema, *schema.get("$defs", {}).values()]:
         for field in definition.get("properties", {}).values():
             field.pop("title", None)

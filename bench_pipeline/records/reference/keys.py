@@ -39,7 +39,8 @@ A slug has small letters and digits, then also `.`, `_` and `-`, 80 characters a
 A run file ends with a line `...`, YAML's own end of a document, so that one which was cut off is
 never read; write it below a run file made by hand too. Its second line, `below_sha256`, holds a
 hash of all below it, by which an accident is found that leaves a valid file: a lost line, a column
-moved without its header. To change a file by hand, remove that line; nothing asks for it.
+moved without its header. To change a file by hand, remove that line; nothing asks for it. A third
+line, `signature`, tells with which key the file was signed: `python -m bench_pipeline sign`.
 
 A **table** is a block of text with a header line, which names the columns, and one
 comma-separated line for each record, so that any program which reads YAML and CSV reads it:

@@ -16,13 +16,18 @@ from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, Run
+from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, SIGNATURE, Run
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.finding import content_of, record_files
 from bench_pipeline.records.yaml.migrations import upgrade
 from bench_pipeline.records.yaml.strict import dump_yaml, line_of, parse_yaml, printable
 from bench_pipeline.records.yaml.tables import TableFault, read_tables, write_tables
-from bench_pipeline.records.yaml.whole import refuse_altered, refuse_truncated, sealed
+from bench_pipeline.records.yaml.whole import (
+    refuse_altered,
+    refuse_loose_signature,
+    refuse_truncated,
+    sealed,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -43,6 +48,9 @@ def parse_record(kind: type[R], text: bytes, where: Path) -> R:
         _refuse_other_schema(document, where)
         if SEAL in document and _of_this_schema(document):
             seal = str(document.pop(SEAL))
+        if SIGNATURE in document and _of_this_schema(document):
+            refuse_loose_signature(text, where)
+            del document[SIGNATURE]
     elif "slug" in kind.model_fields:
         if document.get("slug", where.stem) != where.stem:
             raise RecordError(

@@ -7,9 +7,10 @@ column moved without its header.
 import hashlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from bench_pipeline.errors import RecordError
-from bench_pipeline.records.run import SEAL
+from bench_pipeline.records.run import SEAL, SIGNATURE
 from bench_pipeline.records.yaml.strict import printable
 
 END_MARK = b"..."
@@ -17,8 +18,32 @@ END_MARK = b"..."
 between two requests would be a valid run with fewer of them."""
 
 _TOP = re.compile(
-    rb"(?:\xef\xbb\xbf)?schema_version: \d+\n%s: '?([0-9a-f]{64})'?\n" % SEAL.encode()
+    rb"(?:\xef\xbb\xbf)?schema_version: (\d+)\n%s: '?([0-9a-f]{64})'?\n"
+    rb"(?:%s: ([ -~]{1,1000})\n)?" % (SEAL.encode(), SIGNATURE.encode())
 )
+
+
+class Head(NamedTuple):
+    """The lines of a run file that are about the file itself, and what stands below them."""
+
+    schema: int
+    below_sha256: str
+    signature: str | None
+    below: bytes
+
+    @classmethod
+    def of(cls, text: bytes) -> "Head | None":
+        """None where the file has no such lines, or has them elsewhere."""
+        text = text.replace(b"\r\n", b"\n")
+        if (top := _TOP.match(text)) is None:
+            return None
+        schema, seal, signature = (str(part or b"", "ascii") for part in top.groups())
+        return cls(int(schema), seal, signature or None, text[top.end() :])
+
+    def signed(self, signature: str) -> bytes:
+        """The file with this signature in place of any other."""
+        lines = f"schema_version: {self.schema}\n{SEAL}: {self.below_sha256}\n"
+        return f"{lines}{SIGNATURE}: {signature}\n".encode() + self.below
 
 
 def refuse_truncated(text: bytes, where: Path) -> None:
@@ -39,18 +64,29 @@ def sealed(text: str) -> str:
 
 def refuse_altered(text: bytes, seal: str, where: Path) -> None:
     """`seal` is what the document says it is."""
-    top = _TOP.match(text := text.replace(b"\r\n", b"\n"))
-    if top is None:
+    head = Head.of(text)
+    if head is None:
         raise RecordError(
             f"`{SEAL}: {printable(seal)}` is no sha256 in line 2, below `schema_version`",
             mend="restore the file (git checkout), or remove that line",
             where=where,
         )
-    if top[1].decode() != _hash(text[top.end() :]):
+    if head.below_sha256 != _hash(head.below):
         raise RecordError(
             "is not as it was written: the hash in this line is of another text below it",
             mend="restore it (git checkout); a change that is meant goes with this line removed",
             where=f"{where}:2",
+        )
+
+
+def refuse_loose_signature(text: bytes, where: Path) -> None:
+    """One that is not of this file's hash proves nothing."""
+    head = Head.of(text)
+    if head is None or head.signature is None:
+        raise RecordError(
+            f"its `{SIGNATURE}` does not stand in line 3, below `{SEAL}`",
+            mend="get the file from its sender again, or remove that line",
+            where=where,
         )
 
 

@@ -43,6 +43,8 @@ _SETTINGS = {
     "build": "Build of the engine.",
     "build_number": "The build as a number, where it has one.",
     "workload": "The pattern of use: prompt shape and output length.",
+    "submitted_by": "Who sent the run, in their own words; empty for the owner of the site.",
+    "signed_by": "The public key by which the run file is signed; empty for one that is not.",
     "status": "ok or failed.",
     "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted or "
     "refused.",
@@ -63,7 +65,8 @@ _SETTINGS = {
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory), "
-    "implausible (contradicts itself or physics), disputed (contradicts other runs).",
+    "implausible (contradicts itself or physics), disputed (contradicts other runs), "
+    "stranger (sent by somebody unknown here).",
     "statistic": "What the speed is of its repetitions: their median, or the mean where an "
     "imported file kept no more.",
     "also_json": "Keys of an imported test that nobody knows here, as they stand in its file.",

@@ -177,7 +177,8 @@ def rig_page(
         title=declared["title"] or rig,
         kind=(declared["kind"] or "not declared").replace("-", " "),
         card=card,
-        counts=f"{wording.counted(len(runs), 'run')} of {wording.counted(models, 'model')}",
+        counts=f"{wording.counted(len(runs), 'run')} of {wording.counted(models, 'model')}"
+        + (f", the machine of {declared['owner']}" if declared["owner"] else ""),
         setups=_setups(declared["backends_json"]),
         timeline=timeline_drawing.draw(timeline) if timeline else None,
         events=history(told),

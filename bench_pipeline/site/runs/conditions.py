@@ -62,9 +62,11 @@ class ServerSection:
     """What driver and kernel say was used."""
 
 
-def findings(run: Row, servers: list[Row]) -> Facts:
-    """What a reader of the run's numbers must know first; only what is known."""
+def findings(run: Row, rig: Row, servers: list[Row]) -> Facts:
+    """What a reader of the run's numbers must know first; only what is known. `rig`: of table
+    `rigs`."""
     found = (
+        ("Sender", sender(run, rig)),
         ("Memory", memory(servers) or _memory_said(run)),
         ("Knee", knee(run)),
         ("Drift", drift(run)),
@@ -73,6 +75,18 @@ def findings(run: Row, servers: list[Row]) -> Facts:
         ("Unknown", " ".join(run["unknown"])),
     )
     return tuple((label, words) for label, words in found if words)
+
+
+def sender(run: Row, rig: Row) -> str:
+    """`sent by anna, signed with the key of this machine`; empty for the owner's own, unsigned."""
+    sent = f"sent by {run['submitted_by']}" if run["submitted_by"] else ""
+    if run["signed_by"] is None:
+        signed = "unsigned" if sent or rig["public_key"] else ""
+    elif run["signed_by"] == rig["public_key"]:
+        signed = "signed with the key of this machine"
+    else:
+        signed = "signed with a key that this machine's file does not name"
+    return ", ".join(filter(None, (sent, signed)))
 
 
 def _memory_said(run: Row) -> str:

@@ -115,7 +115,7 @@ class RunPageMaker:
     def __init__(self, tables: Tables) -> None:
         self.around = around(tables)
         self.settings = settings_told(tables.runs)
-        self.rig_titles = {rig["rig"]: rig["title"] for rig in tables.rigs}
+        self.rigs = {rig["rig"]: rig for rig in tables.rigs}
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         self.order = {work["workload"]: work["ord"] for work in tables.workloads}
         self.listed = {
@@ -135,9 +135,8 @@ class RunPageMaker:
         servers, points, tests = self.servers[run_id], self.points[run_id], self.tests[run_id]
         cells = self._in_order(self.cells[run_id])
         metrics = metrics_of(cells)
-        hardware = hardware_of(
-            run, self.rig_titles.get(run["rig"]) or run["rig"], self.around.shared_devices
-        )
+        rig = self.rigs[run["rig"]]
+        hardware = hardware_of(run, rig["title"] or rig["rig"], self.around.shared_devices)
         backend = wording.backend_name(run["backend"])
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
         when = wording.moment(run["started_at"]) if run["started_at"] else unknown
@@ -166,7 +165,7 @@ class RunPageMaker:
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
             log_tail=tuple(run["failure_log_tail"] or ()),
             findings=(
-                *conditions.findings(run, servers),
+                *conditions.findings(run, rig, servers),
                 *conditions.energy(self.telemetry[run_id]),
             ),
             partners=self._partners(run),

@@ -1,8 +1,8 @@
 """The first screen: for each machine and workload, each model's best configuration at one stream.
 
 The best is the highest median among figures that were measured in full; a provisional one counts
-only where a model has no such figure, one from elsewhere only where it has neither. A model that
-does not run there has its reason in place of a speed.
+only where a model has no such figure, one from elsewhere only where it has neither, a stranger's
+never. A model that does not run there has its reason in place of a speed.
 """
 
 from collections import defaultdict
@@ -137,6 +137,7 @@ def _board(rig: str, work: Row, rows: Sequence[TableRow]) -> Board:
 def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
     """None where nobody has tried this workload."""
     figures = [(row, row.figures[place]) for row in rows]
+    figures = [pair for pair in figures if wording.STRANGER not in pair[1].flags]
     listed = [(row, figure) for row, figure in figures if figure.tok_s is not None]
     if not listed:
         failed = [pair for pair in figures if pair[1].reason != "not measured"]

@@ -116,7 +116,7 @@ def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
         'select c.*, r."commit", r.system_info, r.session_id, r.session_builds, r.session_blocks'
         " from sound_cells c join runs r using (run_id)"
         f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}"
-        " and not list_has_any(c.flags, ['implausible', 'disputed']) order by r.started_at, r.path",
+        " and not doubtful(c.flags) order by r.started_at, r.path",
     ):
         told = row["session_id"], *row["session_builds"], *row["session_blocks"]
         together[told, series_key(row)].append(row)

@@ -71,6 +71,7 @@ def run_row(
         "run_id": run.run_id,
         "path": path,
         "provenance": run.provenance,
+        "submitted_by": run.submitted_by,
         "source_title": source.title if source else None,
         "source_url": source.url if source else None,
         "source_note": source.note if source else None,

@@ -2,6 +2,10 @@
 -- means "not known". Times are UTC; units are in the names; `_lo` and `_hi` bound the 95 %
 -- bootstrap interval of a median. Tables with a run_id hold what one run file says.
 
+-- Figures that stand behind every other and by which nothing is judged, by their flags.
+create or replace macro doubtful(flags) as
+    list_has_any(flags, ['implausible', 'disputed', 'stranger']);
+
 -- What this warehouse was built by (`code_version`) and from (`content_hash`).
 create table warehouse_state (
     key varchar primary key,
@@ -48,7 +52,9 @@ create table rigs (
     declared boolean not null,
     backends_json varchar not null,
     price double,
-    currency varchar
+    currency varchar,
+    owner varchar,
+    public_key varchar
 );
 
 -- One row: whose site it is.
@@ -59,7 +65,8 @@ create table site (
     address varchar,
     licence varchar,
     repository varchar,
-    social_image varchar
+    social_image varchar,
+    known_senders varchar[] not null
 );
 
 create table workloads (
@@ -102,12 +109,16 @@ create table campaign_items (
 -- `inventory_key` is the same for two runs between which nothing about the rig changed but
 -- readings of the moment. `session_*`: of a run whose build was measured in turns with others;
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
+-- `submitted_by`: who sent it, in their words; `signed_by`: the public key whose signature of the
+-- file is proven.
 -- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
 -- cell holds, as their source prints them.
 create table runs (
     run_id varchar primary key,
     path varchar not null,
     provenance varchar not null,
+    submitted_by varchar,
+    signed_by varchar,
     source_title varchar,
     source_url varchar,
     source_note varchar,

@@ -12,7 +12,7 @@ from sound_cells c
 join runs r using (run_id)
 where c.provenance = 'measured'
     and c.profile = 'full'
-    and not list_has_any(c.flags, ['implausible', 'disputed'])
+    and not doubtful(c.flags)
     and (
         r.session_id is not null
         or exists (

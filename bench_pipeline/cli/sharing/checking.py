@@ -12,6 +12,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "check", help="accept, look at, or refuse: what speaks against a run file, in words"
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--from-others", action="store_true", help="they come from others: who sent them is asked"
+    )
     parser.add_argument("--rules", action="store_true", help="print what is checked, and why")
     parser.set_defaults(run=run)
 
@@ -23,9 +26,9 @@ def run(project: Project, options: argparse.Namespace) -> int:
 
     if options.rules:
         for rule in RULES:
-            print(f"{rule.name:<16} {rule.verdict:<8} {rule.bound}\n{'':<26}{rule.source}")
+            print(f"{rule.name:<16} {rule.consequence:<8} {rule.bound}\n{'':<26}{rule.source}")
         return 0
-    checker = Checker(project)
+    checker = Checker(project, from_others=options.from_others)
     counts: Counter[str] = Counter()
     for file in options.files:
         checked = checker.check(file)
