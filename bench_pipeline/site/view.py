@@ -21,7 +21,7 @@ from bench_pipeline.site.tables.filters import Filter, filters
 from bench_pipeline.site.tables.fits import Fit, fits, sizes_of
 from bench_pipeline.site.tables.row_maker import table_rows
 from bench_pipeline.site.tables.rows import Family, TableRow, families
-from bench_pipeline.site.wording import counted
+from bench_pipeline.site.wording import STRANGER, counted
 
 ANSWERS_ON_A_DIVIDED_PAGE = 300
 """Of all machines together, some 25 KB gzipped; each shows `FEWEST_ANSWERS` at least. Every answer
@@ -83,7 +83,9 @@ def view_of(
     """Of what was made of the tables: `rows` fastest first, `models` in order. `tables` need those
     of the site and `runs`; where the site is not divided, all."""
     inventories = hardware.newest_inventories(tables)
-    measured = sum(row.provenance == "measured" for row in rows)
+    here = [row for row in rows if row.provenance == "measured"]
+    strangers = sum(STRANGER in row.flags for row in here)
+    measured = len(here) - strangers
     every = machines(rows, tables)
     found = fits(rows)
     started = [run["started_at"] for run in tables.runs if run["started_at"]]
@@ -108,7 +110,8 @@ def view_of(
         runs=tuple(runs),
         counts=(
             f"{counted(len(rows), 'row')} from {counted(len(inventories), 'rig')}: "
-            f"{measured:,} measured here, {len(rows) - measured:,} taken from elsewhere"
+            f"{measured:,} measured here, {len(rows) - len(here):,} taken from elsewhere"
+            + (f", {strangers:,} {STRANGER}" if strangers else "")
         ),
         newest_run=f"{max(started):%Y-%m-%d}" if started else "",
     )

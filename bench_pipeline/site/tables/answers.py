@@ -97,7 +97,7 @@ class Machine:
 
 
 def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
-    """Machines that have a row; the one with the newest measured run first."""
+    """Machines that have an answer; the one with the newest measured run first."""
     by_rig: dict[str, list[TableRow]] = defaultdict(list)
     for row in rows:
         if row.concurrency in (STREAMS, None):
@@ -118,6 +118,7 @@ def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
         )
         for rig, members in by_rig.items()
     ]
+    made = [machine for machine in made if any(board.answers for board in machine.boards)]
     made.sort(key=lambda machine: (machine.title, machine.rig))
     return sorted(made, key=lambda machine: latest.get(machine.rig, ""), reverse=True)
 

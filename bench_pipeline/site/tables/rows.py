@@ -52,7 +52,8 @@ class Figure:
     @property
     def in_full(self) -> bool:
         """Measured here and not provisional: what may be ranked and judged."""
-        return self.source_text in ("measured", "flagged")
+        known = wording.STRANGER not in self.flags
+        return known and self.source_text in ("measured", "flagged")
 
     @property
     def text(self) -> str:
@@ -193,8 +194,9 @@ class TableRow:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Fastest first, rows without a figure last."""
-        return (self.high is None, -(self.high or 0), self.name, self.concurrency or 0, self.id)
+        """Fastest first, strangers' behind them, rows without a figure last."""
+        rank = self.high is None, wording.STRANGER in self.flags, -(self.high or 0)
+        return (*rank, self.name, self.concurrency or 0, self.id)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench_pipeline.site.runs.view import RunPageMaker
 from bench_pipeline.site.tables.answers import Answer, Machine
 from bench_pipeline.site.view import Site
 from tests.factories import SMOLLM2, measured_run
@@ -64,6 +65,24 @@ def test_a_provisional_figure_never_outranks_one_measured_in_full(tmp_path):
     quick = measured_run(profile="quick", concurrencies=[1], decode_tok_s=200)
     site = make(tmp_path, [full, quick]).view
     assert answers(site, "shared-vm-2core")[SMOLLM2.slug].row.build == "b10092"
+
+
+def test_a_stranger_s_figure_is_in_the_table_behind_all_and_is_no_answer(tmp_path):
+    own = measured_run(build="b10092", concurrencies=[1], decode_tok_s=100)
+    sent = measured_run(concurrencies=[1], decode_tok_s=900, submitted_by="bert")
+    alone = measured_run(rig="h100-vm", backend="cuda", concurrencies=[1], submitted_by="bert")
+    made = make(tmp_path, [own, sent, alone])
+    site = made.view
+    assert [m.rig for m in site.machines] == ["shared-vm-2core"]
+    answer = answers(site, "shared-vm-2core")[SMOLLM2.slug]
+    assert answer.row.build == "b10092" and answer.tied == ()
+    assert [row.build for row in site.rows if row.concurrency][0] == "b10092"
+    assert site.counts.endswith(
+        "1 measured here, 0 taken from elsewhere, 2 sent by somebody unknown here"
+    )
+    run = next(run for run in made.tables.runs if run["run_id"] == sent.run_id)
+    page = RunPageMaker(made.tables).page(run)
+    assert ("Sender", "sent by bert, unsigned") in page.findings
 
 
 def test_what_does_not_fit_is_an_answer_too(shown: Site):
