@@ -76,7 +76,7 @@ def test_a_stranger_s_figure_is_in_the_table_behind_all_and_is_no_answer(tmp_pat
     assert [m.rig for m in site.machines] == ["shared-vm-2core"]
     answer = answers(site, "shared-vm-2core")[SMOLLM2.slug]
     assert answer.row.build == "b10092" and answer.tied == ()
-    assert [row.build for row in site.rows if row.concurrency][0] == "b10092"
+    assert next(row.build for row in site.rows if row.concurrency) == "b10092"
     assert site.counts.endswith(
         "1 measured here, 0 taken from elsewhere, 2 sent by somebody unknown here"
     )
