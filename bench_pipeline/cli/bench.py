@@ -16,7 +16,7 @@ from bench_pipeline.models.catalogue import DEFAULT_MODEL
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Terminal
 from bench_pipeline.records.campaign import Profile
-from bench_pipeline.records.rig import Backend, Rig, RigBackend
+from bench_pipeline.records.rig import RigBackend
 
 if TYPE_CHECKING:
     from bench_pipeline.cli.flow import Outcome
@@ -131,6 +131,7 @@ def _settle(
     from bench_pipeline.inventory.capture import capture_inventory
     from bench_pipeline.inventory.declare import declare_this_machine
     from bench_pipeline.models.catalogue import known_model
+    from bench_pipeline.records.yaml.declared import known_backend
     from bench_pipeline.records.yaml.files import read_engines
 
     mode = known_mode(options.mode)
@@ -142,7 +143,7 @@ def _settle(
     rig, newly = declare_this_machine(project, inventory, asked=options.backend, say=later.append)
     file = f"content/rigs/{rig.slug}.yaml"
     if options.backend:
-        chosen = Chosen(_declared(rig, options.backend, file), "as asked")
+        chosen = Chosen(known_backend(project.rigs, rig, options.backend), "as asked")
     else:
         chosen = default_backend(
             rig, inventory, engines, artefact_cache(), this_host(), build=options.build
@@ -168,17 +169,6 @@ def _settle(
     for line in to_be_fetched(models, [choice, *beside], artefact_cache()):
         reporter.say(line)
     return RigBackend(rig.slug, backend), choice.build, files
-
-
-def _declared(rig: Rig, name: str, file: str) -> Backend:
-    for backend in rig.backends:
-        if backend == name:
-            return backend
-    raise EngineError(
-        f"the rig declares no backend `{name}`",
-        mend=f"choose from: {', '.join(rig.backends)}; or declare it in {file}",
-        where=rig.slug,
-    )
 
 
 def _tell_cost(console: Console, outcome: "Outcome", wall_s: float) -> None:

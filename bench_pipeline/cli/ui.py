@@ -1,7 +1,6 @@
 """`python -m bench_pipeline ui`: Dagster's web interface on this checkout's instance."""
 
 import argparse
-import os
 import socket
 import sys
 from pathlib import Path
@@ -18,15 +17,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(project: Project, options: argparse.Namespace) -> int:
     """Until Ctrl-C; nothing of it outlives this process. BenchError if it could not serve."""
-    from bench_pipeline.deploy.instance import prepare_home
+    from bench_pipeline.deploy.instance import prepare_home, ui_lock
     from bench_pipeline.deploy.supervisor import run as supervised
     from bench_pipeline.deploy.supervisor import services_command
 
     require_free(options.port)
     home = prepare_home(project)
-    hold_alone(home)
-    _put_in_order(project, home)
-    return supervised(services_command(options.port), project.root)
+    with ui_lock(home):
+        _put_in_order(project, home)
+        return supervised(services_command(options.port), project.root)
 
 
 def require_free(port: int) -> None:
@@ -42,29 +41,6 @@ def require_free(port: int) -> None:
                 mend=f"choose another: make ui PORT={port + 1 if 1023 < port < 65535 else 3001}",
                 where="make ui",
             ) from None
-
-
-def hold_alone(home: Path) -> int | None:
-    """Keeps a lock until this process ends. BenchError if another one serves this instance: both
-    would launch what sensors and schedules ask for. The file that is held."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    file = os.open(home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        said = os.read(file, 100).decode(errors="replace")
-        os.close(file)
-        raise BenchError(
-            f"another `make ui` serves this checkout{f' ({said})' if said else ''}",
-            mend="open that one, or stop it",
-            where=home / "ui.lock",
-        ) from None
-    os.truncate(file, 0)
-    os.write(file, f"pid {os.getpid()}".encode())
-    return file
 
 
 def _put_in_order(project: Project, home: Path) -> None:

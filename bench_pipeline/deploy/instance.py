@@ -2,9 +2,8 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
     home = prepare_home(project)
     with _command_lock(home), dg.DagsterInstance.get() as instance:
         _end_abandoned(instance, _of_commands)
-        if not _ui_serves(home):
+        with suppress(BenchError), ui_lock(home, wait_s=0):  # else their UI may be alive
             _end_abandoned(instance, _of_the_ui)
         yield instance
 
@@ -60,35 +59,40 @@ def end_lost_runs(instance: dg.DagsterInstance, home: Path) -> None:
         _end_abandoned(instance, _of_commands)
 
 
+def ui_lock(home: Path, wait_s: float = 1.0) -> AbstractContextManager[None]:
+    """Held while `make ui` serves this instance, and for a moment by a command that ends what an
+    earlier one left. BenchError if another one serves: both would launch what sensors and
+    schedules ask for."""
+    return _lock(
+        home / "ui.lock",
+        "another `make ui` serves this checkout",
+        "open that one, or stop it",
+        wait_s,
+    )
+
+
+def _command_lock(home: Path) -> AbstractContextManager[None]:
+    return _lock(
+        home / "command.lock",
+        "another `make bench` is running in this checkout",
+        "wait until it has ended, or stop it",
+    )
+
+
 @contextmanager
-def _command_lock(home: Path) -> Iterator[None]:
-    lock = FileLock(home / "command.lock")
+def _lock(file: Path, taken: str, mend: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Ends with this process at the latest. BenchError with who holds it if another one does."""
+    lock, note = FileLock(file), file.with_suffix(".holder")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_s)
     except Timeout:
-        raise BenchError(
-            "another `make bench` is running in this checkout",
-            mend="wait until it has ended, or stop it",
-            where=home / "command.lock",
-        ) from None
+        holder = f" ({note.read_text()})" if note.exists() else ""
+        raise BenchError(f"{taken}{holder}", mend=mend, where=file) from None
     try:
+        note.write_text(f"pid {os.getpid()}")
         yield
     finally:
         lock.release()
-
-
-def _ui_serves(home: Path) -> bool:
-    """Whether a `make ui` holds its lock, which is not touched."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    with suppress(FileNotFoundError), (home / "ui.lock").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 @contextmanager

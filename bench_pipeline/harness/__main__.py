@@ -10,11 +10,11 @@ control plane, `python -m bench_pipeline bench` does the same through Dagster.
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
-from bench_pipeline.errors import BenchError, RecordError
+from bench_pipeline.errors import BenchError
 from bench_pipeline.harness.planning.modes import known_mode
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
@@ -24,9 +24,8 @@ from bench_pipeline.inventory.identity import rig_here
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.progress import Terminal
-from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml.files import read_engines, read_named
-from bench_pipeline.records.yaml.finding import record_files
+from bench_pipeline.records.yaml.declared import known_backend, known_rig
+from bench_pipeline.records.yaml.files import read_engines
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,12 +80,9 @@ def _declare(project: Project) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     project, cache, reporter = checkout(), artefact_cache(), Terminal()
-    rig = read_named(Rig, project.rigs, options.rig)
-    if rig is None:
-        raise _none("rig", options.rig, (path.stem for path in record_files(project.rigs)))
+    rig = known_rig(project.rigs, options.rig)
     model = known_model(project, options.model)
-    if options.backend not in rig.backends:
-        raise _none("backend", options.backend, rig.backends)
+    known_backend(project.rigs, rig, options.backend)
     mode = known_mode(options.mode)
     rig = rig_here(project, options.rig)
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
@@ -107,14 +103,6 @@ def _run(options: argparse.Namespace) -> int:
         if run.failure:
             reporter.say(f"{run.failure.kind}: {run.failure.message}")
     return 0 if all(run.status == "ok" for run, _ in made) else 1
-
-
-def _none(what: str, wanted: str, known: Iterable[str]) -> RecordError:
-    return RecordError(
-        f"no {what} `{wanted}`",
-        mend=f"choose from: {', '.join(known) or 'none declared'}",
-        where=checkout().content,
-    )
 
 
 if __name__ == "__main__":

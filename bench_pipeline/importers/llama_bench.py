@@ -36,10 +36,10 @@ from bench_pipeline.importers.runs import (
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Cpu, Inventory, Memory, OperatingSystem
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Backend, Rig
+from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.run import Engine, Run
-from bench_pipeline.records.yaml.files import read_named, read_what_can_be, write_run
-from bench_pipeline.records.yaml.finding import record_files
+from bench_pipeline.records.yaml.declared import known_rig
+from bench_pipeline.records.yaml.files import read_what_can_be, write_run
 
 NO_BUILD = "Its build: the file does not name it."
 
@@ -106,7 +106,7 @@ class _Import:
                 mend="give `--source-url https://...`, or leave it out",
             )
         self.asked, self.project, self.said = asked, project, said
-        self.rig = _declared(project, asked.rig)
+        self.rig = known_rig(project.rigs, asked.rig)
         self.catalogue, _ = read_what_can_be(ModelFile, project.models)
         self.known = KnownModels(self.catalogue, project.runs)
         self.done = Imported()
@@ -291,15 +291,3 @@ class _Import:
                 where=", ".join(map(str, files[:3])),
             )
         return self.done
-
-
-def _declared(project: Project, slug: str) -> Rig:
-    found = read_named(Rig, project.rigs, slug)
-    if found is None:
-        rigs = [path.stem for path in record_files(project.rigs)]
-        raise RecordError(
-            f"no rig `{plain(slug)}`",
-            mend=f"choose from: {', '.join(rigs) or 'none yet'}; or declare it there",
-            where=project.rigs,
-        )
-    return found

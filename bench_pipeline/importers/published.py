@@ -38,6 +38,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig
 from bench_pipeline.records.run import Engine, Model, Run, Source
 from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml.declared import no_rig
 from bench_pipeline.records.yaml.files import (
     read_what_can_be,
     run_files,
@@ -118,11 +119,7 @@ def publish_figures(file: Path, project: Project) -> list[Path]:
     groups: dict[str, list[tuple[Figure, str]]] = defaultdict(list)
     for figure, place in figures:
         if figure.rig not in rigs:
-            raise RecordError(
-                f"no rig `{figure.rig}`",
-                mend=f"choose from: {', '.join(rigs) or 'none yet'}; or declare it there",
-                where=place,
-            )
+            raise no_rig(project.rigs, figure.rig, place)
         key = figure.model_dump(
             mode="json",
             include={

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import pynvml
 
-from bench_pipeline.errors import RecordError, RigError
+from bench_pipeline.errors import RigError
 from bench_pipeline.inventory.cpu import read_cpu
 from bench_pipeline.inventory.sysfs import SYSTEM, read_text
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.yaml.declared import known_rig
 from bench_pipeline.records.yaml.files import read_what_can_be, write_atomically
 
 _SALT = "bench_pipeline rig 1"
@@ -166,19 +167,21 @@ def this_rig(rigs: Mapping[str, Rig], identity: Identity | str | None = None) ->
     return claimants[0] if claimants else None
 
 
+class AnotherRig(RigError):
+    """This machine is a declared rig, and the one that is meant is another."""
+
+
 def rig_here(project: Project, slug: str) -> Rig:
-    """The rig `slug`, which must be this machine. RigError if it is not."""
-    rigs, broken = read_what_can_be(Rig, project.rigs)
+    """The rig `slug`, which must be this machine. RigError if it is not; AnotherRig if both are
+    declared."""
+    rigs, _broken = read_what_can_be(Rig, project.rigs)
     here = this_rig(rigs)
     if here is not None and here.slug == slug:
         return here
     if slug not in rigs:
-        raise next(
-            (error for error in broken if f"{slug}.yaml" in str(error.where)),
-            RecordError("no such rig", mend="declare it in content/rigs/", where=slug),
-        )
+        known_rig(project.rigs, slug)  # says what is wrong with it
     is_here = f"the rig `{here.slug}`" if here else "no declared rig"
-    raise RigError(
+    raise (AnotherRig if here else RigError)(
         f"this machine is {is_here}, not `{slug}`",
         mend=f"do it on `{slug}`; or, if this is that machine, write"
         f' `machine_id: "{machine_id()}"` in its file',

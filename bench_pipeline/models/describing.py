@@ -22,7 +22,7 @@ from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT
 from bench_pipeline.models.assembly import CHUNK_BYTES
 from bench_pipeline.models.gguf_header import HEAD_BYTES, read_header
-from bench_pipeline.models.web import address, allowance, hub
+from bench_pipeline.models.web import address, allowance, hub, refusal
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.model import ModelPart, shard_names
 
@@ -236,16 +236,10 @@ def _asking(url: str) -> Iterator[httpx.Client]:
 
 
 def _require_ok(response: httpx.Response, url: str) -> None:
-    if response.status_code in (200, 206):
-        return
-    gated = response.status_code in (401, 403)
-    raise ModelError(
-        f"the server answers {response.status_code}",
-        mend="accept the model's terms on its page and set HF_TOKEN; check the name"
-        if gated
-        else "check owner, repo, revision and file",
-        where=url,
-    )
+    status = response.status_code
+    if status not in (200, 206):
+        named = "owner, repo, revision or file"
+        raise refusal(f"the server answers {status}", status, url, named, "the command")
 
 
 def _header(head: bytes, where: object) -> dict[str, Any]:

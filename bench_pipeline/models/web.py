@@ -72,20 +72,23 @@ def copy_from_web(
     except NetworkError as error:
         raise ModelError(error.problem, mend=error.mend, where=url) from None
     except DownloadRefused as refused:
-        raise _refusal(refused, url) from None
+        named = "source, revision or file"
+        raise refusal(refused.reason, refused.status, url, named, "the model's file") from None
 
 
-def _refusal(refused: DownloadRefused, url: str) -> ModelError:
-    problem, mend = refused.reason, "try later, or name another source"
-    if refused.status in (401, 403):
-        problem = f"the server refuses the file ({refused.status}): gated, private or not there"
+def refusal(reason: str, status: int | None, url: str, named: str, by: str) -> ModelError:
+    """Why a server that answered `status` (None: it cannot be asked) does not give what `by` names,
+    `named` saying with which words."""
+    problem, mend = reason, "try later, or name another source"
+    if status in (401, 403):
+        problem = f"the server refuses the file ({status}): gated, private or not there"
         mend = (
             "accept the model's terms on its page and set HF_TOKEN to a token of that account; "
-            "check source, revision and file in the model's file"
+            f"check {named} in {by}"
         )
-    elif refused.status in (404, 410):
-        problem = f"no such file on the server ({refused.status})"
-        mend = "correct source, revision or file in the model's file"
-    elif refused.status is None:
-        mend = "correct `source` in the model's file, or name another address of the same file"
+    elif status in (404, 410):
+        problem = f"no such file on the server ({status})"
+        mend = f"correct {named} in {by}"
+    elif status is None:
+        mend = f"correct the source in {by}, or name another address of the same file"
     return ModelError(problem, mend=mend, where=url)

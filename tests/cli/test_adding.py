@@ -108,7 +108,7 @@ def test_a_model_of_the_disk_or_an_address_is_hashed(
 def test_what_cannot_be_is_one_clear_error(add, hub: Hub, project: Project, capsys) -> None:
     for source, problem, mend in (
         (f"hf:{REPO}/other.gguf", "has no file other.gguf", FILE),
-        ("hf:nobody/nothing/x.gguf", "answers 404", "check owner, repo"),
+        ("hf:nobody/nothing/x.gguf", "no such file on the server (404)", "correct owner, repo"),
         ("ollama:llama3", "no source that is known here", "hf:owner/repo/file.gguf"),
         ("file:/nowhere/x.gguf", "cannot be read", "correct the path"),
     ):

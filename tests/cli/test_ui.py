@@ -8,8 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bench_pipeline.cli.ui import hold_alone, require_free, run
+from bench_pipeline.cli.ui import require_free, run
 from bench_pipeline.defs.committed import RUNS, report_committed
+from bench_pipeline.deploy.instance import ui_lock
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_run
@@ -26,9 +27,12 @@ def test_a_port_that_is_taken_is_told_with_another_one(project: Project) -> None
 
 
 def test_a_second_one_on_one_checkout_is_told_of_the_first(tmp_path: Path) -> None:
-    hold_alone(tmp_path)
-    with pytest.raises(BenchError, match=rf"another `make ui` .* \(pid {os.getpid()}\)"):
-        hold_alone(tmp_path)
+    with (
+        ui_lock(tmp_path),
+        pytest.raises(BenchError, match=rf"another `make ui` .* \(pid {os.getpid()}\)"),
+        ui_lock(tmp_path, wait_s=0),
+    ):
+        raise AssertionError("two of them")
 
 
 def test_partitions_of_committed_runs_are_shown_as_there(project: Project) -> None:

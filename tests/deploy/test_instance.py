@@ -14,13 +14,13 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from bench_pipeline.cli.ui import hold_alone
 from bench_pipeline.definitions import build_defs
 from bench_pipeline.deploy.coordinator import RIG_TAG, RigQueue
 from bench_pipeline.deploy.instance import (
     COMMAND_TAG,
     SINGLE_MACHINE,
     command_instance,
+    ui_lock,
 )
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
@@ -101,11 +101,8 @@ def test_after_a_power_cut_runs_of_the_ui_end_as_failed_and_queued_ones_stay(
             found = [instance.get_run_by_id(run_id) for run_id in runs]
             return [run.status.value for run in found if run]
 
-    lock = hold_alone(project.dagster_home)
-    with command_instance(project):
+    with ui_lock(project.dagster_home), command_instance(project):
         assert states() == ["STARTED", "STARTING", "QUEUED"]
-    assert lock is not None
-    os.close(lock)
     with command_instance(project):
         assert states() == ["FAILURE", "FAILURE", "QUEUED"]
 

@@ -14,7 +14,6 @@ import dagster as dg
 from bench_pipeline.defs.assets.cards import hardware_card, markdown_table
 from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.defs.partitions import (
-    declared_rigs,
     rig_backend_partitions,
     rig_partitions,
     rig_to_its_backends,
@@ -24,13 +23,13 @@ from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import install
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.inventory.capture import capture_inventory
-from bench_pipeline.inventory.identity import rig_here, this_rig
+from bench_pipeline.inventory.identity import AnotherRig, rig_here
 from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
 from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.engines import build_number
-from bench_pipeline.records.rig import RigBackend
+from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.site import wording
 
@@ -38,18 +37,17 @@ FETCHED_BYTES = "newly on this disk, bytes"
 """Metadata of `engine_builds` and `model_files`: 0 where all was there before."""
 
 
-def is_foreign(project: Project, slug: str, log: logging.Logger) -> bool:
-    """Whether the rig `slug` is another machine than this one, which is a declared rig itself: then
-    there is nothing to do here, and the log says where. All else is for `rig_here` to judge."""
-    rigs, _broken = declared_rigs(project.rigs)
-    here = this_rig(rigs)
-    if here is None or here.slug == slug or slug not in rigs:
-        return False
-    log.warning(
-        f"Skipped: this machine is the rig `{here.slug}`, not `{slug}`. Materialize it on"
-        f" `{slug}`; or, if this is that machine, mend `machine_id` in both files."
-    )
-    return True
+def rig_unless_another(project: Project, slug: str, log: logging.Logger) -> Rig | None:
+    """The rig `slug`, which this machine is. None where this machine is another declared one: then
+    there is nothing to do here, and the log says where. RigError where it is neither."""
+    try:
+        return rig_here(project, slug)
+    except AnotherRig as another:
+        log.warning(
+            f"Skipped: {another.problem}. Materialize it on `{slug}`; or, if this is that machine,"
+            " mend `machine_id` in both files."
+        )
+        return None
 
 
 def bytes_since(begun: float, folder: Path) -> int:
@@ -115,9 +113,8 @@ def hardware_inventory(
 
     Each run file keeps the inventory of its own moment; this one is for people to look at.
     """
-    if is_foreign(project, context.partition_key, context.log):
+    if rig_unless_another(project, context.partition_key, context.log) is None:
         return
-    rig_here(project, context.partition_key)
     inventory = capture_inventory()
     yield dg.MaterializeResult(
         metadata={
@@ -148,9 +145,9 @@ def engine_builds(
     """The wanted llama-server of this rig and backend, installed beside older ones in the
     artefact cache: binary hashed, version line and devices read back from it."""
     place = RigBackend.parse(context.partition_key)
-    if is_foreign(project, place.rig, context.log):
+    rig = rig_unless_another(project, place.rig, context.log)
+    if rig is None:
         return
-    rig = rig_here(project, place.rig)
     begun, catalogue, setup = (
         time.time(),
         read_engines(project.engines),
@@ -209,9 +206,9 @@ def model_files(
 ) -> Iterator[dg.MaterializeResult]:
     """The wanted GGUF files on this rig: resumed where a download was cut, checksummed, in
     the artefact cache that all checkouts share."""
-    if is_foreign(project, context.partition_key, context.log):
+    rig = rig_unless_another(project, context.partition_key, context.log)
+    if rig is None:
         return
-    rig = rig_here(project, context.partition_key)
     wanted = config.models or wanted_models(project, rig.slug) or [DEFAULT_MODEL]
     rows, fetched_bytes = [], 0
     for slug in wanted:

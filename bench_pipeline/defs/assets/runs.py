@@ -20,7 +20,7 @@ from bench_pipeline.defs.assets.cards import (
     speed_floats,
     speeds_table,
 )
-from bench_pipeline.defs.assets.rigs import is_foreign
+from bench_pipeline.defs.assets.rigs import rig_unless_another
 from bench_pipeline.defs.assets.wanted import RunsWanted, items_wanted
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_backends
@@ -57,9 +57,9 @@ def plan_runs(
     """The runs that are wanted and not there yet, in the order in which to make them; and the files
     of those that are there. Of a rig that is another machine, neither."""
     place = RigBackend.parse(context.partition_key)
-    if is_foreign(project, place.rig, context.log):
+    rig = rig_unless_another(project, place.rig, context.log)
+    if rig is None:
         return
-    rig = rig_here(project, place.rig)
     wanted, by_whom = items_wanted(config, project, rig, place)
     there = made_runs(project, wanted)
     again = bool(config.models) and config.remeasure
