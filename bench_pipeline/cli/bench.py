@@ -79,6 +79,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.cli.results import tell_results
     from bench_pipeline.definitions import build_defs
     from bench_pipeline.defs.committed import report_committed
+    from bench_pipeline.defs.resources import LogAnd
     from bench_pipeline.deploy.instance import command_instance
 
     wanted = {
@@ -92,7 +93,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     }
     with command_instance(project) as instance:
         report_committed(instance, project)  # before: what is made now is the newest there is
-        flow = Flow(build_defs(project=project, reporter=reporter), instance)
+        flow = Flow(build_defs(project=project, reporter=LogAnd(reporter)), instance)
         # The engine before the models: what it needs and this system lacks is told first, and
         # ends all, as there is nothing new to publish.
         engines = {"engine_builds": {"config": {"build": build, "beside": options.baseline}}}

@@ -1,7 +1,7 @@
 """What every asset is given: the project on disk, and somewhere to tell its progress.
 
 Plain objects behind `ResourceParam`: the project is a frozen dataclass, the reporter is the
-terminal's bars when `python -m bench_pipeline` runs the assets and the run's log otherwise.
+run's log, and when `python -m bench_pipeline` runs the assets the terminal's bars as well.
 """
 
 import time
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from bench_pipeline.progress import Step
+from bench_pipeline.progress import Reporter, Step
 
 
 class _Described:
@@ -38,3 +38,31 @@ class RunLog:
 
     def say(self, line: str) -> None:
         dg.get_dagster_logger().info(line)
+
+
+class LogAnd:
+    """The run's log and another reporter, which alone is told how far a step has come."""
+
+    def __init__(self, other: Reporter) -> None:
+        self._log, self._other = RunLog(), other
+
+    @contextmanager
+    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+        with self._log.step(what, total, unit) as log, self._other.step(what, total, unit) as other:
+            yield _Both(log, other)
+
+    def say(self, line: str) -> None:
+        self._log.say(line)
+        self._other.say(line)
+
+
+class _Both:
+    def __init__(self, log: Step, other: Step) -> None:
+        self._log, self._other = log, other
+
+    def advance(self, amount: float) -> None:
+        self._other.advance(amount)
+
+    def describe(self, what: str) -> None:
+        self._log.describe(what)
+        self._other.describe(what)

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.cell import Failure
@@ -19,11 +18,11 @@ from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import Site, view
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.browser import chromium
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.once import once
 from tests.session_factories import session_runs
-from tests.waiting import PATIENCE_S
 
 EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
 GEMMA3 = SMOLLM2.model_copy(
@@ -150,32 +149,11 @@ def site(made: Made) -> Path:
     return made.project.site
 
 
-def installed_chromium() -> str | None:
-    """None: there is none but Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, for as long as this folder's tests run: its event loop must end before others."""
-    found = installed_chromium()
-    with sync_playwright() as playwright:
-        bundled = Path(playwright.chromium.executable_path)
-        if found is None and not bundled.exists():
-            pytest.fail("no browser: `make packages`, or `playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        new_context = browser.new_context
-
-        def patient_context(**options: Any) -> BrowserContext:
-            """Playwright's own half a minute is too little for a busy machine."""
-            context = new_context(**options)
-            context.set_default_timeout(PATIENCE_S * 1000)
-            return context
-
-        browser.new_context = patient_context  # type: ignore[method-assign]
+    """For as long as this folder's tests run."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

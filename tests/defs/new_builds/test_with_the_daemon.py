@@ -154,10 +154,6 @@ def start_sensor(
             return answer["data"]["startSensor"]["__typename"] == "Sensor"
 
         eventually(started, f"{sensor} to start", clone)
-        image = {"query": "mutation { __typename }"}
-        assert httpx.get(address, params=image, timeout=30).status_code == 403
-        elsewhere = {"Origin": "http://evil.example"}
-        assert httpx.post(address, json=query, headers=elsewhere, timeout=30).status_code == 403
 
     try:
         yield start

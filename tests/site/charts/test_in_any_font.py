@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser import installed_chromium
 from tests.site.charts import fonts
-from tests.site.conftest import installed_chromium
 from tests.site.every_kind import page_of, set_width, touch_the_charts
 
 WIDTHS = (320, 412, 1350)

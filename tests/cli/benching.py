@@ -1,0 +1,110 @@
+"""A checkout that `make bench` takes to its page within seconds, and what was said meanwhile."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench_pipeline.paths import Project
+from bench_pipeline.records.model import ModelFile
+from tests.checkouts import (
+    as_on_a_new_machine,
+    bare_environment,
+    copy_checkout,
+    run_in,
+    with_model,
+    with_rules,
+    with_tiny_workloads,
+    without_measured_runs,
+)
+from tests.conftest import SMALL_MODEL
+from tests.engines.conftest import is_gone
+from tests.waiting import PATIENCE_S, requests_begun, wait_until
+
+BENCH = ("python", "-m", "bench_pipeline", "bench")
+
+
+def a_clone(folder: Path, model: ModelFile) -> Path:
+    """A checkout with few runs, tiny workloads of one wave and a curve of one point; engine and
+    models lie in the cache already. No run here waits for a busy machine to become quiet."""
+    copy = without_measured_runs(as_on_a_new_machine(copy_checkout(folder)))
+    with_model(Project(copy), model)
+    with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", quiet_patience_s="0")
+    with_rules(copy, min_waves="1", max_waves="1")
+    return with_tiny_workloads(copy, tokens=12)
+
+
+def with_environment(copy: Path) -> Path:
+    """`.venv/` as `make` leaves it behind there, of this environment's own parts."""
+    environment = copy / ".venv"
+    environment.mkdir(exist_ok=True)
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        if not (environment / part).is_symlink():
+            (environment / part).symlink_to(Path(sys.prefix) / part)
+    script = (copy / "scripts" / "environment.sh").read_text()
+    key = re.search(r"^key\(\) \{\n.*?^\}\n", script, re.M | re.S)
+    assert key, "environment.sh names what an installation depends on"
+    told = run_in(copy, "sh", "-ec", f"python=python3\n{key.group()}key run")
+    assert told.returncode == 0, told.stderr
+    (environment / "installed-run").write_text(told.stdout)
+    return copy
+
+
+def runs_in(clone: Path) -> set[Path]:
+    folder = clone / "content" / "benchmarks" / "runs"
+    return {path for path in folder.rglob("*.yaml") if not path.name.startswith("published-")}
+
+
+def started(clone: Path, **options: Any) -> subprocess.Popen[str]:
+    """A benchmark in the background, with output enough for a minute."""
+    with_tiny_workloads(clone, tokens=1000)
+    return in_the_background(clone, (*BENCH, "--model", SMALL_MODEL), **options)
+
+
+def in_the_background(
+    clone: Path, command: tuple[str, ...], **options: Any
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        **{"cwd": clone, "env": bare_environment(), **options},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def its_server(bench: subprocess.Popen[str], clone: Path) -> psutil.Process:
+    """llama-server below `bench`, in the middle of an answer."""
+    runs = Project(clone).runs
+    wait_until(lambda: requests_begun(runs) or bench.poll() is not None, "a request")
+    assert bench.poll() is None, bench.communicate()
+    below = psutil.Process(bench.pid).children(recursive=True)
+    (server,) = (process for process in below if process.name() == "llama-server")
+    return server
+
+
+def benched(folder: Path, model: ModelFile) -> None:
+    """`folder/clone`, whose first benchmark was killed in the middle of an answer, whose second
+    went to its end and whose third found everything measured; and `folder/said.json`."""
+    clone = with_environment(a_clone(folder / "clone", model))
+    bench = started(clone)
+    server = its_server(bench, clone)
+    os.kill(bench.pid, signal.SIGKILL)
+    bench.communicate(timeout=PATIENCE_S)
+    wait_until(lambda: is_gone(server.pid), "the server's end")
+    left = [*runs_in(clone), *clone.rglob(".*.yaml.*")]
+    with_tiny_workloads(clone, tokens=12)
+    said: dict[str, Any] = {"left by the killed one": [str(path) for path in left]}
+    for which in ("first", "second"):
+        done = run_in(clone, "make", "bench")
+        assert done.returncode == 0, done.stderr
+        said[which] = {"stdout": done.stdout, "stderr": done.stderr}
+        said[f"runs after the {which}"] = [str(path) for path in sorted(runs_in(clone))]
+    (folder / "said.json").write_text(json.dumps(said))
