@@ -46,7 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 LONGEST_FIRST = (
     *("defs/new_builds/test_with_the_daemon", "cli/test_bench", "harness/test_run"),
-    *("cli/test_first_hour", "faults/", "harness/", "engines/", "test_fresh_clone", "test_layers", "defs/"),
+    *(
+        "cli/test_first_hour",
+        "faults/",
+        "harness/",
+        "engines/",
+        "test_fresh_clone",
+        "test_layers",
+        "defs/",
+    ),
     *("site/charts/test_in_browser", "site/compare/test_in_browser", "site/"),
 )
 """Workers take whole files, in this order and then by name: what takes long begins early, what
