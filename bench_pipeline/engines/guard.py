@@ -1,13 +1,14 @@
 """Runs one command that must not outlive the process that wants it.
 
-    python -I -S guard.py OWNER_PID LOG_FILE COMMAND...
+    python -I -S guard.py OWNER_PID LOG_FILE GRACE_S COMMAND...
 
 Started by `server.LlamaServer` in a session of its own, so that a Ctrl-C in the terminal
 reaches neither it nor the server. Standard library only: it starts in 20 ms and keeps no
 memory worth naming beside the benchmark.
 
 stdin    a pipe whose other end the owner holds. Anything written asks for an orderly stop:
-         SIGTERM, then SIGKILL after GRACE_S. Its end means that the owner is gone: SIGKILL.
+         SIGTERM, then SIGKILL after GRACE_S (seconds). Its end means that the owner is gone:
+         SIGKILL.
 stdout   one line of JSON with the server's pid (or why it did not start), and, when it has
          ended, one with its exit status (negative: minus the signal).
 
@@ -29,6 +30,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 GRACE_S = 5.0
+"""What its users give it, for a server that is asked to stop."""
 _LOOK_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
@@ -75,11 +77,12 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def _wait(server: subprocess.Popen[bytes], owner: int, wakeup: int) -> int:
+def _wait(server: subprocess.Popen[bytes], owner: int, grace_s: float, wakeup: int) -> int:
     """Until the server has ended, by itself or by what the owner wants."""
     kill_at: float | None = None
     while (status := server.poll()) is None:
-        ready, _, _ = select.select([0, wakeup], [], [], _LOOK_S)
+        left_s = _LOOK_S if kill_at is None else max(0.0, kill_at - time.monotonic())
+        ready, _, _ = select.select([0, wakeup], [], [], min(_LOOK_S, left_s))
         asked = wakeup in ready and signal.SIGTERM in os.read(wakeup, 4096)
         told = os.read(0, 64) if 0 in ready else None
         if told == b"" or os.getppid() != owner:
@@ -87,15 +90,15 @@ def _wait(server: subprocess.Popen[bytes], owner: int, wakeup: int) -> int:
             return server.wait()
         if (told or asked) and kill_at is None:
             _signal_group(server.pid, signal.SIGTERM)
-            kill_at = time.monotonic() + GRACE_S
-        if kill_at is not None and time.monotonic() > kill_at:
+            kill_at = time.monotonic() + grace_s
+        if kill_at is not None and time.monotonic() >= kill_at:
             _signal_group(server.pid, signal.SIGKILL)
             return server.wait()
     return status
 
 
 def main(arguments: list[str]) -> None:
-    owner, log_file, command = int(arguments[0]), arguments[1], arguments[2:]
+    owner, log_file, grace_s, *command = arguments
     wakeup, end = os.pipe()
     os.set_blocking(end, False)
     signal.set_wakeup_fd(end)
@@ -117,7 +120,7 @@ def main(arguments: list[str]) -> None:
         _report(error=getattr(error, "strerror", None) or str(error))
         return
     _report(pid=server.pid)
-    status = _wait(server, owner, wakeup)
+    status = _wait(server, int(owner), float(grace_s), wakeup)
     _signal_group(server.pid, signal.SIGKILL)  # whatever it started itself
     _report(exit=status)
 

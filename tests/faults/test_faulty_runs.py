@@ -5,12 +5,17 @@ nowhere as a number.
 """
 
 import os
+from dataclasses import replace
 
 import psutil
+import pytest
 
+from bench_pipeline.engines import guard
+from bench_pipeline.harness.client import streaming
 from tests.faults import injected
-from tests.faults.conftest import Outcome, RunWith
+from tests.faults.conftest import Outcome, RunWith, runs_with
 from tests.faults.proxy import Fault
+from tests.waiting import PATIENCE_S
 
 
 def failures_ingested(outcome: Outcome) -> list[tuple]:
@@ -27,42 +32,48 @@ SAID = {
 }
 
 
-def test_of_a_run_whose_workloads_all_but_one_went_wrong_that_one_is_shown(run_with: RunWith):
-    """A cache left on, and counts that are wrong in five ways; through the proxy alone the
-    last workload is good."""
-    outcome = run_with(*(fault() for fault in SAID), Fault())
-    assert outcome.run.status == "ok"
-    ingested = dict(outcome.rows("select workload, failure_kind from measurements"))
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, engine, small_model) -> Outcome:
+    """Of workloads with a cache left on, with counts that are wrong in five ways, and through the
+    proxy alone, which is good. A curve is drawn of the one that stops early."""
+    with runs_with(tmp_path_factory.mktemp("many"), engine, small_model) as run_with:
+        faults = [*(fault() for fault in SAID), Fault()]
+        return run_with(*faults, curve_depths=(48,), curve_of=injected.StopsEarly)
+
+
+def test_of_a_run_whose_workloads_all_but_one_went_wrong_that_one_is_shown(many: Outcome):
+    assert many.run.status == "ok"
+    ingested = dict(many.rows("select workload, failure_kind from measurements"))
     for fault, (kind, said) in SAID.items():
-        cell = outcome.cell(fault)
+        cell = many.cell(fault)
         assert cell.failure, fault
         assert (cell.failure.kind, said in cell.failure.message) == (kind, True), cell.failure
         assert "2 of 2 requests" in cell.failure.message
         assert len(cell.requests) == 2  # kept, for whoever wants to look
         assert ingested[cell.workload] == kind
     # By the real server's own count: all of the prompt but the token that makes the first.
-    reused = [request.cached_tokens for request in outcome.cell(injected.CachingLeftOn).requests]
+    reused = [r.cached_tokens for r in many.cell(injected.CachingLeftOn).requests]
     assert reused == [47, 47]
 
-    good = outcome.cell(Fault)
+    good = many.cell(Fault)
     assert (good.status, ingested[good.workload]) == ("ok", None), good.failure
     # A busy test machine may make the two clocks differ, which is a reason of its own.
-    ((speed, agree, on_time),) = outcome.rows(
-        "select decode_tok_s, clocks_agree, delivered_on_time from measurements where status = 'ok'"
+    columns = "decode_tok_s, clocks_agree, delivered_on_time"
+    ((speed, agree, on_time),) = many.rows(
+        f"select {columns} from measurements where status = 'ok'"
     )
     assert speed > 0
     fit_to_show = agree is not False and on_time is not False
-    assert outcome.rows("select workload from chosen_cells") == [(good.workload,)] * fit_to_show
-    assert outcome.rows("select n_workloads from speed_ranges") == [(1,)] * fit_to_show
+    assert many.rows("select workload from chosen_cells") == [(good.workload,)] * fit_to_show
+    assert many.rows("select n_workloads from speed_ranges") == [(1,)] * fit_to_show
 
 
-def test_a_curve_whose_counts_are_wrong_has_no_point(run_with: RunWith):
-    outcome = run_with(injected.StopsEarly(), curve_depths=(48,))
-    (point,) = outcome.run.curves
+def test_a_curve_whose_counts_are_wrong_has_no_point(many: Outcome):
+    (point,) = many.run.curves
     assert (point.status, point.failure.kind) == ("failed", "miscounted")
     assert "32 tokens were asked for, the server's usage says 24" in point.failure.message
-    assert outcome.rows("select failure_kind, n from curve_points") == [("miscounted", None)]
-    assert not outcome.reaches_the_page()
+    assert many.rows("select failure_kind, n from curve_points") == [("miscounted", None)]
+    assert not many.points_shown()
 
 
 def test_one_chunk_in_twenty_coming_late_is_kept_from_the_page(run_with: RunWith):
@@ -100,11 +111,27 @@ def test_a_server_killed_in_the_middle_of_a_reply_is_a_crash(run_with: RunWith):
     assert not outcome.reaches_the_page()
 
 
-def test_a_server_that_hangs_in_the_middle_of_a_reply_is_a_hang_and_is_ended(run_with: RunWith):
-    # longer than a busy machine takes for a prompt
-    outcome = run_with(injected.FreezesServer(), stall_timeout_s=5.0)
+@pytest.fixture
+def impatient_with_the_third_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the one that never comes is waited for briefly: a busy machine may take its time for
+    the others."""
+    ordinary, sent = streaming.post, []
+
+    async def post(url, body, patience):
+        sent.append(body)
+        silence_s = 0.5 if len(sent) == 3 else PATIENCE_S
+        return await ordinary(url, body, replace(patience, silence_s=silence_s))
+
+    monkeypatch.setattr(streaming, "post", post)
+
+
+def test_a_server_that_hangs_in_the_middle_of_a_reply_is_a_hang_and_is_ended(
+    run_with: RunWith, impatient_with_the_third_reply, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(guard, "GRACE_S", 0.2)  # frozen, it hears no SIGTERM
+    outcome = run_with(injected.FreezesServer(reply=2))
     assert (outcome.run.status, outcome.run.failure.kind) == ("failed", "hang")
-    assert "no data for 5 s" in outcome.run.failure.message
+    assert "no data for 0.5 s" in outcome.run.failure.message
     assert len(outcome.run.cells[-1].requests) == 1
     assert failures_ingested(outcome) == [("failed", "hang", None)]
     assert not outcome.reaches_the_page()

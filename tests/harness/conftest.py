@@ -2,15 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench_pipeline.harness.planning.plan import PlanItem
-from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.paths import Project
 from tests.conftest import without_runs
+from tests.short_runs import short_runs
 
 SHORT_WORKLOADS = {
     "chat": {"prompt_tokens": 36, "output_tokens": 24, "order": 1},
@@ -31,10 +30,8 @@ def with_short_workloads(folder: Path) -> Project:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_run_waits_for_a_quiet_machine() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, rules in PROFILES.items():
-            patch.setitem(PROFILES, name, replace(rules, quiet_patience_s=0))
+def _runs_are_short() -> Iterator[None]:
+    with short_runs():
         yield
 
 

@@ -223,7 +223,11 @@ def _guarded(
     # The guard writes all to one log; the shell parts the results from it, then is the command.
     parted = ["/bin/sh", "-c", 'exec "$@" >"$0"', str(output), *command]
     guarding = subprocess.Popen(
-        [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(log), *parted],
+        [
+            *(sys.executable, "-I", "-S", guard.__file__),
+            *(str(os.getpid()), str(log), str(guard.GRACE_S)),
+            *parted,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

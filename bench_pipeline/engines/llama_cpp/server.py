@@ -240,9 +240,9 @@ class LlamaServer:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_path.write_bytes(b"")
         # -S: the guard needs no site-packages, and their start-up hooks take longer than it
-        watcher = [sys.executable, "-I", "-S", guard.__file__]
+        watcher = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]
         self._guard = subprocess.Popen(
-            [*watcher, str(os.getpid()), str(self.log_path.absolute()), *self._argv],
+            [*watcher, str(self.log_path.absolute()), str(guard.GRACE_S), *self._argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=launch_environment(self._engine.library_dir, self._setup.env),

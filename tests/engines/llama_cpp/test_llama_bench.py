@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.engines.llama_cpp import llama_bench
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, digest, read_version
 from bench_pipeline.engines.llama_cpp.llama_bench import (
     CannotBeAlikeError,
@@ -23,7 +24,7 @@ from bench_pipeline.progress import Silent
 from bench_pipeline.records.inventory import EngineDevice
 from bench_pipeline.records.rig import BackendSetup
 from tests.engines.conftest import is_gone, shell_script
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S, clock_until, wait_until
 
 JSONL = Path(__file__).parent / "fixtures" / "llama-bench-b11434.jsonl"
 BUILT = [
@@ -191,10 +192,12 @@ class TestFailures:
         assert result.failure.log_tail == ["broken"]
         assert {test.prompt_tokens for test in result.tests} == {32}
 
-    def test_what_was_measured_before_the_time_was_up_is_kept(self, bare):
-        result = bare(f"head -n 1 {JSONL}; exec sleep 600", timeout_s=3)
+    def test_what_was_measured_before_the_time_was_up_is_kept(self, bare, tmp_path, monkeypatch):
+        measured = tmp_path / "measured"
+        monkeypatch.setattr(llama_bench, "time", clock_until(measured))
+        result = bare(f"head -n 1 {JSONL}; touch {measured}; exec sleep 600", timeout_s=PATIENCE_S)
         assert result.failure.kind == "timeout"
-        assert "within 3 s" in result.failure.message
+        assert f"within {PATIENCE_S} s" in result.failure.message
         assert [test.prompt_tokens for test in result.tests] == [32]
 
     def test_too_little_memory_is_called_oom_and_the_rest_is_tried(self, bare):
