@@ -1,6 +1,7 @@
 """Charts of bars from 0: of each the name and details above it, its value behind it, and an
 interval over its end where one was measured."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.site.charts import svg
@@ -11,6 +12,9 @@ from bench_pipeline.site.charts.svg import ROWS, Vega
 
 if TYPE_CHECKING:
     import altair
+
+Datum = dict[str, Any]
+"""A row as a drawing reads it: a mark's `datum` and `words`."""
 
 _BAR_PX = 14
 _FIRST_PX = 9
@@ -106,3 +110,20 @@ def arranged(vega: Vega, size: Size) -> Vega:
         "data": [{**rows, "transform": [*room, ends]}, whole, *others],
         "signals": [*vega.get("signals", ()), height],
     }
+
+
+def texts(rows: Iterable[Datum]) -> dict[str, list[str]]:
+    """What a drawing of these rows reads, by its layer, in order."""
+    found: dict[str, list[str]] = {"names": [], "details": [], "values": []}
+    for row in rows:
+        found["names"] += row.get("name_lines", [row["name"]])
+        found["details"] += row.get("detail_lines", [row["detail"]])
+        found["values"].append(row["text"])
+    return found
+
+
+def without_texts(row: Datum) -> Datum:
+    """In as many lines. vl_convert measures every text, which takes longer than all else; in a
+    drawing of bars nothing follows from it."""
+    lines = {name: [""] * len(row[name]) for name in ("name_lines", "detail_lines") if name in row}
+    return {**row, "name": "", "detail": "", "text": "", **lines}

@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -59,9 +60,9 @@ class Mark:
     style: int = 0
     """Number of the series' colour and shape, from 0."""
 
-    @property
+    @cached_property
     def datum(self) -> dict[str, Any]:
-        """The mark as a drawing reads it; what is not known is left out."""
+        """The mark as a drawing reads it; what is not known is left out. Not to be changed."""
         known = {
             "row": self.row.id,
             "name": printable(self.row.name),

@@ -3,6 +3,7 @@ broken into lines at each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bench_pipeline.site.charts.configurations import Mark
@@ -54,16 +55,21 @@ SIZES = (WIDE, NARROW)
 
 def words(mark: Mark, size: Size) -> dict[str, Any]:
     """What a drawing of that size reads beside the mark's `datum`: the lines of each text that
-    is too wide for one, and how wide its label is."""
+    is too wide for one, and how wide its label is. Not to be changed: marks share it."""
     known = mark.datum
-    name = _lines(known["name"], _name_room_px(known["detail"], size), bold=True)
+    return _words(known["name"], known["detail"], known.get("label"), size)
+
+
+@lru_cache(4096)
+def _words(name: str, detail: str, label: str | None, size: Size) -> dict[str, Any]:
+    name_lines = _lines(name, _name_room_px(detail, size), bold=True)
     room: float = size.inner
     if size.side_by_side:
-        room -= _BETWEEN_PX + max(width_px(line, bold=True) for line in name)
-    made = {"name_lines": name, "detail_lines": _lines(known["detail"], room)}
+        room -= _BETWEEN_PX + max(width_px(line, bold=True) for line in name_lines)
+    made = {"name_lines": name_lines, "detail_lines": _lines(detail, room)}
     said: dict[str, Any] = {}
-    if "label" in known:
-        made["label_lines"] = lines(known["label"], size.plot_width, most=LABEL_LINES)
+    if label is not None:
+        made["label_lines"] = lines(label, size.plot_width, most=LABEL_LINES)
         said["label_px"] = max(map(width_px, made["label_lines"]))
     return said | {field: list(those) for field, those in made.items() if len(those) > 1}
 

@@ -66,8 +66,14 @@ def draw(chart: Chart, size: Size) -> str:
     ranged = [mark.row.id for mark in drawn if mark.lo is not None]
     placed = [mark.row.id for mark in drawn if mark.at_lo is not None]
     rows = [mark.datum | words(mark, size) for mark in drawn]
+    written = {} if chart.kind.at else bars.texts(rows)
     return svg.tidy(
-        vl_convert.vega_to_svg(svg.filled(compiled(chart.kind, size), {ROWS: rows})),
+        vl_convert.vega_to_svg(
+            svg.filled(
+                compiled(chart.kind, size),
+                {ROWS: list(map(bars.without_texts, rows)) if written else rows},
+            )
+        ),
         label=f"{chart.id}-{size.name}",
         title=chart.finding,
         kind=size.name,
@@ -75,4 +81,5 @@ def draw(chart: Chart, size: Size) -> str:
         | {f"{part}s": rows_by_line(drawn, size, part) for part in ("name", "detail")}
         | dict.fromkeys(("halos", "intervals"), ranged)
         | {"across": placed},
+        texts=written,
     )

@@ -26,6 +26,8 @@ ROWS = "rows"
 Vega = dict[str, Any]
 """A specification as Vega reads it. Not to be changed: it is shared."""
 
+NO_TEXTS: Mapping[str, Sequence[str]] = {}
+
 _SVG = "http://www.w3.org/2000/svg"
 _TEXT = f"{{{_SVG}}}text"
 
@@ -102,6 +104,8 @@ def filled(
 
 def printable(text: str) -> str:
     """XML knows no control characters: an escape sequence in a name must not end the build."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
@@ -112,14 +116,21 @@ def held(text: str, *, bold: bool = False) -> dict[str, str]:
 
 
 def tidy(
-    drawn: str, *, label: str, title: str, kind: str, marks: Mapping[str, Sequence[str]]
+    drawn: str,
+    *,
+    label: str,
+    title: str,
+    kind: str,
+    marks: Mapping[str, Sequence[str]],
+    texts: Mapping[str, Sequence[str]] = NO_TEXTS,
 ) -> str:
     """Vega's SVG as one image of class `kind`, labelled by `title`, whose marks say what they are.
 
-    `marks`: for each named layer what its marks draw, in order; written as `data-row`. `label` is
-    the title's id, unique on its page. Out: Vega's roles and labels for each mark (they can be
-    reached by no keyboard), fonts repeated on each text, digits beyond a hundredth of a pixel. Each
-    text gets the width that it was laid out with.
+    `marks`: for each named layer what its marks draw, in order; written as `data-row`. `texts`: for
+    a layer of texts that were drawn empty, what each is to read. `label` is the title's id, unique
+    on its page. Out: Vega's roles and labels for each mark (they can be reached by no keyboard),
+    fonts repeated on each text, digits beyond a hundredth of a pixel. Each text gets the width that
+    it was laid out with.
     """
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)
@@ -129,6 +140,9 @@ def tidy(
         if "role-mark" in names and layer in marks:
             for mark, row in zip(group, marks[layer], strict=True):
                 mark.set("data-row", row)
+        if "role-mark" in names and layer in texts:
+            for mark, text in zip(group, texts[layer], strict=True):
+                mark.text = text
     for element in root.iter():
         if element.tag == _TEXT and element.text:
             element.attrib |= held(element.text, bold=element.get("font-weight") == "600")

@@ -101,7 +101,8 @@ def _place(kind: Kind, workload: str, follows: bool, chart: Chart | None) -> Pla
 
 def _script(charts: Sequence[Chart]) -> bytes:
     """A classic script, as file:// refuses to fetch data: `benchCharts` with all there is."""
-    rows = {mark.row.id: _row(mark) for chart in charts for mark in chart.marks}
+    last_of = {mark.row.id: mark for chart in charts for mark in chart.marks}
+    rows = {id: _row(mark) for id, mark in last_of.items()}
     content = {
         "sentences": SENTENCES,
         "kinds": {
