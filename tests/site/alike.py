@@ -9,16 +9,23 @@ THIN = """kept => {
   const looks = ["class", "style", "role", "type", "scope", "fill", "stroke", "opacity", "hidden"];
   const references = ["for", "headers", "list", "aria-labelledby", "aria-describedby",
     "aria-controls"];
-  const referred = new Set(references.flatMap(name => [...document.querySelectorAll(`[${name}]`)]
-    .flatMap(element => element.getAttribute(name).split(" "))));
+  const referring = new Map();  // elements, by the id that they refer to
+  for (const name of references)
+    for (const element of document.querySelectorAll(`[${name}]`))
+      for (const id of element.getAttribute(name).split(" "))
+        referring.set(id, [...(referring.get(id) || []), element]);
   const holdsMany = ["main", "article", "section", "div", "nav", "figure", "form", "fieldset",
     "ul", "ol", "dl", "tbody", "svg", "g"];  // others would say nothing without their only element
-  const refers = element => element.hasAttribute("for") || referred.has(element.id);
+  const tied = (element, whole) =>
+    (element.hasAttribute("for") && !whole.contains(element.control))
+    || (referring.get(element.id) || []).some(other => !whole.contains(other));
 
+  const look = (element, name) => element.getAttribute(name)
+    .replace(name === "style" ? /(width|left|--rows):[\\d.]+/g : "", "$1");  // as long as a figure
   const numbers = new Map(), kinds = new Map(), seen = new Map();
   const name = (element, above) => {
     const attributes = element.getAttributeNames().sort()
-      .map(name => looks.includes(name) ? `${name}=${element.getAttribute(name)}` : name);
+      .map(name => looks.includes(name) ? `${name}=${look(element, name)}` : name);
     const speaks = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     const kind = JSON.stringify([above, element.localName, speaks, attributes]);
     if (!numbers.has(kind)) numbers.set(kind, numbers.size);
@@ -32,7 +39,7 @@ THIN = """kept => {
       const all = [child, ...child.querySelectorAll("*")];
       if ((holdsMany.includes(element.localName) || beside.has(kinds.get(child)))
           && element.localName !== "tr"  // its cells are of columns
-          && all.every(one => seen.get(kinds.get(one)) >= kept && !refers(one)))
+          && all.every(one => seen.get(kinds.get(one)) >= kept && !tied(one, child)))
         child.remove();
       else thin(child);
       beside.add(kinds.get(child));
@@ -42,8 +49,8 @@ THIN = """kept => {
   thin(document.body);
 }"""
 """A kind: the same tag, attributes and looks, words or none, in an element of the same kind. An
-element goes if it and all in it are of kinds that stand before it often enough, and nothing of it
-refers to another element or is referred to."""
+element goes if it and all in it are of kinds that stand before it often enough, and nothing in it
+belongs to an element elsewhere: as its label, its head or its description."""
 
 
 def thin_out(page: Page) -> None:

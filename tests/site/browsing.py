@@ -1,8 +1,43 @@
-"""What a visitor of the front page does and reads."""
+"""What a visitor of the front page does and reads, and what a window says meanwhile."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
+
+
+@contextmanager
+def heard(page: Page, event: str, listen: Callable[[Any], object]) -> Iterator[None]:
+    """Listens for so long, and not beyond: the window is others' too."""
+    emitter: Any = page
+    emitter.on(event, listen)
+    try:
+        yield
+    finally:
+        emitter.remove_listener(event, listen)
+
+
+@contextmanager
+def asked(page: Page) -> Iterator[list[str]]:
+    """Addresses that the page asks for meanwhile."""
+    found: list[str] = []
+    with heard(page, "request", lambda request: found.append(request.url)):
+        yield found
+
+
+@contextmanager
+def dialogs(page: Page) -> Iterator[list[str]]:
+    """What the page says meanwhile in dialogs, which are closed."""
+    found: list[str] = []
+
+    def close(dialog: Dialog) -> None:
+        found.append(dialog.message)
+        dialog.dismiss()
+
+    with heard(page, "dialog", close):
+        yield found
 
 
 def visit(page: Page, site: Path, query: str = "") -> None:

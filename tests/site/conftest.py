@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.cell import Failure
@@ -23,6 +24,7 @@ from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.once import once
 from tests.session_factories import session_runs
+from tests.site.browsing import heard
 
 EARLIER = datetime(2026, 11, 20, 8, tzinfo=UTC)
 GEMMA3 = SMOLLM2.model_copy(
@@ -156,25 +158,64 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="package")
-def desktop(browser: Browser) -> Iterator[BrowserContext]:
-    """Without network. A context is a window of its own, which costs more than the largest page."""
-    context = browser.new_context(viewport={"width": 1350, "height": 900}, offline=True)
+DESKTOP: ViewportSize = {"width": 1350, "height": 900}
+
+
+def one_window(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Without network, with one page for all tests: another, and its first visit, cost more than
+    the largest page does in one that has been used."""
+    context = browser.new_context(viewport=DESKTOP, offline=True, **options)
+    context.new_page()
     yield context
     context.close()
+
+
+@pytest.fixture(scope="package")
+def desktop(browser: Browser) -> Iterator[BrowserContext]:
+    yield from one_window(browser)
+
+
+@pytest.fixture(scope="package")
+def scriptless(browser: Browser) -> Iterator[BrowserContext]:
+    yield from one_window(browser, java_script_enabled=False)
+
+
+def leave(page: Page) -> None:
+    """Nothing is kept, and nothing loaded: an address that differs from the last one by its anchor
+    alone would load nothing."""
+    if page.url.startswith("file:"):
+        page.evaluate("localStorage.clear()")
+    page.goto("about:blank")
+
+
+def as_new(context: BrowserContext) -> Page:
+    """Its page as it was before any test."""
+    page, *opened = context.pages
+    for other in opened:
+        other.close()
+    if page.url != "about:blank":
+        leave(page)
+    page.emulate_media(color_scheme="null", media="null")
+    page.set_viewport_size(DESKTOP)
+    page.mouse.move(0, 0)
+    return page
 
 
 @pytest.fixture
 def page(desktop: BrowserContext) -> Iterator[Page]:
     """A desktop page without network, which no earlier test has left anything to; the test fails
     on any error in its console."""
-    page = desktop.new_page()
+    page = as_new(desktop)
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    yield page
-    if page.url.startswith("file:"):
-        page.evaluate("localStorage.clear()")
-    for opened in desktop.pages:
-        opened.close()
+    with (
+        heard(page, "pageerror", lambda error: errors.append(str(error))),
+        heard(page, "console", lambda line: line.type == "error" and errors.append(line.text)),
+    ):
+        yield page
+        leave(page)
     assert not errors
+
+
+@pytest.fixture
+def without_script(scriptless: BrowserContext) -> Page:
+    return as_new(scriptless)

@@ -2,13 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page
 
-from tests.site.browsing import render_all
+from tests.site.browsing import asked, render_all
 from tests.site.every_kind import (
     KINDS,
     WIDTHS,
@@ -20,36 +19,19 @@ from tests.site.every_kind import (
 )
 
 
-@pytest.fixture(scope="module")
-def scriptless(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        viewport={"width": 1350, "height": 900}, offline=True, java_script_enabled=False
-    )
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def without_script(scriptless: BrowserContext) -> Iterator[Page]:
-    page = scriptless.new_page()
-    yield page
-    page.close()
-
-
 def test_every_page_opens_without_asking_for_anything_else(page: Page, site: Path):
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     pages = sorted(site.rglob("*.html"))
-    for path in pages:
-        page.goto(path.as_uri())
-        assert page.locator("h1").count() == 1
-    page.goto((site / "index.html").as_uri())
-    touch_the_charts(page)
-    page.locator("#filters [name=backend]").select_option(index=1)
-    page.goto(f"{(site / 'compare.html').as_uri()}?{any_two(site, page)}")
-    page.locator("#compare-result").wait_for()
-    assert [url for url in asked if not url.startswith((site.as_uri(), "data:"))] == []
-    assert {path.as_uri() for path in (site / "lazy").glob("*.js")} <= set(asked)
+    with asked(page) as urls:
+        for path in pages:
+            page.goto(path.as_uri())
+            assert page.locator("h1").count() == 1
+        page.goto((site / "index.html").as_uri())
+        touch_the_charts(page)
+        page.locator("#filters [name=backend]").select_option(index=1)
+        page.goto(f"{(site / 'compare.html').as_uri()}?{any_two(site, page)}")
+        page.locator("#compare-result").wait_for()
+    assert [url for url in urls if not url.startswith((site.as_uri(), "data:"))] == []
+    assert {path.as_uri() for path in (site / "lazy").glob("*.js")} <= set(urls)
     assert len(pages) > 20
 
 

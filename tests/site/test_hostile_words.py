@@ -14,6 +14,7 @@ from tests.curve_factories import curve_and_bare_engine, failed_point, imported_
 from tests.factories import H100, SMOLLM2, measured_run
 from tests.published import unpacked
 from tests.session_factories import session_runs
+from tests.site.browsing import dialogs
 from tests.site.conftest import make
 from tests.site.every_kind import WIDTHS, any_two, open_everything, set_width, touch_the_charts
 
@@ -71,22 +72,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_page_takes_them_for_markup_or_gets_wider(page: Page, site: Path):
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    for path in sorted(site.rglob("*.html")):
-        page.goto(path.as_uri())
-        if path.name == "index.html":
-            touch_the_charts(page)
-        open_everything(page)
+    with dialogs(page) as said:
+        for path in sorted(site.rglob("*.html")):
+            page.goto(path.as_uri())
+            if path.name == "index.html":
+                touch_the_charts(page)
+            open_everything(page)
+            assert page.locator("img, main script:not([type='application/json'])").count() == 0
+            assert page.locator("a[href^='javascript']").count() == 0
+            for width in (WIDTHS[0], WIDTHS[-1]):
+                set_width(page, width)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.goto(f"{(site / 'compare.html').as_uri()}?{any_two(site, page)}")
+        page.locator("#compare-result").wait_for()
         assert page.locator("img, main script:not([type='application/json'])").count() == 0
-        assert page.locator("a[href^='javascript']").count() == 0
-        for width in (WIDTHS[0], WIDTHS[-1]):
-            set_width(page, width)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-    page.goto(f"{(site / 'compare.html').as_uri()}?{any_two(site, page)}")
-    page.locator("#compare-result").wait_for()
-    assert page.locator("img, main script:not([type='application/json'])").count() == 0
-    assert dialogs == []
+    assert said == []
 
 
 def test_every_kind_of_page_shows_them_as_they_are(page: Page, site: Path):

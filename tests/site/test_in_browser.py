@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from tests.site.browsing import visit
@@ -25,9 +25,8 @@ def test_a_definition_shows_on_focus_and_hover_and_escape_closes_it(page: Page, 
     page.wait_for_function("document.querySelector('#tip').hidden")
 
 
-def test_the_theme_can_be_chosen_and_is_kept(browser: Browser, site: Path):
-    context = browser.new_context(color_scheme="light", offline=True)
-    page = context.new_page()
+def test_the_theme_can_be_chosen_and_is_kept(page: Page, site: Path):
+    page.emulate_media(color_scheme="light")
     visit(page, site)
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
@@ -39,4 +38,3 @@ def test_the_theme_can_be_chosen_and_is_kept(browser: Browser, site: Path):
     assert page.evaluate(background) != light
     page.emulate_media(media="print")
     assert page.evaluate(background) == light
-    context.close()

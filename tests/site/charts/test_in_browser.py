@@ -9,14 +9,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 
 from bench_pipeline.site.charts.configurations import Chart, ChartMaker, tells
 from bench_pipeline.site.charts.kinds import DECODE
 from bench_pipeline.site.charts.sizes import SIZES
+from tests.site.browsing import asked
 from tests.site.charts.charted import of_kind, wrong
 from tests.site.charts.test_configurations import stacked
-from tests.site.conftest import Made
+from tests.site.conftest import Made, as_new
+from tests.site.every_kind import set_width
 
 SETTLED = "!document.querySelector('.chart[aria-busy]')"
 FRONT, FAMILY = "index.html", "families/smollm2.html"
@@ -229,9 +231,8 @@ def test_bars_summed_under_one_label_would_be_caught(page: Page, built: Path, al
     assert any("starts at" in each for each in contradictions(page, all_charts))
 
 
-def test_drawing_anew_moves_nothing(browser: Browser, built: Path):
-    context = browser.new_context(viewport={"width": 412, "height": 823}, offline=True)
-    page = context.new_page()
+def test_drawing_anew_moves_nothing(page: Page, built: Path):
+    page.set_viewport_size({"width": 412, "height": 823})
     page.goto((built / "index.html").as_uri())
     page.evaluate(
         """() => { window.shifted = 0;
@@ -245,21 +246,18 @@ def test_drawing_anew_moves_nothing(browser: Browser, built: Path):
     touch_all(page)
     assert page.locator(".drawings:visible").evaluate_all(boxes) == pytest.approx(before, abs=1)
     assert page.evaluate("window.shifted") <= 0.02
-    context.close()
 
 
 @pytest.mark.parametrize("width", [320, 412, 768, 1350])
 def test_no_chart_is_wider_than_its_place_and_its_text_is_readable(
-    browser: Browser, built: Path, width: int
+    page: Page, built: Path, width: int
 ):
-    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-    page = context.new_page()
+    set_width(page, width)
     page.goto((built / "index.html").as_uri())
     found = measured(page)
     touch_all(page)
     found += measured(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
     assert len(found) == 14
     for drawing in found:
         assert drawing["over"] <= 0.5, drawing
@@ -316,30 +314,24 @@ def test_focus_draws_anew_as_well(front: Page):
     front.wait_for_function("document.querySelector('#chart-decode-chat .drawings > div svg')")
 
 
-def test_nothing_is_loaded_before_somebody_touches_a_chart(browser: Browser, built: Path):
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto((built / "index.html").as_uri())
-    page.wait_for_timeout(100)
-    assert not any("/lazy/" in url for url in asked)
-    touch_all(page)
-    assert sum("/lazy/" in url for url in asked) == 2
-    context.close()
+def test_nothing_is_loaded_before_somebody_touches_a_chart(page: Page, built: Path):
+    with asked(page) as urls:
+        page.goto((built / "index.html").as_uri())
+        page.wait_for_timeout(100)
+        assert not any("/lazy/" in url for url in urls)
+        touch_all(page)
+    assert sum("/lazy/" in url for url in urls) == 2
 
 
 def test_without_the_library_the_page_says_what_its_charts_show(
-    browser: Browser, built: Path, tmp_path
+    desktop: BrowserContext, built: Path, tmp_path: Path
 ):
     site = tmp_path / "site"
     shutil.copytree(built, site)
     shutil.rmtree(site / "lazy")
-    context = browser.new_context(offline=True)
-    page = context.new_page()
+    page = as_new(desktop)  # whose console tells of the missing file
     page.goto((site / "index.html").as_uri())
     page.locator("#filters [name=backend]").select_option("cpu")
     page.wait_for_function("document.querySelector('#charts-note').textContent")
     assert "could not be drawn anew" in page.locator("#charts-note").inner_text()
     assert page.locator(".chart[aria-busy]").count() == 0
-    context.close()

@@ -13,6 +13,7 @@ from bench_pipeline.site.compare.configurations import Catalogue, Configuration,
 from bench_pipeline.site.compare.pairs import natural_pairs, pairs_by_model
 from bench_pipeline.site.compare.two import Comparison
 from tests.factories import SMOLLM2, measured_run
+from tests.site.browsing import dialogs
 from tests.site.conftest import Made, make
 
 UNKNOWN = '"><img src=x onerror=alert(1)>'
@@ -250,20 +251,19 @@ def test_a_pair_s_link_compares_without_leaving_the_page(
 
 
 def test_without_script_every_pair_stands_in_the_page(
-    browser: Browser, site: Path, pairs: list[Comparison]
+    without_script: Page, site: Path, pairs: list[Comparison]
 ):
-    context = browser.new_context(java_script_enabled=False, offline=True)
-    page = context.new_page()
+    page = without_script
     page.goto((site / "compare.html").as_uri())
     assert page.locator("#compare-form").is_hidden()
     links = page.locator("a.pair")
     assert links.count() == len(pairs)
     links.nth(len(pairs) - 1).click()
+    page.wait_for_url(f"**#pair-{pairs[-1].key}")
     last = page.locator(f"#pair-{pairs[-1].key}")
     assert last.is_visible()
     assert abs(last.evaluate("node => node.getBoundingClientRect().top")) < 900
     assert page.locator(".whole:visible").count() == len(pairs)
-    context.close()
 
 
 @pytest.mark.parametrize("width", [320, 1350])
@@ -310,9 +310,13 @@ def test_hostile_words_are_text_in_pickers_pairs_and_comparisons(page: Page, tmp
     ids = [configuration_id(run) for run in made.tables.runs]
     assert len(set(ids)) == 2
     assert all(re.fullmatch(r"[a-z0-9._-]+", id) for id in ids)
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    visit(page, made.project.site, *ids)
+    with dialogs(page) as said:
+        shows_them_as_text(page, made.project.site, ids)
+    assert not said
+
+
+def shows_them_as_text(page: Page, site: Path, ids: list[str]) -> None:
+    visit(page, site, *ids)
     assert page.locator("img, main script").count() == 0
     assert EVIL in page.locator("#pick-b option").nth(1).inner_text()
     page.locator("#model-pairs summary").click()
@@ -321,4 +325,3 @@ def test_hostile_words_are_text_in_pickers_pairs_and_comparisons(page: Page, tmp
     assert all(EVIL in words for words in pairs)
     page.locator("#compare-body .differing summary").click()
     assert page.locator("#compare-body").inner_text().count(EVIL) >= 4
-    assert not dialogs

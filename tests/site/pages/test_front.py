@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.measures.ties import RULE
@@ -33,10 +33,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def test_without_script_every_machines_answers_and_every_row_are_there(
-    browser: Browser, made: Made, site: Path
+    without_script: Page, made: Made, site: Path
 ):
-    context = browser.new_context(java_script_enabled=False, offline=True)
-    page = context.new_page()
+    page = without_script
     visit(page, site)
     rows = made.view.rows
     assert page.locator("#tables tbody tr:visible").count() == len(rows)
@@ -53,7 +52,6 @@ def test_without_script_every_machines_answers_and_every_row_are_there(
     page.goto(page.url.rpartition("/")[0] + "/" + words.first.get_attribute("href"))
     assert page.locator(".definitions div:visible").count() == len(DEFINITIONS)
     assert RULE in page.locator("#def-ties").inner_text()
-    context.close()
 
 
 def test_every_range_is_the_warehouses_rounded(page: Page, made: Made, site: Path):

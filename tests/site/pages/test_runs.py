@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.site.pages import models as model_pages
@@ -18,6 +18,7 @@ from bench_pipeline.site.view import view
 from tests.curve_factories import curve_and_bare_engine
 from tests.factories import SMOLLM2, measured_cell, measured_run
 from tests.site.conftest import EARLIER, Made, make
+from tests.site.every_kind import set_width
 
 HOSTILE = '"><img src=x onerror=alert(1)> \u202eevil\u202c 🦙 ' + "long" * 200
 MAX_MODEL_PAGE_BYTES = 30_000
@@ -173,10 +174,9 @@ def test_all_columns_of_a_run_fit_a_desktop_window(tmp_path: Path, page: Page):
 
 @pytest.mark.parametrize("width", [320, 412])
 def test_a_phone_scrolls_the_table_and_keeps_its_first_column(
-    browser: Browser, made: Made, h100: RunPage, width: int
+    page: Page, made: Made, h100: RunPage, width: int
 ):
-    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-    page = context.new_page()
+    set_width(page, width)
     page.goto((made.project.site / h100.href).as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     region = page.get_by_role("region", name="Cells of this run")
@@ -189,4 +189,3 @@ def test_a_phone_scrolls_the_table_and_keeps_its_first_column(
     for strip in page.locator("svg.strip").all():
         box = strip.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= width
-    context.close()

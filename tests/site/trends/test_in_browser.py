@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from bench_pipeline.site.pages.press import Press
+from tests.site.every_kind import set_width
 from tests.site.trends.trend_rows import pages_of, tables, three_builds
 
 PLACE = "trends/shared-vm-2core-cpu.html"
@@ -24,12 +25,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", [320, 412, 768, 1350])
 def test_charts_fit_and_can_be_read_at_every_width_without_a_script(
-    browser: Browser, folder: Path, width: int
+    without_script: Page, folder: Path, width: int
 ):
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, offline=True, java_script_enabled=False
-    )
-    page = context.new_page()
+    page = without_script
+    set_width(page, width)
     for name in ("trends.html", PLACE):
         page.goto((folder / name).as_uri())
         assert page.locator("html").evaluate("e => e.scrollWidth") <= width, name
@@ -53,7 +52,6 @@ def test_charts_fit_and_can_be_read_at_every_width_without_a_script(
           };
         })"""
     )
-    context.close()
     assert drawing["over"] <= 0.5
     assert drawing["smallest"] >= 11
     assert drawing["outside"] == []
