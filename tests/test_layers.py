@@ -58,7 +58,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"machines", "runs"},
         {"llama_bench", "published"},
     ],
-    "plausibility": [{"rule"}, {"machine", "requests", "runs"}, {"judging"}],
+    "plausibility": [{"rule"}, {"machine", "parts", "requests", "runs"}, {"judging"}],
     "engines": [{"guard"}, {"llama_cpp"}, {"builds"}],
     "harness": [
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},

@@ -1,6 +1,7 @@
 """All rules, and what they say of a run. `RULES` is the table that a checker prints."""
 
 from bench_pipeline.plausibility.machine import MACHINE_CELL_RULES, MACHINE_RULES
+from bench_pipeline.plausibility.parts import PARTS_RULES
 from bench_pipeline.plausibility.requests import REQUEST_RULES
 from bench_pipeline.plausibility.rule import CellRule, Consequence, Facts, RunRule
 from bench_pipeline.plausibility.runs import PLACE_RULES, RUN_RULES
@@ -8,7 +9,7 @@ from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.run import Run
 
 CELL_RULES: tuple[CellRule, ...] = REQUEST_RULES + PLACE_RULES + MACHINE_CELL_RULES
-WHOLE_RUN_RULES: tuple[RunRule, ...] = RUN_RULES + MACHINE_RULES
+WHOLE_RUN_RULES: tuple[RunRule, ...] = RUN_RULES + MACHINE_RULES + PARTS_RULES
 RULES: tuple[CellRule | RunRule, ...] = WHOLE_RUN_RULES + CELL_RULES
 
 

@@ -244,6 +244,37 @@ CPU_FORGERIES: dict[str, tuple[Change, str]] = {
 }
 """Of a run on a processor: the change, and words of the reason that must be given."""
 
+
+def cells_faster(times: float, *concurrencies: int) -> Change:
+    """All of some cells, with window and energy, so that no cell contradicts itself."""
+
+    def change(document: Document) -> None:
+        cells = [c for c in document["cells"] if c["concurrency"] in concurrencies]
+        faster_altogether(times)({"cells": cells})
+        each_telemetry(lambda t: t.update(energy_j=t["energy_j"] and t["energy_j"] / times))(
+            {"cells": cells}
+        )
+
+    return change
+
+
+def a_cell_scaled(document: Document) -> None:
+    """Another's samples, each a tenth longer."""
+    first, second = document["cells"][:2]
+    shown = first["requests"][: len(second["requests"])]
+    for request, of in zip(second["requests"], shown, strict=False):
+        request["decode_ms"] = round(of["decode_ms"] * 1.1, 3)
+
+
+WHOLE_FORGERIES: dict[str, tuple[Change, str]] = {
+    "four times as fast as its engine alone": (cells_faster(4, 1, 4), "its engine alone"),
+    "twice as fast as its own curve": (cells_faster(2, 1), "the curve at most"),
+    "twice as fast as at its end": (cells_faster(2, 1), "at the end"),
+    "many streams faster than one": (cells_faster(4, 4), "alone"),
+    "a cell's samples in another, a tenth longer": (a_cell_scaled, "times 1.1"),
+}
+"""The same of a whole run on a card, with its curve, its closing cell and the engine alone."""
+
 GPU_FORGERIES: dict[str, tuple[Change, str]] = {
     "energy divided by ten": (each_telemetry(lambda t: t.update(energy_j=t["energy_j"] / 10)), "J"),
     "power divided by ten": (

@@ -14,24 +14,34 @@ from bench_pipeline.senders.signatures import public_key, read_key
 from bench_pipeline.warehouse.checking import Checked, Checker
 from tests.edits import edit_run
 from tests.senders.keys import new_key
-from tests.warehouse.submissions import CPU_FORGERIES, GPU_FORGERIES, Change, Document
+from tests.warehouse.submissions import (
+    CPU_FORGERIES,
+    GPU_FORGERIES,
+    WHOLE_FORGERIES,
+    Change,
+    Document,
+)
+
+WHOLE = "58c01e7b2b13"
 
 FORGERIES = [
     *((name, "cfc4f4309622", *forgery) for name, forgery in CPU_FORGERIES.items()),
     *((name, "8cdb9a8fdaf9", *forgery) for name, forgery in GPU_FORGERIES.items()),
+    *((name, WHOLE, *forgery) for name, forgery in WHOLE_FORGERIES.items()),
 ]
 
 
 @pytest.fixture(scope="module")
 def measured() -> Callable[[str], Document]:
-    """The first two cells of a run of this checkout, as somebody else's."""
+    """The first two cells of a run of this checkout, or all of it, as somebody else's."""
     read: dict[str, Document] = {}
 
     def document(run_id: str) -> Document:
         if run_id not in read:
             (path,) = checkout().runs.glob(f"*/*/*-{run_id}.yaml")
-            read[run_id] = read_run(path).model_dump() | {"run_id": "0" * 12, "closing": None}
-            read[run_id]["cells"] = read[run_id]["cells"][:2]
+            read[run_id] = read_run(path).model_dump() | {"run_id": "0" * 12}
+            if run_id != WHOLE:
+                read[run_id]["cells"] = read[run_id]["cells"][:2]
         return deepcopy(read[run_id])
 
     return document
@@ -67,7 +77,7 @@ def test_there_are_sixty_of_them_and_all_differ() -> None:
     assert len({name for name, *_ in FORGERIES}) == len(FORGERIES) >= 60
 
 
-@pytest.mark.parametrize("run_id", ["cfc4f4309622", "8cdb9a8fdaf9"])
+@pytest.mark.parametrize("run_id", ["cfc4f4309622", "8cdb9a8fdaf9", WHOLE])
 def test_what_they_are_made_of_is_accepted(
     checker: Checker, measured: Callable[[str], Document], tmp_path: Path, run_id: str
 ) -> None:
