@@ -125,5 +125,8 @@ def texts(rows: Iterable[Datum]) -> dict[str, list[str]]:
 def without_texts(row: Datum) -> Datum:
     """In as many lines. vl_convert measures every text, which takes longer than all else; in a
     drawing of bars nothing follows from it."""
-    lines = {name: [""] * len(row[name]) for name in ("name_lines", "detail_lines") if name in row}
-    return {**row, "name": "", "detail": "", "text": "", **lines}
+    empty: Datum = {"name": "", "detail": "", "text": ""}
+    for name in ("name_lines", "detail_lines"):
+        if name in row:
+            empty[name] = [""] * len(row[name])
+    return row | empty
