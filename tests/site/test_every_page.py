@@ -103,25 +103,3 @@ def test_drawings_that_are_too_small_or_cut_off_are_found(page: Page):
         nine</text></svg></div></main>"""
     )
     assert faults_of_drawings(page) == ["wider than its place", "9 px: nine", "cut off: nine"]
-
-
-SPEED_TABLES = ".stacks, .answers"
-"""Tables whose rows are a model, or a configuration of the page's own, with its speed."""
-
-
-@pytest.mark.parametrize("kind", ("front", "rig", "model"))
-def test_on_a_phone_each_row_s_name_and_speed_are_in_sight(page: Page, site: Path, kind: str):
-    set_width(page, 412)
-    page.goto(page_of(site, kind).as_uri())
-    render_all(page)
-    outside = page.evaluate(
-        """tables => [...document.querySelectorAll(tables)].flatMap(table =>
-          [...table.querySelectorAll("tbody tr")].filter(row => row.offsetParent).flatMap(row =>
-            [...row.querySelectorAll("th, .leads, .speed")].filter(part => {
-              const box = part.getBoundingClientRect();
-              return box.width === 0 || box.left < 0 || box.right > innerWidth + 0.5;
-            }).map(part => part.textContent.trim())))""",
-        SPEED_TABLES,
-    )
-    assert page.locator(f":is({SPEED_TABLES}) tbody tr:visible").count() > 0
-    assert outside == []

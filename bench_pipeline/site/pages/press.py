@@ -93,10 +93,14 @@ class Press:
         )
 
     def page(self, template: str, path: str = "", **values: Any) -> bytes:
-        """`path`: of the page below the site's root; the template's name unless given."""
+        """`path`: of the page below the site's root; the template's name unless given. Pages of
+        one template are of one kind, and say so."""
         path = path or template
         root = "../" * path.count("/")  # leads from the page's folder to the site's
-        made = self._environment.get_template(template).render(root=root, path=path, **values)
+        kind = template.removesuffix(".html")
+        made = self._environment.get_template(template).render(
+            root=root, path=path, kind=kind, **values
+        )
         return made.encode()
 
 
