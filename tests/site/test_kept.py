@@ -1,8 +1,10 @@
+import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,26 @@ from tests.factories import SMOLLM2, measured_run
 from tests.session_factories import session_runs
 from tests.site.conftest import EARLIER, GEMMA3, Made, make, on_h100
 from tests.site.test_build import digest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def drawn_once() -> Iterator[None]:
+    """Vega makes the same drawing of the same specification (`test_build` shows it across
+    processes): of builds compared here, the second draws what the first has not."""
+    import vl_convert
+
+    made: dict[str, str] = {}
+    draw = vl_convert.vega_to_svg
+
+    def draw_once(specification: dict[str, Any]) -> str:
+        key = json.dumps(specification, sort_keys=True)
+        if key not in made:
+            made[key] = draw(specification)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "vega_to_svg", draw_once)
+        yield
 
 
 def kept(made: Made) -> Path:
@@ -56,7 +78,9 @@ def retitle(made: Made, number: int) -> None:
 
 
 def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(tmp_path: Path):
-    made = make(tmp_path / "project", [measured_run(), on_h100(model=GEMMA3, profile="quick")])
+    few: dict[str, Any] = {"workloads": ["chat"]}
+    there = [measured_run(**few), on_h100(model=GEMMA3, profile="quick", **few)]
+    made = make(tmp_path / "project", there)
     made.build()
     chance = random.Random(7)
     pool = one_of_each(1)
@@ -74,12 +98,22 @@ def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(tmp_p
         assert digest(made.project.site) == without_anything_kept(made, tmp_path)
 
 
-@pytest.fixture
-def two_models(tmp_path: Path) -> Made:
-    small = {"workloads": ["chat"], "concurrencies": [1]}
-    made = make(tmp_path / "project", [measured_run(**small), measured_run(model=GEMMA3, **small)])
+def made_of_two_models(folder: Path) -> Made:
+    small: dict[str, Any] = {"workloads": ["chat"], "concurrencies": [1]}
+    made = make(folder / "project", [measured_run(**small), measured_run(model=GEMMA3, **small)])
     made.build()
     return made
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """For tests after which it is as it was."""
+    return made_of_two_models(tmp_path_factory.mktemp("two-models"))
+
+
+@pytest.fixture
+def own_two_models(tmp_path: Path) -> Made:
+    return made_of_two_models(tmp_path)
 
 
 def page_of(made: Made, model: str) -> Path:
@@ -94,13 +128,13 @@ def test_a_site_of_which_nothing_changed_is_left_as_it_lies(two_models: Made):
     assert page_of(two_models, GEMMA3.slug).parent.stat().st_ino == before
 
 
-def test_a_run_more_leaves_other_families_pages_as_they_lie(two_models: Made):
-    gemma, smol = (page_of(two_models, slug) for slug in (GEMMA3.slug, SMOLLM2.slug))
+def test_a_run_more_leaves_other_families_pages_as_they_lie(own_two_models: Made):
+    gemma, smol = (page_of(own_two_models, slug) for slug in (GEMMA3.slug, SMOLLM2.slug))
     before = gemma.stat().st_ino, smol.stat().st_ino
     more = measured_run(started_at=EARLIER, workloads=["chat"], concurrencies=[1], seed=5)
-    write_run(more, two_models.project.runs)
-    refresh(two_models.project)
-    two_models.build()
+    write_run(more, own_two_models.project.runs)
+    refresh(own_two_models.project)
+    own_two_models.build()
     assert gemma.stat().st_ino == before[0]
     assert smol.stat().st_ino != before[1]
     assert more.run_id in smol.read_text()
@@ -124,16 +158,16 @@ def test_a_damaged_entry_is_made_again(two_models: Made):
     assert digest(two_models.project.site) == before
 
 
-def test_what_no_build_used_any_more_is_removed(two_models: Made):
-    first = {path.name for path in kept(two_models).iterdir()}
-    for path in run_files(two_models.project.runs):
+def test_what_no_build_used_any_more_is_removed(own_two_models: Made):
+    first = {path.name for path in kept(own_two_models).iterdir()}
+    for path in run_files(own_two_models.project.runs):
         path.unlink()
-    write_run(measured_run(workloads=["chat"], concurrencies=[1]), two_models.project.runs)
-    refresh(two_models.project)
-    two_models.build()
-    left = {path.name for path in kept(two_models).iterdir()}
+    write_run(measured_run(workloads=["chat"], concurrencies=[1]), own_two_models.project.runs)
+    refresh(own_two_models.project)
+    own_two_models.build()
+    left = {path.name for path in kept(own_two_models).iterdir()}
     assert len(left) < len(first)
-    assert all((kept(two_models) / name).is_dir() for name in left)
+    assert all((kept(own_two_models) / name).is_dir() for name in left)
 
 
 def test_all_cores_make_the_bytes_that_one_makes(two_models: Made, tmp_path: Path, monkeypatch):

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,10 +96,9 @@ def write_downloads(
         {table.name: {c.name: _comment(c) for c in table.columns} for table in published},
         folder / DATABASE,
     )
-    schema = json.dumps(run_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)
     texts = {
         "columns.csv": _dictionary_csv(published),
-        "run.schema.json": f"{schema}\n",
+        "run.schema.json": _schema(),
         "LICENSE.txt": licence_text(tables),
         "CITATION.cff": citation_cff(edition(tables)),
     }
@@ -113,6 +113,11 @@ def write_downloads(
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in (*made, *run_files))
     (folder / SUMS).write_text(sums)
     return Downloads(published, others, tuple(run_files), _download(folder, SUMS))
+
+
+@cache
+def _schema() -> str:
+    return f"{json.dumps(run_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 
 def _write_table(

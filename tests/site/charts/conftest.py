@@ -4,17 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from bench_pipeline.paths import Project
+from tests.once import once
 from tests.site.charts import charted
 from tests.site.conftest import Made
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Tests may read it, not change it."""
-    return charted.make_everything(tmp_path_factory.mktemp("charts") / "project")
+    folder = once(tmp_path_factory, "charts", charted.make_everything)
+    return Made(Project(folder))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def built(everything: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its front page and families' pages."""
-    return charted.write_pages(everything, tmp_path_factory.mktemp("pages"))
+    return once(
+        tmp_path_factory, "charts-pages", lambda folder: charted.write_pages(everything, folder)
+    )

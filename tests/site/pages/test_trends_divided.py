@@ -213,7 +213,39 @@ def many_builds(cells: int, builds: int) -> Tables:
     return tables(*rows)
 
 
-def test_a_model_with_many_builds_keeps_the_newest_and_each_of_its_cells_has_a_page_with_all():
+Drawn = list[tuple[Series, Size]]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    """What was asked to be drawn; it stands in the pages by its name and its number of points."""
+    drawn: Drawn = []
+
+    def name(series: Series, size: Size) -> str:
+        drawn.append((series, size))
+        return f"<svg>{series.id} {len(series.points)}</svg>"
+
+    monkeypatch.setattr(trends_pages, "draw", name)
+    return drawn
+
+
+def weights(found: dict[str, str], drawn: Drawn) -> dict[str, int]:
+    """Bytes of each page gzipped, with a real drawing of as many points for each that is named."""
+    like = {len(series.points): series for series, _ in drawn}
+    pairs = {
+        points: len(gzip.compress((draw(series, WIDE) + draw(series, NARROW)).encode()))
+        for points, series in like.items()
+    }
+    return {
+        path: len(gzip.compress(content.encode()))
+        + sum(pairs[int(points)] for points in re.findall(r"<svg>\S+ (\d+)</svg>", content)) // 2
+        for path, content in found.items()
+    }
+
+
+def test_a_model_with_many_builds_keeps_the_newest_and_each_of_its_cells_has_a_page_with_all(
+    drawn: Drawn,
+):
     found = made(many_builds(cells=12, builds=50))
     (own,) = (path for path in found if re.fullmatch(r"trends/[^/]+/[^/]+\.html", path))
     cells = {path for path in found if path.startswith(own.removesuffix(".html") + "/")}
@@ -226,7 +258,9 @@ def test_a_model_with_many_builds_keeps_the_newest_and_each_of_its_cells_has_a_p
         assert found[path].count("<tr data-row=") == 3 * 50
         assert f'href="../../../{own}#{Path(path).stem}"' in found[path]
         assert f'id="{Path(path).stem}"' in found[own]
-    assert max(len(gzip.compress(found[path].encode())) for path in (own, *cells)) < 60_000
+    assert {len(series.points) for series, _ in drawn} >= {13, 50}
+    weight = weights(found, drawn)
+    assert max(weight[path] for path in (own, *cells)) < 60_000
 
 
 def a_farm(models: int) -> Tables:
@@ -262,27 +296,16 @@ def a_farm(models: int) -> Tables:
 
 
 def test_sixty_models_leave_every_page_light_and_nothing_is_drawn_twice_or_for_no_page(
-    monkeypatch: pytest.MonkeyPatch,
+    drawn: Drawn,
 ):
-    drawn: Counter[tuple[str, str]] = Counter()
-
-    def count(series: Series, size: Size) -> str:
-        drawn[series.id, size.name] += 1
-        return f"<svg>{series.id}</svg>"
-
-    monkeypatch.setattr(trends_pages, "draw", count)
     farm = a_farm(60)
     sections = [one for of_model in model_sections(farm).values() for one in of_model]
     found = made(farm)
     shown = [one.shown.id for one in sections if one.drawing and one.shown]
-    shown += [s for page in found.values() for s in re.findall("<svg>(.*?)</svg>", page)]
-    assert set(drawn.values()) == {1}
-    assert {series for series, _ in drawn} == set(shown)
-    example = sections[0].shown
-    assert example
-    pair = len(gzip.compress((draw(example, WIDE) + draw(example, NARROW)).encode()))
-    for path, content in found.items():
-        weight = len(gzip.compress(content.encode())) + content.count("<svg>") // 2 * pair
+    shown += [s for page in found.values() for s in re.findall(r"<svg>(\S+) \d+</svg>", page)]
+    assert set(Counter((series.id, size.name) for series, size in drawn).values()) == {1}
+    assert {series.id for series, _ in drawn} == set(shown)
+    for path, weight in weights(found, drawn).items():
         assert weight < (60_000 if path == PLACE else 50_000), (path, weight)
 
 
