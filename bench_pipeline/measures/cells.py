@@ -12,7 +12,7 @@ the truth.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -128,8 +128,12 @@ def _agree(ours: list[float], theirs: list[float]) -> bool | None:
 
 def delivered_on_time(requests: list[Request]) -> bool | None:
     """Whether at least half of the waves were, of which at least half of the streams were."""
-    waves = by_wave(requests, formulas.delivered_on_time)
-    return bool(middle(waves) >= 0.5) if waves else None
+    return _on_time(by_number(requests))
+
+
+def _on_time(waves: Mapping[int, list[Request]]) -> bool | None:
+    found = _middles(waves, formulas.delivered_on_time)
+    return bool(middle(list(found.values())) >= 0.5) if found else None
 
 
 def believed(requests: list[Request]) -> bool:
@@ -145,6 +149,30 @@ _OF_A_WAVE = ("throughput_tok_s", "request_throughput")
 
 
 def figures_of(cell: Cell) -> CellFigures:
+    return figures_of_each([cell])[0]
+
+
+def figures_of_each(cells: Sequence[Cell]) -> list[CellFigures]:
+    """Of several cells at once: each costs a third less than alone."""
+    found = [_values_of(cell) for cell in cells]
+    repeated = [
+        {name: by_repetition(cell, of_waves) for name, of_waves in values.items()}
+        for cell, values in zip(cells, found, strict=True)
+    ]
+    estimates = iter(
+        medians_with_intervals([sample for one in repeated for sample in one.values()])
+    )
+    return [
+        _figures(cell, values, one, {name: next(estimates) for name in one})
+        for cell, values, one in zip(cells, found, repeated, strict=True)
+    ]
+
+
+Values = dict[str, dict[int, float]]
+"""Of a cell, by the figure's name and the wave's number."""
+
+
+def _values_of(cell: Cell) -> Values:
     waves = by_number(cell.requests)
     values = {name: _middles(waves, getattr(formulas, name)) for name in _BY_FORMULA}
     values |= {name: _middles(waves, attrgetter(name)) for name in _AS_RECORDED}
@@ -153,18 +181,26 @@ def figures_of(cell: Cell) -> CellFigures:
     for name in _OF_A_WAVE:
         found = {wave: getattr(formulas, name)(requests) for wave, requests in waves.items()}
         values[name] = {wave: value for wave, value in found.items() if value is not None}
-    repeated = {name: by_repetition(cell, of_waves) for name, of_waves in values.items()}
-    estimates = medians_with_intervals(list(repeated.values()))
+    return values
+
+
+def _figures(
+    cell: Cell,
+    values: Values,
+    repeated: Mapping[str, list[float]],
+    estimates: Mapping[str, Estimate | None],
+) -> CellFigures:
+    waves = by_number(cell.requests)
     hidden = by_repetition(cell, _middles(waves, attrgetter("reasoning_tokens")))
     return CellFigures(
-        **dict(zip(repeated, estimates, strict=True)),
+        **estimates,
         n=len(hidden),  # every request has a count
         joules_per_token=formulas.joules_per_token(cell),
         clocks_agree=_agree(
             list(values["decode_tok_s"].values()), list(values["server_decode_tok_s"].values())
         ),
         outliers=far_out(repeated["decode_tok_s"]),
-        delivered_on_time=delivered_on_time(cell.requests),
+        delivered_on_time=_on_time(waves),
         reasoning_tokens=middle(hidden) if hidden else None,
         draft_acceptance=_draft_acceptance(cell.requests),
     )

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,15 @@ from bench_pipeline.plausibility.rule import Facts
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import SIGNATURE, Run
 from bench_pipeline.records.yaml.files import read_run
-from bench_pipeline.warehouse.frames import Row
+from bench_pipeline.warehouse.frames import Values, turned
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 
 
 def admit(
     file: Path, content: bytes, path: str, catalogue: Mapping[str, ModelFile]
-) -> tuple[Run, dict[str, list[Row]]]:
-    """The run with its rows by table, which every export can hold; RecordError whatever is wrong
-    with it. `path` is relative to the project."""
+) -> tuple[Run, dict[str, Values]]:
+    """The run with its rows by table, which every export can hold; of a table without rows nothing.
+    RecordError whatever is wrong with it. `path` is relative to the project."""
     try:
         run = read_run(file, content)
         facts = Facts(datetime.now(UTC), catalogue)
@@ -36,8 +35,9 @@ def admit(
                 mend="correct the clock or the file; docs/security.md says what a run may say",
                 where=file,
             )
-        rows = rows_of(run, path, facts)
-        rows["runs"] = [{**rows["runs"][0], "signed_by": _signed_by(content, file)}]
+        made = rows_of(run, path, facts)
+        made["runs"] = [{**made["runs"][0], "signed_by": _signed_by(content, file)}]
+        rows = {table: turned(of_table) for table, of_table in made.items() if of_table}
         _refuse_unwritable(rows)
     except RecordError:
         raise
@@ -65,15 +65,15 @@ def _signed_by(content: bytes, file: Path) -> str | None:
 _ALWAYS_WRITABLE = {int, bool, type(None)}
 
 
-def _refuse_unwritable(rows: dict[str, list[Row]]) -> None:
+def _refuse_unwritable(rows: Mapping[str, Values]) -> None:
     """ValueError for infinities, which sums and quotients may bring, and for halves of
     characters: neither JSON nor UTF-8 has them.
 
     By column, as nearly all of a run's values are numbers, of which one kind is looked at.
     """
     for of_table in rows.values():
-        for name in of_table[0] if of_table else ():
-            _refuse_unwritable_values(list(map(itemgetter(name), of_table)))
+        for values in of_table.values():
+            _refuse_unwritable_values(values)
 
 
 def _refuse_unwritable_values(values: list[Any]) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+Values = Mapping[str, list[Any]]
+"""Rows as columns, by name."""
+
 Types = Mapping[str, str]
 """Of a table's columns, by name, as DuckDB calls them."""
 
@@ -46,11 +49,19 @@ def columns_of(rows: Sequence[Row], types: Types) -> Columns:
     Typed by the table, as no guess is exact: whole numbers with a gap would become floats.
     OverflowError names a column whose whole numbers do not fit it.
     """
-    if set(types) != set(rows[0]):
-        raise ValueError(f"rows differ from their table in {set(types) ^ set(rows[0])}")
-    return {
-        name: _column(name, list(map(itemgetter(name), rows)), kind) for name, kind in types.items()
-    }
+    return typed(turned(rows), types)
+
+
+def turned(rows: Sequence[Row]) -> Values:
+    """Each column's values; one row or more, all with the keys of the first."""
+    return {name: list(map(itemgetter(name), rows)) for name in rows[0]}
+
+
+def typed(values: Values, types: Types) -> Columns:
+    """As `columns_of`, of rows that are `turned` already."""
+    if set(types) != set(values):
+        raise ValueError(f"rows differ from their table in {set(types) ^ set(values)}")
+    return {name: _column(name, values[name], kind) for name, kind in types.items()}
 
 
 def _column(name: str, values: list[Any], kind: str) -> Column:

@@ -13,7 +13,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.finding import content_of
 from bench_pipeline.warehouse.admission import admit
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
-from bench_pipeline.warehouse.frames import Columns, Row, Types, columns_of, joined, without
+from bench_pipeline.warehouse.frames import Columns, Types, Values, joined, typed, without
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,9 @@ def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
 
 
 def _columns_of_run(
-    rows: Mapping[str, list[Row]], file: Path, types: Mapping[str, Types]
+    rows: Mapping[str, Values], file: Path, types: Mapping[str, Types]
 ) -> dict[str, Columns]:
     try:
-        return {
-            table: columns_of(of_table, types[table])
-            for table, of_table in rows.items()
-            if of_table
-        }
+        return {table: typed(of_table, types[table]) for table, of_table in rows.items()}
     except OverflowError as error:
         raise RecordError(str(error), mend="correct the value", where=file) from None

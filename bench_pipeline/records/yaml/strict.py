@@ -5,7 +5,7 @@ Writing quotes whatever would be read back as something else.
 """
 
 import re
-from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ MAX_DEPTH = 20
 """Records have six levels; libyaml's binding dies of a few thousand, taking Python along."""
 
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
-_BOOL = "tag:yaml.org,2002:bool"
+_BOOL, _STR = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 _SCALARS = (
     _NUMBERS | {_BOOL} | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "timestamp")}
 )
@@ -52,8 +52,18 @@ class _Loader(yaml.CSafeLoader):
     def ascend_resolver(self) -> None:
         self._depth -= 1
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[Hashable] = set()
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        # Called by the C code for each node; most plain words come again and again.
+        if kind is yaml.ScalarNode and implicit[0] and len(value) <= MAX_NUMBER_LENGTH:
+            return _tag_of_plain(value)
+        return super().resolve(kind, value, implicit)
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        self._known: set[yaml.Node] = set()
+        return self._value(node)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict:
+        seen: set[str] = set()
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise _fault("`<<` (a merge) is not read here: write the keys out", key)
@@ -62,29 +72,44 @@ class _Loader(yaml.CSafeLoader):
             if key.value in seen:
                 raise _fault(f"the key `{printable(key.value)}` stands twice", key)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        return {self._value(key): self._value(value) for key, value in node.value}
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        # Each node is constructed once, unless an alias leads to it again. Aliases make a
-        # small file expand to any size, and no reviewer wants to follow them.
-        if node in self.constructed_objects or node in self.recursive_objects:
+    def _value(self, node: yaml.Node) -> Any:
+        # Each node is looked at once, unless an alias leads to it again. Aliases make a small
+        # file expand to any size, and no reviewer wants to follow them.
+        if node in self._known:
             raise _fault(
                 "an alias (`*name`) leads here: write the value out where it is used", node
             )
+        self._known.add(node)
         if not isinstance(node, _KINDS.get(node.tag, ())):
             raise _fault(f"the tag `{printable(node.tag)}` is not read here: remove it", node)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node)
+        if isinstance(node, yaml.SequenceNode):
+            return list(map(self._value, node.value))
+        if node.tag == _STR:
+            return node.value
         if node.tag == _BOOL and node.value.lower() not in self.bool_values:
             raise _fault(f"`{printable(node.value)}` is neither true nor false", node)
         if node.tag in _NUMBERS and len(node.value) > MAX_NUMBER_LENGTH:
             raise _fault(f"a number of {len(node.value)} characters", node)
         try:
-            return super().construct_object(node, deep)
+            return self.yaml_constructors[node.tag](self, node)
         except (
             ValueError,
             OverflowError,
             AttributeError,
         ) as error:  # 2026-13-45, 0x, !!timestamp x
             raise _fault(f"`{printable(str(node.value))}`: {error}", node) from None
+
+
+@lru_cache(4096)
+def _tag_of_plain(text: str) -> str:
+    return _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))
+
+
+_RESOLVER = yaml.resolver.Resolver()
 
 
 def _fault(problem: str, node: yaml.Node) -> ConstructorError:

@@ -9,6 +9,7 @@ both ways: what is written is read back equal, digit for digit, and nothing else
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -32,6 +33,9 @@ _NOTHING = "%"
 """A text without characters; an empty field is no text at all."""
 _PLAIN = " !#$&()*+-./:<=>?@[\\]^_`{|}~"
 """What stands for itself in text, beside letters and digits of ASCII."""
+
+_SHORT = 40
+"""Characters of a number that needs no closer look."""
 
 _WHOLE = "-?+(?:0|[1-9][0-9]{0,39}+)"
 _DECIMAL = rf"{_WHOLE}(?:\.[0-9]{{1,40}}+)?+(?:e[+-][0-9]{{1,3}}+)?+"
@@ -290,13 +294,28 @@ def _read(scalar: type, texts: Sequence[str]) -> list[Any]:
 
 def _numbers(one: str, as_number: type, told: str) -> Callable[[Sequence[str]], list[Any]]:
     several = re.compile(rf"(?:{one},)*+{one}")
+    least = {int: b"0123456789,", float: b"0123456789,."}[as_number]
 
     def read(texts: Sequence[str]) -> list[Any]:
-        if texts and not several.fullmatch(_COMMA.join(texts)):
-            raise ValueError(f"{told} belongs here")
-        return list(map(as_number, texts))
+        joined = _COMMA.join(texts)
+        if not texts or _plain_numbers(texts, f",{joined},", least) or several.fullmatch(joined):
+            with suppress(ValueError):  # two points
+                return list(map(as_number, texts))
+        raise ValueError(f"{told} belongs here")
 
     return read
+
+
+def _plain_numbers(texts: Sequence[str], joined: str, least: bytes) -> bool:
+    """Whether nothing but digits and perhaps points is in them, and so that what `int` or `float`
+    takes is what the pattern allows; told in a quarter of the pattern's time."""
+    return (
+        joined.isascii()
+        and not joined.encode().translate(None, least)
+        and not any(wrong in joined for wrong in (",,", ",.", ".,"))
+        and joined.count(",0") == joined.count(",0.") + texts.count("0")
+        and max(map(len, texts)) <= _SHORT
+    )
 
 
 def _booleans(texts: Sequence[str]) -> list[bool]:

@@ -1,11 +1,11 @@
 """Cells, points of curves and tests of the bare engine as rows with their derived figures."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
 
 from bench_pipeline.measures.ceiling import as_share
-from bench_pipeline.measures.cells import CellFigures, by_number, figures_of
+from bench_pipeline.measures.cells import CellFigures, by_number, figures_of_each
 from bench_pipeline.measures.curves import bare_figures, curve_figures, server_share
 from bench_pipeline.measures.drift import Drift, within_cell
 from bench_pipeline.measures.formulas import decode_tok_s
@@ -58,18 +58,32 @@ def _middle(estimate: Estimate | None) -> float | None:
     return estimate.median if estimate else None
 
 
+def figures_of_cells(cells: Iterable[Cell]) -> list[CellFigures]:
+    """What `measurement_row` shows of each.
+
+    A failed cell's requests stay in `requests`, but no figure is made of them: what was cut off is
+    not the same work.
+    """
+    nothing: dict[str, list[object]] = {"requests": [], "waves": []}
+    return figures_of_each(
+        [cell if cell.status == "ok" else cell.model_copy(update=nothing) for cell in cells]
+    )
+
+
 def measurement_row(
-    run: Run, cell: Cell, device: Device, drift: Drift | None, *, doubted: bool = False
+    run: Run,
+    cell: Cell,
+    figures: CellFigures,
+    device: Device,
+    drift: Drift | None,
+    *,
+    doubted: bool = False,
 ) -> Row:
-    # A failed cell's requests stay in `requests`, but no figure is made of them: what was cut
-    # off is not the same work.
-    ok = cell.status == "ok"
-    figures = figures_of(cell if ok else cell.model_copy(update={"requests": [], "waves": []}))
     decode = figures.decode_tok_s
     if cell.published:
         decode = Estimate(cell.published.decode_tok_s, None, None, 0)
     measured = bool(figures.n)
-    energy = ok and all(part.complete for part in cell.telemetry)
+    energy = cell.status == "ok" and all(part.complete for part in cell.telemetry)
     joules = figures.joules_per_token if energy else None
     within = within_cell(cell)
     answered = {cell.server, *(wave.server for wave in cell.waves)}

@@ -13,6 +13,7 @@ from bench_pipeline.warehouse.rows.device import device_of
 from bench_pipeline.warehouse.rows.figures import (
     bare_row,
     curve_row,
+    figures_of_cells,
     measurement_row,
     wave_speeds,
 )
@@ -32,7 +33,7 @@ def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[R
     if known and run.provenance != "published":
         doubts += _renamed(run, known)
         run = _as_catalogued(run, known)
-    for cell in run.cells:
+    for cell, figures in zip(run.cells, figures_of_cells(run.cells), strict=True):
         place = {
             "run_id": run.run_id,
             "workload": cell.workload,
@@ -49,7 +50,7 @@ def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[R
         where = f"{cell.workload} at {cell.concurrency}"
         doubts += [f"Not plausible in {where}: {doubt}." for doubt in of_cell]
         rows["measurements"].append(
-            measurement_row(run, cell, device, drift, doubted=bool(of_run or of_cell))
+            measurement_row(run, cell, figures, device, drift, doubted=bool(of_run or of_cell))
         )
     rows["curve_points"] = [curve_row(run, point, device) for point in run.curves]
     rows["bare_tests"] = [
