@@ -202,6 +202,24 @@ DEFINITIONS: dict[str, Definition] = {
         "full: the whole shape, repeated until the interval is narrow; quick: provisional, with "
         "fewer repetitions and shorter outputs.",
     ),
+    "imported": Definition(
+        "Imported",
+        "",
+        "Somebody's own results, brought here from the file of the program that made them: of the "
+        "engine alone, or as another program printed them. Nobody measured them here, and they are "
+        "ranked with nothing and judged against nothing.",
+        "llama-bench and llama-batched-bench need no server, so their figures lack its cost: "
+        "sampling, HTTP, waiting. vLLM's, GuideLLM's and others' are served, by a client whose "
+        "requests are not here.",
+    ),
+    "engine_only": Definition(
+        "Engine only",
+        "",
+        "Of the engine without a server: reading so many tokens, or writing so many after so many. "
+        "Only tests of the same lengths are set side by side, and none beside a served figure.",
+        "llama-bench's pp256 is a prefill of 256 tokens, its tg64 @ d2048 a decode of 64 after "
+        "2,048.",
+    ),
     "provenance": Definition(
         "Provenance",
         "",

@@ -88,7 +88,8 @@ def view_of(
     measured = len(here) - strangers
     every = machines(rows, tables)
     found = fits(rows)
-    started = [run["started_at"] for run in tables.runs if run["started_at"]]
+    here = [run for run in tables.runs if run["provenance"] == "measured"]
+    started = [run["started_at"] for run in here if run["started_at"]]
     return Site(
         families=tuple(families(rows)),
         rows=tuple(rows),

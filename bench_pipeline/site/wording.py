@@ -40,6 +40,7 @@ FLAGS = {
     "disputed": "contradicts other runs",
     "stranger": STRANGER,
     "unverified": "memory not verified",
+    "queued": "fits a queue, not streams at once",
 }
 """What a figure's row says of `warehouse.flags`, in this order."""
 

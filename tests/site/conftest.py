@@ -147,6 +147,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Figures from elsewhere alone, built. Tests may read it, not change it."""
+    from tests.site.elsewhere import make_elsewhere
+
+    return Made(Project(once(tmp_path_factory, "from-elsewhere", make_elsewhere)))
+
+
+@pytest.fixture(scope="session")
 def site(made: Made) -> Path:
     return made.project.site
 

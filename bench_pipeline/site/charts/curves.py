@@ -85,7 +85,7 @@ class BareRow:
     n: int | None
     tok_s: str
     interval: str
-    """Of the median; of a mean without samples its deviation."""
+    """Whether it is a median, and its interval, or a mean, and its deviation."""
     also: str
     """Keys of an imported test that nobody knows here."""
 
@@ -217,7 +217,8 @@ def bare_rows(tests: list[Row]) -> tuple[BareRow, ...]:
 
 def _beside(test: Row) -> str:
     if test["statistic"] != "mean":
-        return wording.span(test["tok_s_lo"], test["tok_s_hi"])
+        interval = wording.span(test["tok_s_lo"], test["tok_s_hi"])
+        return ", ".join(filter(None, ("median" if test["n"] else "", interval)))
     spread = "" if test["tok_s_sd"] is None else f" ± {wording.decimal(test['tok_s_sd'])}"
     return f"mean{spread}, no samples"
 

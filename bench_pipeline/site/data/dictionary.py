@@ -66,7 +66,8 @@ _SETTINGS = {
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory), "
     "implausible (contradicts itself or physics), disputed (contradicts other runs), "
-    "stranger (sent by somebody unknown here).",
+    "stranger (sent by somebody unknown here), "
+    "queued (a published figure at several streams, whose page shows that requests waited).",
     "statistic": "What the speed is of its repetitions: their median, or the mean where an "
     "imported file kept no more.",
     "also_json": "Keys of an imported test that nobody knows here, as they stand in its file.",

@@ -12,7 +12,7 @@ from bench_pipeline.harness import curves, quiet, session
 from bench_pipeline.harness.client import counts
 from bench_pipeline.harness.planning import ladder, profiles
 from bench_pipeline.harness.telemetry import renewal, window
-from bench_pipeline.measures import comparison, drift, formulas, knee, statistics, steps
+from bench_pipeline.measures import comparison, drift, formulas, knee, queueing, statistics, steps
 from bench_pipeline.site import wording
 from bench_pipeline.site.data.downloads import BY_HAND, Downloads
 from bench_pipeline.site.pages.press import Press
@@ -23,7 +23,7 @@ MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         *(comparison, counts, curves, drift, formulas, knee, ladder),
-        *(placement, profiles, quiet, renewal, session, statistics, steps, window),
+        *(placement, profiles, queueing, quiet, renewal, session, statistics, steps, window),
     )
 }
 """Where the page's numbers come from, by the name that the template calls them."""

@@ -155,6 +155,8 @@ def _flags(cell: Row) -> tuple[str, ...]:
         change = (cell["cell_drift"] - 1) * 100
         pace = "faster" if change > 0 else "slower"
         notes.append(f"ended {abs(change):.1f} % {pace} than it began")
+    if "queued" in cell["flags"]:
+        notes.append(wording.FLAGS["queued"])
     return tuple(notes)
 
 

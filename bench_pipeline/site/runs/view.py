@@ -31,6 +31,7 @@ from bench_pipeline.site.runs.samples import Samples, samples_of
 from bench_pipeline.site.source import Row, SessionRun, Tables, published_path
 from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.engine_only import Speed, printed_rows
+from bench_pipeline.site.tables.queueing import queues_said
 from bench_pipeline.site.tables.rows import file_name, model_href, run_href
 from bench_pipeline.site.tables.settings_told import settings_told
 
@@ -96,6 +97,8 @@ class RunPage(RunLine):
     scaling: Scaling | None
     printed: tuple[Speed, ...]
     """Figures as their source prints them."""
+    queues: tuple[str, ...]
+    """Which of them fit a queue and not streams at once, a sentence each."""
     bare: tuple[BareRow, ...]
     bare_command: str
     bare_failure: str
@@ -116,6 +119,7 @@ class RunPageMaker:
         self.around = around(tables)
         self.settings = settings_told(tables.runs)
         self.rigs = {rig["rig"]: rig for rig in tables.rigs}
+        self.queued = queues_said(tables)
         self.workload_titles = {work["workload"]: work["title"] for work in tables.workloads}
         self.order = {work["workload"]: work["ord"] for work in tables.workloads}
         self.listed = {
@@ -186,6 +190,7 @@ class RunPageMaker:
             curve=curve_of(run_id, points, tests),
             scaling=scaling_of(run, cells, self.workload_titles),
             printed=printed_rows(run),
+            queues=self.queued.get(run_id, ()),
             bare=bare_rows(tests),
             bare_command=shlex.join(run["bare_argv"] or []),
             bare_failure=_failure_words(run["bare_failure_kind"], run["bare_failure_message"]),
@@ -284,9 +289,11 @@ def _speeds(cells: list[Row], tests: list[Row]) -> str:
         for cell in cells
         if cell["concurrency"] == fewest and cell["decode_tok_s"] is not None
     ]
-    bare = [test["tok_s"] for test in tests if test["kind"] == "decode" and test["tok_s"]]
-    if not found and bare and not cells:
-        return f"{wording.span(min(bare), max(bare))}, engine only"
+    tests = [test for test in tests if test["kind"] == "decode" and test["tok_s"]]
+    if not found and tests and not cells:
+        bare = [test["tok_s"] for test in tests]
+        what = wording.listed(sorted({test["statistic"] or "median" for test in tests}))
+        return f"{wording.span(min(bare), max(bare))}, engine only, {what}"
     if not found:
         return wording.MISSING
     words = wording.span(min(found), max(found))

@@ -12,6 +12,7 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import Hardware, hardware_of, rig_href
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
+from bench_pipeline.site.tables.queueing import queues_said
 from bench_pipeline.site.tables.rows import file_name, model_href, run_href
 from bench_pipeline.site.tables.settings_told import settings_told
 
@@ -75,6 +76,8 @@ class EngineRow:
     prefill: tuple[Speed, ...]
     decode: tuple[Speed, ...]
     others: tuple[Speed, ...]
+    queues: tuple[str, ...]
+    """Which of them fit a queue and not streams at once, a sentence each."""
     href: str
     """Of its newest run."""
 
@@ -94,6 +97,7 @@ def engine_rows(tables: Tables) -> list[EngineRow]:
     for test in tables.bare_tests:
         tests[test["run_id"]].append(test)
     told = settings_told(tables.runs)
+    queued = queues_said(tables)
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for run in sorted(tables.runs, key=_newest):
         if run["provenance"] == "measured" or not (tests[run["run_id"]] or run["printed_json"]):
@@ -102,7 +106,7 @@ def engine_rows(tables: Tables) -> list[EngineRow]:
         groups[(*key, run["mode"], run["power_cap_w"], run["settings_json"])].append(run)
     named = _Names(tables)
     rows = [
-        _row(runs, [test for run in runs for test in tests[run["run_id"]]], told, named)
+        _row(runs, [test for run in runs for test in tests[run["run_id"]]], told, queued, named)
         for runs in groups.values()
     ]
     return sorted(rows, key=lambda row: row.order)
@@ -121,7 +125,13 @@ def _newest(run: Row) -> str:
     return run["started_at"].isoformat() if run["started_at"] else ""
 
 
-def _row(runs: list[Row], tests: list[Row], told: dict[str, str], named: _Names) -> EngineRow:
+def _row(
+    runs: list[Row],
+    tests: list[Row],
+    told: dict[str, str],
+    queued: dict[str, tuple[str, ...]],
+    named: _Names,
+) -> EngineRow:
     run = runs[-1]
     printed = [figure for each in runs for figure in _printed(each)]
     cap = run["power_cap_w"]
@@ -147,6 +157,7 @@ def _row(runs: list[Row], tests: list[Row], told: dict[str, str], named: _Names)
         prefill=_speeds(tests, "prefill") + _of(printed, "prefill_tok_s".__eq__),
         decode=_speeds(tests, "decode") + _of(printed, "decode_tok_s".__eq__),
         others=_of(printed, lambda what: what not in ("prefill_tok_s", "decode_tok_s")),
+        queues=tuple(dict.fromkeys(q for each in runs for q in queued.get(each["run_id"], ()))),
         href=run_href(run["run_id"]),
     )
 

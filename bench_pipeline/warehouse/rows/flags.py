@@ -6,6 +6,7 @@ keeps it out of every range instead: `sql/chosen_cells.sql`.
 
 from bench_pipeline.harness.quiet import busy_limit
 from bench_pipeline.measures.drift import Drift
+from bench_pipeline.measures.queueing import queues
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.run import Run
 
@@ -22,8 +23,9 @@ def flags_of(
     `busy-host` (never became quiet before the start), `others-cpu` (other programs used as much
     within the window as would have been waited for before), `throttled`, `drifted` (the run),
     `drifted-within` (the cell itself), `unverified` (memory), `implausible` (what
-    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole). `disputed` comes and
-    goes with other runs, `stranger` with what content/ says: `warehouse.disputes`.
+    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `queued` (of published cells:
+    `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what content/
+    says: `warehouse.disputes`.
     """
     flags = []
     if run.host_load and run.host_load.quiet is False:
@@ -41,4 +43,15 @@ def flags_of(
         flags.append("unverified")
     if doubted:
         flags.append("implausible")
+    if cell.published and _queued(run, cell):
+        flags.append("queued")
     return flags
+
+
+def _queued(run: Run, cell: Cell) -> bool:
+    """Whether what its page prints beside it shows so."""
+    figures = run.printed.figures if run.printed else ()
+    return any(
+        (label, queue.many.streams) == (cell.workload, cell.concurrency)
+        for label, queue in queues(figures, run.cells)
+    )

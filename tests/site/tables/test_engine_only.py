@@ -1,85 +1,16 @@
 """Figures from elsewhere stand in a class of their own: named, filterable, never ranked."""
 
-import json
-import shutil
-from pathlib import Path
-from typing import get_args
+import re
 
 import pytest
 
-from bench_pipeline.importers.llama_bench import Asked, import_results
-from bench_pipeline.importers.model_names import Described
-from bench_pipeline.paths import Project, checkout
-from bench_pipeline.records.rig import Backend
 from bench_pipeline.site.view import Site
-from bench_pipeline.warehouse.refresh import refresh
-from tests.importers.results import TABLE, decode, lines, row
 from tests.site.conftest import Made
-
-RADEON = {
-    "backends": "ROCm",
-    "gpu_info": "AMD Radeon Graphics",
-    "cpu_info": "AMD RYZEN AI MAX+ 395",
-}
-BENCHY = {
-    "model": "fable",
-    "benchmarks": [
-        {
-            **{"concurrency": 1, "context_size": 0, "prompt_size": 256, "response_size": 64},
-            "tg_throughput": {"mean": 61.507, "std": 0.5, "values": [61.0, 62.0]},
-        }
-    ],
-}
-FABLE = Described(None, "2026-02", "Fable", "7B-chat", "Q5_K_M")
-
-PAIR = {"gpu_info": "NVIDIA A2, NVIDIA A2", "cpu_info": "Pair CPU"}
-IMPORTS: list[tuple[str, list[str], Described, Backend | None]] = [
-    ("plain", [lines(row()), lines(decode())], Described(released="2026-02"), None),
-    ("fa", [lines(row(flash_attn=0), row(flash_attn=1))], Described(released="2026-02"), None),
-    ("pair", [lines(row(**PAIR))], Described(released="2026-02"), None),
-    ("moe", [lines(row(n_cpu_moe=30))], Described(released="2026-02"), None),
-    ("apu", [lines(row(**RADEON))], Described(released="2026-02"), None),
-    (
-        "apu",
-        [
-            lines(
-                row(
-                    **RADEON
-                    | {
-                        "backends": "Vulkan",
-                        "gpu_info": "AMD Radeon 8060S Graphics (RADV GFX1151)",
-                        "test_time": "2026-08-06T07:08:09Z",
-                    }
-                )
-            )
-        ],
-        Described(),
-        None,
-    ),
-    ("table", [TABLE], FABLE, None),
-    ("served", [json.dumps(BENCHY)], FABLE, "cuda"),
-    ("fork", [lines(row(build_number=4105, test="pp256", also_new=3))], Described(), None),
-]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Imported results on rigs of their own, whose CPUs and cards differ."""
-    project = Project(tmp_path_factory.mktemp("imported"))
-    shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
-    backends = "".join(f"  {backend}: {{}}\n" for backend in get_args(Backend))
-    for number, (rig, texts, model, backend) in enumerate(IMPORTS):
-        (project.rigs / f"{rig}.yaml").write_text(f"title: The {rig} box\nbackends:\n{backends}")
-        files: list[str | Path] = []
-        for place, text in enumerate(texts):
-            files.append(project.root / f"{number}-{place}.txt")
-            # A result is imported once: each rig's has a number of its own.
-            Path(files[-1]).write_text(text.replace("1980000", f"198{number}000"))
-        import_results(files, Asked(rig, backend), project=project, model=model)
-    assert not refresh(project).rejected
-    made = Made(project)
-    made.build()
-    return made
+def made(elsewhere: Made) -> Made:
+    return elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +27,9 @@ def page(made: Made, path: str) -> str:
 
 
 def test_they_are_never_among_what_is_ranked(site: Site):
-    assert site.rows == () and site.families == ()
-    assert all(machine.boards == () for machine in site.machines)
+    assert {row.provenance for row in site.rows} == {"published"}
+    assert {figure.standing for row in site.rows for figure in row.figures} == {"unjudged"}
+    assert [machine.rig for machine in site.machines if machine.boards] == ["page"]
 
 
 def test_prefill_and_decode_of_one_configuration_meet_in_one_row(site: Site):
@@ -120,6 +52,8 @@ def test_model_front_and_rig_page_name_them_and_explain(made: Made, site: Site):
         text = page(made, path)
         assert "1280.0" in text and "64.0" in text
         assert "brought here from their file" in text, "the word imported is explained"
+        first = text.index('class="badge imported')
+        assert 'glossary.html#def-imported"' in text[first : text.index("</a>", first)]
     assert "No cell of it was measured yet" not in page(made, model)
     assert "The plain box" in page(made, "index.html")
 
@@ -169,7 +103,24 @@ def test_other_programs_figures_stand_in_their_own_digits(made: Made, site: Site
     assert "61.507" in page(made, found.href)
 
 
+def test_median_or_mean_stands_beside_a_figure_on_every_page_that_has_it(made: Made, site: Site):
+    for rig, words in (
+        ("plain", "64.0, engine only, median"),
+        ("table", "71.2, engine only, mean"),
+    ):
+        (found,) = rows_of(site, rig)
+        for path in (found.model_href, f"rigs/{rig}.html"):
+            assert words in page(made, path)
+    text = page(made, rows_of(site, "plain")[0].href)
+    assert re.findall(r'class="interval">(median, [^<]+)<', text) == [
+        "median, 1267.3 – 1292.9",
+        "median, 63.9 – 64.1",
+    ]
+
+
 def test_nothing_untrue_is_said_of_them(made: Made, site: Site):
+    assert "unchanged since the rig wrote them" not in page(made, "data.html")
+    assert "Newest measurement" not in page(made, "index.html"), "none was made here"
     for each in site.engine_only:
         text = page(made, each.href)
         assert "holds every single request" not in text
@@ -177,6 +128,34 @@ def test_nothing_untrue_is_said_of_them(made: Made, site: Site):
 
 
 def test_keys_that_nobody_knows_are_shown(made: Made, site: Site):
-    (found,) = rows_of(site, "fork")
+    found, _ = rows_of(site, "fork")
     assert (found.engine, found.build) == ("ik_llama.cpp", "4105")
     assert "also_new 3" in page(made, found.href)
+
+
+QUEUE = (
+    "Chat at 4 streams fits requests that wait for a free slot, not 4 streams at once: each decodes"
+    " at 122.0 tok/s, 0.98 of the 125.0 of one alone (from 0.9 on it is as fast) and the first"
+    " token comes after 3300.0 ms, 2.2 times a whole request alone later than reading 4 prompts one"
+    " after another explains (from 0.5 on it waited for replies)."
+)
+
+
+def test_a_queue_that_a_page_prints_as_concurrency_is_said_where_it_stands(made, site: Site):
+    (found,) = rows_of(site, "page")
+    assert found.queues == (QUEUE,), "of rag, whose streams ran at once, nothing is said"
+    for path in ("index.html", "rigs/page.html", found.model_href, found.href):
+        assert QUEUE in page(made, path)
+        assert 'method.html#elsewhere"' in page(made, path)
+    assert all(each.queues == () for each in site.engine_only if each is not found)
+
+
+def test_its_figure_is_marked_among_the_rows_and_the_others_are_not(site: Site):
+    marks = {
+        (row.concurrency, figure.workload): figure.flags
+        for row in site.rows
+        for figure in row.figures
+        if figure.tok_s is not None
+    }
+    assert marks.pop((4, "chat")) == ("fits a queue, not streams at once",)
+    assert marks.keys() == {(1, "chat"), (1, "rag"), (4, "rag")} and not any(marks.values())
