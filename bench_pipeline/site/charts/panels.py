@@ -126,41 +126,41 @@ class Frame:
         shown, wide = _apart(places), _PLOT_PX - 2 * self.inset_px
         yield f'<g class="role-axis" transform="translate(.5,{self.height_px}.5)">'
         yield '<g class="role-axis-tick" stroke="var(--line-2)">'
-        yield from (f'<line transform="translate({_px(px)},0)" y2="5"/>' for px, _ in places)
+        yield from (f'<line transform="translate({pixels(px)},0)" y2="5"/>' for px, _ in places)
         yield '</g><g class="role-axis-label" fill="var(--ink-2)" text-anchor="middle">'
         for px, words in places:
-            yield _text(px, 16, words if (px, words) in shown else "")
+            yield text_at(px, 16, words if (px, words) in shown else "")
         yield '</g><g class="role-axis-domain" stroke="var(--line-2)">'
         yield f'<line transform="translate({self.inset_px},0)" x2="{wide}"/>'
         yield '</g><g class="role-axis-title" fill="var(--ink-2)" text-anchor="middle">'
-        yield f"{_text(_PLOT_PX / 2, 31, self.title)}</g></g>"
+        yield f"{text_at(_PLOT_PX / 2, 31, self.title)}</g></g>"
 
     def _up(self, highest: float, y: Callable[[float], float]) -> Iterable[str]:
         ticks, digits = _ticks(highest)
         wide = _PLOT_PX - 2 * self.inset_px
         yield '<g class="role-axis-grid" stroke="var(--line)" transform="translate(.5,.5)">'
         for tick in ticks:
-            yield f'<line transform="translate({self.inset_px},{_px(y(tick))})" x2="{wide}"/>'
+            yield f'<line transform="translate({self.inset_px},{pixels(y(tick))})" x2="{wide}"/>'
         yield '</g><g class="role-axis" transform="translate(.5,.5)">'
         yield '<g class="role-axis-tick" stroke="var(--line-2)">'
-        yield from (f'<line transform="translate(0,{_px(y(tick))})" x2="-5"/>' for tick in ticks)
+        yield from (f'<line transform="translate(0,{pixels(y(tick))})" x2="-5"/>' for tick in ticks)
         yield '</g><g class="role-axis-label" fill="var(--ink-2)" text-anchor="end">'
         for tick in ticks:
             words = f"{tick:.{digits}f}" if tick < 1000 else f"{tick / 1000:.6f}".rstrip("0") + "k"
-            yield _text(-7, y(tick) + 4, words.replace(".k", "k"))
+            yield text_at(-7, y(tick) + 4, words.replace(".k", "k"))
         yield '</g><g class="role-axis-domain" stroke="var(--line-2)">'
         yield f'<line transform="translate(0,{self.height_px})" y2="-{self.height_px}"/></g></g>'
 
     def _rule(self, px: float, name: str) -> Iterable[str]:
         yield '<g class="knee_marks" stroke="var(--line-2)" stroke-dasharray="4,3">'
-        yield f'<line transform="translate({_px(px)},0)" y2="{self.height_px}"/></g>'
+        yield f'<line transform="translate({pixels(px)},0)" y2="{self.height_px}"/></g>'
         yield '<g class="knee_name_marks" fill="var(--ink-2)" text-anchor="middle">'
-        yield f"{_text(px, -4, name)}</g>"
+        yield f"{text_at(px, -4, name)}</g>"
 
 
 def _line(layer: Layer, x: Callable[[float], float], y: Callable[[float], float]) -> Iterable[str]:
     if layer.joined and len(layer.marks) > 1:
-        path = "L".join(f"{_px(x(mark.at))},{_px(y(mark.value))}" for mark in layer.marks)
+        path = "L".join(f"{pixels(x(mark.at))},{pixels(y(mark.value))}" for mark in layer.marks)
         yield f'<path class="lines_marks" d="M{path}" stroke="{layer.colour}" stroke-width="1.5"/>'
 
 
@@ -174,8 +174,8 @@ def _intervals(
         for mark in known:
             low = y(mark.lo or 0)
             yield (
-                f'<line transform="translate({_px(x(mark.at))},{_px(low)})"'
-                f' y2="{_px(y(mark.hi or 0) - low)}" data-row="{escape(mark.row)}"/>'
+                f'<line transform="translate({pixels(x(mark.at))},{pixels(low)})"'
+                f' y2="{pixels(y(mark.hi or 0) - low)}" data-row="{escape(mark.row)}"/>'
             )
         yield "</g>"
 
@@ -185,12 +185,12 @@ def _points(
 ) -> Iterable[str]:
     radius = sqrt(layer.size_px2) / 2
     sides = {"r": radius, "h": radius * sqrt(3) / 2, "s": radius / 2.5}
-    outline = _OUTLINES[layer.shape].format(**{side: _px(px) for side, px in sides.items()})
+    outline = _OUTLINES[layer.shape].format(**{side: pixels(px) for side, px in sides.items()})
     fill = f' fill="{layer.colour}"' if layer.filled else ""
     width = 2 if layer.filled else 1.5
     yield f'<g class="{layer.name}_marks" stroke="{layer.colour}"{fill} stroke-width="{width}">'
     for mark in layer.marks:
-        place = f"translate({_px(x(mark.at))},{_px(y(mark.value))})"
+        place = f"translate({pixels(x(mark.at))},{pixels(y(mark.value))})"
         yield f'<path transform="{place}" d="{outline}" data-row="{escape(mark.row)}"/>'
     yield "</g>"
 
@@ -217,11 +217,11 @@ def _apart(places: Sequence[tuple[float, str]]) -> set[tuple[float, str]]:
     return set(shown)
 
 
-def _text(x: float, y: float, words: str) -> str:
+def text_at(x: float, y: float, words: str) -> str:
     held = "".join(f' {name}="{value}"' for name, value in svg.held(words).items()) if words else ""
-    return f'<text transform="translate({_px(x)},{_px(y)})"{held}>{escape(words)}</text>'
+    return f'<text transform="translate({pixels(x)},{pixels(y)})"{held}>{escape(words)}</text>'
 
 
-def _px(value: float) -> str:
+def pixels(value: float) -> str:
     """To a hundredth."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from bench_pipeline.site.charts.engine import engine_charts
 from bench_pipeline.site.models import ModelPage
 from bench_pipeline.site.pages import runs
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.trends import model_sections
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.trends.engine import MOST_DRAWN, engine_trends
 
 
 def pages(press: Press, models: Iterable[ModelPage], tables: Tables) -> dict[str, bytes]:
@@ -22,5 +24,8 @@ def pages(press: Press, models: Iterable[ModelPage], tables: Tables) -> dict[str
             page=model,
             panels=panels,
             trends=trends.get(model.slug, []),
+            bars=engine_charts(model.engine_only, "model"),
+            builds=engine_trends(model.engine_only),
+            most_builds=MOST_DRAWN,
         )
     return made

@@ -26,6 +26,7 @@ from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.engine_only import EngineRow
+from bench_pipeline.site.trends.engine import engine_trends
 from bench_pipeline.site.view import Site, view_of
 
 Pages = dict[str, bytes]
@@ -108,7 +109,7 @@ def render(
     yield {PAGE: compare.page(press, known, choices, tables.workloads)}
     found = [kept.value(place.key, "trend") for place in plan.trend_places]
     found.sort(key=lambda trend: (trend.title, trend.href))
-    yield trends.index(press, found, tables.runs)
+    yield trends.index(press, found, tables.runs, engine_trends(site.engine_only))
     yield rigs.index(press, rig_lines)
     yield fits.pages(press, site)
     yield glossary.pages(press)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from bench_pipeline.site.charts.engine import engine_charts
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigLine, RigPage
+from bench_pipeline.site.trends.engine import MOST_DRAWN, engine_trends
 
 
 def index(press: Press, rigs: Sequence[RigLine]) -> dict[str, bytes]:
@@ -12,7 +14,16 @@ def index(press: Press, rigs: Sequence[RigLine]) -> dict[str, bytes]:
 
 def pages(press: Press, rig: RigPage) -> dict[str, bytes]:
     """Its pages of runs lead each to the one before and the one after it."""
-    made = {rig.href: press.page("rig.html", rig.href, page=rig)}
+    made = {
+        rig.href: press.page(
+            "rig.html",
+            rig.href,
+            page=rig,
+            bars=engine_charts(rig.engine_only, "rig"),
+            builds=engine_trends(rig.engine_only),
+            most_builds=MOST_DRAWN,
+        )
+    }
     newest_first = (None, *rig.periods, None)
     return made | {
         period.href: press.page(

@@ -14,6 +14,7 @@ from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.trends import feed
 from bench_pipeline.site.trends.changes import changes, newest_steps, open_pairs
 from bench_pipeline.site.trends.chart import NARROW, WIDE, draw
+from bench_pipeline.site.trends.engine import EngineTrend
 from bench_pipeline.site.trends.maker import trends_of
 from bench_pipeline.site.trends.series import Change, Figure, ModelTrend, Series, Trend
 from bench_pipeline.site.trends.words import METRICS
@@ -28,6 +29,8 @@ POINTS_OF_A_MODEL = 500
 cell has a page with all of them."""
 BUILDS_DRAWN = 20
 """The newest, where a page shows of a series what another one has in full."""
+ELSEWHERE_NAMED = 30
+"""Series of imported figures on the index; the models' pages have all."""
 PLACES_IN_FULL, CELLS_IN_FULL = 6, 12
 """On a model's page; other places stand in a line each, other cells on the place's page."""
 
@@ -73,9 +76,14 @@ def pages(press: Press, trend: Trend) -> dict[str, bytes]:
     return _divided(press, trend) if trend.divided else _whole(press, trend)
 
 
-def index(press: Press, trends: Sequence[Trend], runs: Sequence[Row]) -> dict[str, bytes]:
+def index(
+    press: Press,
+    trends: Sequence[Trend],
+    runs: Sequence[Row],
+    elsewhere: Sequence[EngineTrend] = (),
+) -> dict[str, bytes]:
     """What was flagged anywhere, and the feed. `trends`: without their models will do; `runs` of
-    the table."""
+    the table; `elsewhere`: of imported figures."""
     steps = newest_steps(trends)
     newest, older = changes(steps)
     pairs, more_pairs = open_pairs(trends)
@@ -88,6 +96,8 @@ def index(press: Press, trends: Sequence[Trend], runs: Sequence[Row]) -> dict[st
             pairs=pairs,
             more_pairs=more_pairs,
             feed=feed.PATH,
+            elsewhere=elsewhere[:ELSEWHERE_NAMED],
+            more_elsewhere=max(0, len(elsewhere) - ELSEWHERE_NAMED),
         ),
         feed.PATH: feed.feed(steps, runs),
     }

@@ -13,7 +13,7 @@ from bench_pipeline.site.hardware import Hardware, hardware_of, rig_href
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.queueing import queues_said
-from bench_pipeline.site.tables.rows import file_name, model_href, run_href
+from bench_pipeline.site.tables.rows import digest, file_name, model_href, run_href
 from bench_pipeline.site.tables.settings_told import settings_told
 
 ENGINE_ONLY, AS_PRINTED = "engine only", "as published"
@@ -45,6 +45,12 @@ class Speed:
     text: str
     of: str
     how: str
+    value: float
+    lo: float | None = None
+    hi: float | None = None
+    """Of the interval of a median."""
+    shape: str = ""
+    """The same for two figures that may stand side by side; empty for a range."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class EngineRow:
     """One configuration and set of settings, over all runs that hold figures of it."""
 
     id: str
+    run_id: str
+    """Of its newest run."""
     kind: str
     """ENGINE_ONLY or AS_PRINTED."""
     source_text: str
@@ -67,8 +75,12 @@ class EngineRow:
     backend: str
     engine: str
     build: str
+    build_number: int | None
+    """On its engine's own count."""
     mode: str
     cap: str
+    setup: str
+    """The same for two builds of one configuration with the same settings."""
     settings: str
     """What tells it from others of its configuration; empty where nothing does."""
     spilled: str
@@ -137,6 +149,7 @@ def _row(
     cap = run["power_cap_w"]
     return EngineRow(
         id=f"engine-{runs[0]['run_id']}",
+        run_id=run["run_id"],
         kind=ENGINE_ONLY if tests else AS_PRINTED,
         source_text=run["provenance"],
         model=run["model"],
@@ -150,8 +163,10 @@ def _row(
         backend=run["backend"],
         engine=run["engine"],
         build=run["build"],
+        build_number=_build_number(run),
         mode=run["mode"],
         cap="" if cap is None else wording.trimmed(cap),
+        setup=_setup(run),
         settings=told.get(run["run_id"], ""),
         spilled=(run["bare_memory_reason"] or "") if run["memory_verdict"] == "spilled" else "",
         prefill=_speeds(tests, "prefill") + _of(printed, "prefill_tok_s".__eq__),
@@ -160,6 +175,18 @@ def _row(
         queues=tuple(dict.fromkeys(q for each in runs for q in queued.get(each["run_id"], ()))),
         href=run_href(run["run_id"]),
     )
+
+
+def _build_number(run: Row) -> int | None:
+    """A fork's is no number of llama.cpp's: it counts for that fork alone."""
+    own = run["build"].removeprefix("b")
+    fork = run["engine"] != "llama.cpp" and own.isdecimal() and len(own) < 10
+    return int(own) if fork else run["build_number"]
+
+
+def _setup(run: Row) -> str:
+    columns = ("model", "rig", "backend", "engine", "mode", "power_cap_w", "settings_json")
+    return digest(*(run[column] for column in columns), run["source_url"], run["provenance"])
 
 
 def _speeds(tests: Iterable[Row], kind: str) -> tuple[Speed, ...]:
@@ -173,6 +200,10 @@ def _speeds(tests: Iterable[Row], kind: str) -> tuple[Speed, ...]:
             f"{test[length]:,} tokens"
             + (f" after {test['depth_tokens']:,}" if test["depth_tokens"] else ""),
             how_taken(test),
+            test["tok_s"],
+            test["tok_s_lo"],
+            test["tok_s_hi"],
+            f"engine-{test['depth_tokens']:09}-{test[length]:09}",
         )
         for test in own
     )
@@ -205,7 +236,7 @@ def printed_speed(figure: dict[str, Any]) -> Speed:
     """A figure of `Printed` in its own digits, with what its source says of it."""
     name, unit = QUANTITIES[figure["what"]]
     streams = figure.get("concurrency")
-    shape = (
+    said = (
         figure.get("label"),
         f"prompt of {figure['prompt_tokens']:,}" if figure.get("prompt_tokens") else None,
         f"answer of {figure['output_tokens']:,}" if figure.get("output_tokens") else None,
@@ -224,8 +255,11 @@ def printed_speed(figure: dict[str, Any]) -> Speed:
         text = wording.decimal(figure["value"])
     else:
         text = figure["printed"]
-    words = ", ".join(filter(None, shape))
-    return Speed(f"{text} {unit}", f"{name}: {words}" if words else name, how)
+    words = ", ".join(filter(None, said))
+    of = f"{name}: {words}" if words else name
+    ranged = figure.get("high") is not None
+    shape = "" if ranged else f"printed-{digest(of, statistic)}"
+    return Speed(f"{text} {unit}", of, how, figure["value"], shape=shape)
 
 
 def _scaled(figure: dict[str, Any]) -> bool:
