@@ -23,8 +23,8 @@ def configuration_id(row: Row, streams: int | None = None) -> str:
     """The id of the configuration that `row` belongs to, at `streams` at once or at all of them.
 
     `row`: of any table that has the columns model, rig, backend, engine, build, mode,
-    power_cap_w and provenance. Different configurations have different ids: what does not fit
-    into an address as it is carries a digest of what it was.
+    power_cap_w and provenance; of an imported run with its settings_json. Different configurations
+    have different ids: what does not fit into an address as it is carries a digest of what it was.
     """
     parts = [model_part(row["model"])]
     parts += [_part(row[column]) for column in ("rig", "backend", "build")]
@@ -33,6 +33,9 @@ def configuration_id(row: Row, streams: int | None = None) -> str:
             parts.append(f"{name}.{_part(row[column])}")
     if row["power_cap_w"]:
         parts.append(f"cap.{wording.trimmed(row['power_cap_w'])}w")
+    settings = row.get("settings_json", "{}")
+    if row["provenance"] == "imported" and settings != "{}":
+        parts.append(f"set.{hashlib.sha256(settings.encode()).hexdigest()[:8]}")
     return "--".join(parts) if streams is None else at_streams("--".join(parts), streams)
 
 

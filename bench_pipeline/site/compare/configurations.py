@@ -5,7 +5,7 @@ the warehouse's choice; where nothing is listed, the newest cell's reason stands
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
@@ -17,6 +17,12 @@ from bench_pipeline.site.compare.rule import Judgement, Value
 from bench_pipeline.site.devices import device_of
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
+from bench_pipeline.site.tables.engine_only import (
+    ENGINE_ONLY,
+    EngineRow,
+    Speed,
+    engine_rows,
+)
 from bench_pipeline.site.tables.rows import (
     cell_href,
     file_name,
@@ -42,8 +48,15 @@ METRICS: dict[str, Callable[[float], str]] = {
 }
 """What is compared, in this order, and how it is written."""
 
+SERVED = "served"
+
 Place = tuple[str, int]
 """Workload and concurrency."""
+
+
+ELSEWHERE = 0
+"""In place of the streams: a test without a server, or a figure as printed. Its shape stands in
+place of the workload, so it meets no served cell."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,10 @@ class Outline:
     """The model's."""
     parts: tuple[str, ...]
     """Everything else, in words."""
+    kind: str
+    """SERVED, or what a row of figures from elsewhere is: `engine only`, `as published`."""
+    shapes: tuple[str, ...]
+    """Of its figures that are no served cells."""
     run: str
     """The newest behind its figures: where its facts are from."""
     concurrencies: tuple[int, ...]
@@ -89,6 +106,11 @@ class Outline:
     @property
     def label(self) -> str:
         return " · ".join((self.name, *self.parts))
+
+    @property
+    def order(self) -> tuple[bool, str, str]:
+        """Those with served cells first."""
+        return self.kind != SERVED, self.label, self.id
 
 
 @dataclass(frozen=True)
@@ -127,13 +149,20 @@ class Catalogue:
     """All that can be compared, or all of some models."""
 
     configurations: tuple[Configuration, ...]
-    """In order of their labels."""
+    """In their order."""
     facts: dict[str, Facts]
     """By run."""
     sessions: dict[tuple[str, str], Session]
     """By the ids of the older and the newer build; the newest session of each two."""
     workloads: dict[str, str]
     """Titles, in the order of a page."""
+    shapes: dict[str, str]
+    """Of figures from elsewhere, in words."""
+
+    @property
+    def works(self) -> dict[str, str]:
+        """Workloads, then shapes."""
+        return self.workloads | dict(sorted(self.shapes.items()))
 
     @cached_property
     def by_id(self) -> dict[str, Configuration]:
@@ -146,7 +175,8 @@ class Catalogue:
 
 def catalogue(tables: Tables) -> Catalogue:
     maker = _Maker(tables)
-    configurations = sorted(maker.configurations(), key=lambda c: (c.label, c.id))
+    elsewhere = engine_rows(tables)
+    configurations = sorted(maker.configurations(elsewhere), key=lambda c: c.order)
     sessions = maker.sessions({configuration.id for configuration in configurations})
     shown = {configuration.run for configuration in configurations}
     shown |= {run for s in sessions.values() for run in (s.run_before, s.run_after)}
@@ -155,7 +185,14 @@ def catalogue(tables: Tables) -> Catalogue:
         facts={run: maker.facts(run) for run in sorted(shown)},
         sessions=sessions,
         workloads={work["workload"]: work["title"] for work in tables.workloads},
+        shapes={speed.shape: speed.of for row in elsewhere for _, speed in _comparable(row)},
     )
+
+
+def _comparable(row: EngineRow) -> Iterator[tuple[str, Speed]]:
+    """Its figures that can stand beside others of their shape, each with its metric."""
+    for metric, speeds in (("prefill_tok_s", row.prefill), ("decode_tok_s", row.decode)):
+        yield from ((metric, speed) for speed in speeds if speed.shape)
 
 
 def _started(row: Row) -> str:
@@ -175,7 +212,7 @@ class _Maker:
         }
         self.shared_names = around(tables).shared_names
 
-    def configurations(self) -> list[Configuration]:
+    def configurations(self, elsewhere: Iterable[EngineRow]) -> list[Configuration]:
         listed = {
             (s["run_id"], s["workload"], s["concurrency"]) for s in self.tables.workload_speeds
         }
@@ -193,9 +230,16 @@ class _Maker:
             behind = {row["run_id"] for row in own.values()}
             if run["run_id"] in behind or (not behind and run["status"] == "failed"):
                 newest[configuration_id(run)] = run
-        return [self._configuration(run, cells.get(id, {})) for id, run in newest.items()]
+        others = {configuration_id(self.runs[row.run_id]): row for row in elsewhere}
+        newest |= {id: self.runs[row.run_id] for id, row in others.items() if id not in newest}
+        return [
+            self._configuration(run, cells.get(id, {}), others.get(id))
+            for id, run in newest.items()
+        ]
 
-    def _configuration(self, run: Row, cells: dict[Place, Row]) -> Configuration:
+    def _configuration(
+        self, run: Row, cells: dict[Place, Row], other: EngineRow | None
+    ) -> Configuration:
         backend = wording.backend_name(run["backend"])
         parts = [f"{backend} {run['build']}", device_of(run)]
         if run["engine"] != "llama.cpp":
@@ -208,17 +252,24 @@ class _Maker:
         if run["provenance"] != "measured":
             parts.append(run["provenance"])
         made = {place: self._cell(row) for place, row in sorted(cells.items())}
+        kind, shapes = SERVED, dict[Place, CompareCell]()
+        if other:
+            shapes = _shapes(other)
+            kind = SERVED if cells else other.kind
+            parts += [] if cells else filter(None, (kind, other.settings, other.spilled))
         return Configuration(
             id=configuration_id(run),
             model=run["model"],
             name=file_name(run, self.shared_names),
             parts=tuple(parts),
+            kind=kind,
+            shapes=tuple(shape for shape, _ in shapes),
             run=run["run_id"],
             concurrencies=tuple(sorted({concurrency for _, concurrency in made})),
             with_figures=tuple(sorted({c.concurrency for c in made.values() if c.values})),
             row={column: run[column] for column in SETS_APART},
-            cells=made,
-            problem="" if cells else wording.failure(run["failure_kind"]),
+            cells=made | shapes,
+            problem="" if cells or other else wording.failure(run["failure_kind"]),
         )
 
     def _cell(self, row: Row) -> CompareCell:
@@ -272,6 +323,27 @@ class _Maker:
             )
         compiled = newest["compile_difference"] if newest["compiled_differently"] else ""
         return Session(*ends, *runs, compiled or "", cells)
+
+
+def _shapes(row: EngineRow) -> dict[Place, CompareCell]:
+    values: dict[str, dict[str, Value]] = defaultdict(dict)
+    for metric, speed in _comparable(row):
+        text = speed.text.removesuffix(" tok/s")
+        values[speed.shape][metric] = Value(text, speed.how, _six(speed.value))
+    part = "bare" if row.kind == ENGINE_ONLY else "printed"
+    return {
+        (shape, ELSEWHERE): CompareCell(
+            key=f"{row.run_id}/{shape}/{ELSEWHERE}",
+            workload=shape,
+            concurrency=ELSEWHERE,
+            href=f"{row.href}#{part}-title",
+            n=None,
+            reason="",
+            flags=(),
+            values=found,
+        )
+        for shape, found in sorted(values.items())
+    }
 
 
 def _value(figures: Row, metric: str) -> Value:

@@ -56,6 +56,7 @@ def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
         "Mode": run["mode"],
         "Draft model": run["draft"] or "",
         "Arguments": arguments(argv),
+        "Settings": tuple(f"{k} {v}" for k, v in json.loads(run["settings_json"]).items()),
         "Environment": tuple(f"{k}={v}" for k, v in sorted(json.loads(run["env_json"]).items())),
         "Provenance": run["provenance"],
         "Profile": run["profile"] or "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, zip_longest
 from typing import Generic, Protocol, TypeVar
 
-from bench_pipeline.site.compare.configurations import Catalogue, Outline
+from bench_pipeline.site.compare.configurations import SERVED, Catalogue, Outline
 from bench_pipeline.site.compare.two import Comparison, Pair, Side, compare
 from bench_pipeline.site.source import Row
 
@@ -176,6 +176,19 @@ def _concurrencies(known: Known) -> Iterator[Pair]:
             yield Pair(Side(configuration, streams[0]), Side(configuration, streams[-1]))
 
 
+def _from_elsewhere(known: Known) -> Iterator[Pair]:
+    """Neighbours of one kind and model that have a figure of equal lengths."""
+    groups: dict[tuple[str, str], list[Outline]] = defaultdict(list)
+    for configuration in known.configurations:
+        if configuration.kind != SERVED:
+            groups[configuration.model, configuration.kind].append(configuration)
+    for group in groups.values():
+        ordered = sorted(group, key=lambda c: (c.row["rig"], c.row["backend"], *_by_build(c)))
+        for one, other in pairwise(ordered):
+            if not set(one.shapes).isdisjoint(other.shapes):
+                yield Pair(Side(one), Side(other))
+
+
 _FILE = ("family", "variant", "backend", "build", "power_cap_w", *_SETTING)
 
 _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
@@ -199,4 +212,5 @@ _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
     ),
     "One model on two machines": _newest_of_each(("model", "mode"), "rig"),
     "One stream and many": _concurrencies,
+    "Two from elsewhere, without a server or as printed": _from_elsewhere,
 }

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal[
-    "faster", "slower", "no difference", "undecided", "separable", "not separable", "no interval"
+    "faster",
+    "slower",
+    "no difference",
+    "undecided",
+    "separable",
+    "not separable",
+    "no interval",
+    "not judged",
 ]
 
 MEANINGS: dict[Verdict, str] = {
@@ -21,6 +28,7 @@ MEANINGS: dict[Verdict, str] = {
     "separable": "the two 95 % intervals do not overlap",
     "not separable": "the two 95 % intervals overlap",
     "no interval": "one of the two has no interval, so nothing can be told apart",
+    "not judged": "one of the two at least is from elsewhere, and nothing here measured it",
 }
 
 BY_TURNS = "by turns next to each other; the medians are of the whole session"
@@ -83,15 +91,17 @@ class Outcome:
         return self.verdict in JUDGED_VERDICTS
 
 
-def outcome(a: Value, b: Value, judged: Judgement | None) -> Outcome:
-    """`judged`: of B against A, where they were measured in turns."""
+def outcome(a: Value, b: Value, judged: Judgement | None, *, elsewhere: bool = False) -> Outcome:
+    """`judged`: of B against A, where they were measured in turns; `elsewhere`: whether one of them
+    at least was not measured here."""
     if judged:
         interval = ""
         if judged.lo is not None and judged.hi is not None:
             interval = f"{change(judged.lo)} to {change(judged.hi)}"
         reasons = [judged.reason, *([] if _of_medians(a, b, judged) else [BY_TURNS])]
         return Outcome(judged.ratio, judged.verdict, interval, "; ".join(filter(None, reasons)))
-    return Outcome(b.value / a.value if a.value else None, told_apart(a, b))
+    said: Verdict = "not judged" if elsewhere else told_apart(a, b)
+    return Outcome(b.value / a.value if a.value else None, said)
 
 
 def _of_medians(a: Value, b: Value, judged: Judgement) -> bool:

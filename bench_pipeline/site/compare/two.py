@@ -8,7 +8,9 @@ from typing import Literal
 from bench_pipeline.site import wording
 from bench_pipeline.site.compare.address import at_streams, compare_href
 from bench_pipeline.site.compare.configurations import (
+    ELSEWHERE,
     METRICS,
+    SERVED,
     Catalogue,
     CompareCell,
     Configuration,
@@ -19,7 +21,7 @@ from bench_pipeline.site.compare.configurations import (
 from bench_pipeline.site.compare.facts import Difference, differences
 from bench_pipeline.site.compare.rule import MEANINGS, Judgement, Outcome, change, outcome
 
-Basis = Literal["session", "same-run", "elsewhere", "builds", "apart"]
+Basis = Literal["session", "same-run", "unlike", "alone", "elsewhere", "builds", "apart"]
 
 BASES: dict[Basis, str] = {
     "session": "Both builds were measured in turns within one session, on the same machine at the "
@@ -27,8 +29,15 @@ BASES: dict[Basis, str] = {
     "ratio over the session's turns with its 95 % interval; the other figures are medians of the "
     "same session.",
     "same-run": "Both were measured in the same run.",
+    "unlike": "One was served, the other's figures are of the engine without a server, or as "
+    "another program printed them: sampling, HTTP and waiting are in the one and may not be in the "
+    "other. So no figure of one stands beside one of the other, and nothing is judged.",
+    "alone": "Both are from elsewhere, of the engine without a server or as printed: nobody "
+    "measured them here, so nothing is judged. Figures of equal lengths stand side by side, each "
+    "with what it is: a median and of how many, a mean with its deviation and no samples. Settings "
+    "that differ are listed below.",
     "elsewhere": "At least one of them is taken from elsewhere as printed: no samples stand behind "
-    "it, so nothing can be told apart.",
+    "it, so nothing is judged.",
     "builds": "These builds were measured in different sessions: whatever else changed on that "
     "machine in between is in the differences too. So there is no verdict on the builds here, "
     "faster or slower, only whether the two intervals overlap.",
@@ -177,7 +186,7 @@ def _sections(
     found = []
     for streams in _streams(a, b):
         pairs = {}
-        for workload in known.workloads:
+        for workload in known.works:
             places = (workload, streams[0]), (workload, streams[1])
             pairs[workload] = _pair(sides, places, session, turned)
         if not all(any(pair[place] for pair in pairs.values()) for place in (0, 1)):
@@ -191,10 +200,11 @@ def _sections(
                 told = None
                 if value_a and value_b:
                     judged = judgements.get(metric)
-                    told = outcome(value_a, value_b, judged)
+                    told = outcome(value_a, value_b, judged, elsewhere=_elsewhere(a, b))
                 reasons = metric == "decode_tok_s" and (mine or theirs)
-                if value_a or value_b or reasons:
-                    lines.append(Line(known.workloads[workload], mine, theirs, told))
+                either = streams != (ELSEWHERE, ELSEWHERE) and (value_a or value_b or reasons)
+                if told or either:
+                    lines.append(Line(known.works[workload], mine, theirs, told))
             if lines:
                 metrics.append(ComparedMetric(metric, tuple(lines)))
         if metrics:
@@ -206,6 +216,8 @@ def _streams(a: Side, b: Side) -> list[tuple[int, int]]:
     """The concurrencies that are set side by side, A's and B's."""
     if a.streams is None and b.streams is None:
         either = {*a.configuration.concurrencies, *b.configuration.concurrencies}
+        if a.configuration.shapes or b.configuration.shapes:
+            either.add(ELSEWHERE)
         return [(streams, streams) for streams in sorted(either)]
     one = a.streams or b.streams or 0
     return [(a.streams or one, b.streams or one)]
@@ -241,6 +253,8 @@ def _pair(
 
 
 def _title(a: int, b: int) -> str:
+    if a == b == ELSEWHERE:
+        return "Without a server, or as printed"
     if a == b:
         return f"At {wording.counted(a, 'stream')}"
     return f"{wording.counted(a, 'stream')} (A) against {wording.counted(b, 'stream')} (B)"
@@ -255,13 +269,19 @@ def _basis(
     lines = [line for s in sections for metric in s.metrics for line in metric.lines]
     if any(line.outcome and line.outcome.judged for line in lines):
         return "session"
-    if {a.configuration.row["provenance"], b.configuration.row["provenance"]} != {"measured"}:
-        return "elsewhere"
+    served = [side.configuration.kind == SERVED for side in (a, b)]
+    if _elsewhere(a, b):
+        return "elsewhere" if all(served) else "unlike" if any(served) else "alone"
     cells = [cell for line in lines for cell in (line.a, line.b) if cell]
     if len({cell.key.partition("/")[0] for cell in cells}) == 1:
         return "same-run"
     facts = {difference.fact for difference in differ}
     return "builds" if "Build" in facts and facts.issubset(BUILD_FACTS) else "apart"
+
+
+def _elsewhere(a: Side, b: Side) -> bool:
+    """Whether one of them at least was not measured here."""
+    return any(side.configuration.row["provenance"] != "measured" for side in (a, b))
 
 
 def _finding(sections: tuple[Section, ...]) -> str:

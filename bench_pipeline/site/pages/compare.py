@@ -103,6 +103,7 @@ def figures_script(
                 "parts": c.parts,
                 "href": c.href,
                 "provenance": c.row["provenance"],
+                "kind": c.kind,
                 "run": c.run,
                 "problem": c.problem,
                 "cells": [cell.key for cell in c.cells.values()],
@@ -110,6 +111,7 @@ def figures_script(
             for id, c in own.items()
         },
         "facts": {run: known.facts[run] for run in sorted(runs)},
+        "shapes": {shape: known.shapes[shape] for c in own.values() for shape in c.shapes},
         "cells": {key: _cell(cell) for key, cell in sorted(cells.items())},
         "sessions": [_session(session) for session in sessions],
         "pairs": [

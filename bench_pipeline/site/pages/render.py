@@ -38,7 +38,7 @@ class Outlines:
 
     def __init__(self, plan: Plan, said: Sequence[Said], kept: Kept) -> None:
         found = [outline for one in said for outline in one.outlines]
-        self.configurations: Sequence[Outline] = sorted(found, key=lambda o: (o.label, o.id))
+        self.configurations: Sequence[Outline] = sorted(found, key=lambda o: o.order)
         self.sessions = dict.fromkeys(sorted(two for one in said for two in one.sessions))
         self._keys = {model: group.key for group in plan.groups for model in group.models}
         self._kept = kept

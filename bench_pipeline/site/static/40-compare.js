@@ -13,13 +13,12 @@
   const words = document.querySelector("#compare-words").content;
   const letters = ["a", "b"];
   const plainTitle = document.title;
-  const plural = (count, word) => count.toLocaleString("en") + " " + word + (count === 1 ? "" : "s");
 
   /* ---- figures: loaded once for each model ---- */
   const bare = () => Object.create(null);
-  const known = { models: bare(), configurations: bare(), facts: bare(), cells: bare(), sessions: [] };
+  const known = { models: bare(), configurations: bare(), facts: bare(), cells: bare(), shapes: bare(), sessions: [] };
   window.comparisonFigures = (figures) => {
-    for (const part of ["configurations", "facts", "cells"]) Object.assign(known[part], figures[part]);
+    for (const part of ["configurations", "facts", "cells", "shapes"]) Object.assign(known[part], figures[part]);
     known.sessions.push(...figures.sessions);
     known.models[figures.model] = { ids: Object.keys(figures.configurations), pairs: figures.pairs };
   };
@@ -34,8 +33,10 @@
     }
     return loading.get(path);
   }
+  /* 0 in place of streams: figures without a server or as printed, of a shape instead of a workload */
   function concurrenciesOf(id) {
-    const all = known.configurations[id].cells.map((key) => key.slice(key.lastIndexOf("/") + 1));
+    const all = known.configurations[id].cells.map((key) => key.slice(key.lastIndexOf("/") + 1))
+      .filter((streams) => streams !== "0");
     return Array.from(new Set(all)).sort((x, y) => x - y);
   }
   const labelOf = (id) => [known.configurations[id].name, ...known.configurations[id].parts].join(" · ");
@@ -73,35 +74,17 @@
     return same.find((text) => text !== other && sideIn(text)) || (ids.length === 1 ? ids[0] : part);
   }
 
-  /* ---- the rule, as in compare/rule.py ---- */
-  function changeWords(ratio) {
-    if (!(ratio > 0.5 && ratio < 2)) return "×" + ratio.toFixed(2);
-    const percent = (Math.abs(ratio - 1) * 100).toFixed(1);
-    return (Number(percent) === 0 ? "" : ratio > 1 ? "+" : "−") + percent + " %";
-  }
-  function toldApart([, , , aLo, aHi], [, , , bLo, bHi]) {
-    if ([aLo, aHi, bLo, bHi].includes(null)) return "no interval";
-    return aHi < bLo || bHi < aLo ? "separable" : "not separable";
-  }
-  const turnedVerdict = { faster: "slower", slower: "faster" };
-  const turn = ([verdict, ratio, lo, hi, reason]) =>
-    [turnedVerdict[verdict] || verdict, 1 / ratio, hi && 1 / hi, lo && 1 / lo, reason];
-  function outcomeOf(a, b, judged) {
-    if (judged) {
-      const [verdict, ratio, lo, hi, reason] = judged;
-      const interval = lo === null || hi === null ? "" : changeWords(lo) + " to " + changeWords(hi);
-      const read = b[2] / a[2], ofMedians = !interval || !a[2] || (lo <= read && read <= hi);
-      const reasons = [reason, ofMedians ? "" : form.dataset.byTurns].filter(Boolean);
-      return { ratio, verdict, interval, reason: reasons.join("; "), judged: true };
-    }
-    return { ratio: a[2] ? b[2] / a[2] : null, verdict: toldApart(a, b), interval: "", reason: "" };
-  }
+  const { plural, listed, changeWords, turn, outcomeOf, differences } = window.comparisonRule;
 
   /* ---- one comparison, as in compare/two.py ---- */
   const wordsOf = (name) =>
     Array.from(words.querySelectorAll("[data-" + name + "]"), (span) => [span.dataset[name], span]);
   const metrics = wordsOf("metric"), workloads = wordsOf("workload"), bases = new Map(wordsOf("basis"));
 
+  const works = () => [...workloads.map(([workload, title]) => [workload, title.textContent]),
+    ...Object.keys(known.shapes).sort().map((shape) => [shape, known.shapes[shape]])];
+  const elsewhere = (a, b) =>
+    [a, b].some((side) => known.configurations[side.id].provenance !== "measured");
   function cellsOf(id) {
     return new Map(known.configurations[id].cells.map((key) => [key.slice(key.indexOf("/") + 1), key]));
   }
@@ -119,11 +102,11 @@
     const runs = session ? inOrder(session.runs) : [a, b].map((side) => known.configurations[side.id].run);
     const sections = [];
     for (const [mine, theirs] of concurrencies(a, b, own)) {
-      const pairs = workloads.map(([workload, title]) => {
+      const pairs = works().map(([workload, title]) => {
         const place = workload + "/" + mine;
         const judged = session && mine === theirs && session.cells[place];
         const keys = judged ? inOrder(judged.keys) : [own[0].get(place), own[1].get(workload + "/" + theirs)];
-        return { title: title.textContent, keys, cells: keys.map((key) => known.cells[key] || null),
+        return { title, keys, cells: keys.map((key) => known.cells[key] || null),
           judgements: judged ? judged.judgements : {} };
       });
       if (![0, 1].every((side) => pairs.some((pair) => pair.cells[side]))) continue;
@@ -132,13 +115,16 @@
         const lines = [];
         for (const { title, keys, cells, judgements } of pairs) {
           const values = cells.map((cell) => (cell && cell.values[metric]) || null);
-          if (!values[0] && !values[1] && !(metric === "decode_tok_s" && (cells[0] || cells[1]))) continue;
+          const reasons = metric === "decode_tok_s" && (cells[0] || cells[1]);
+          const either = (mine || theirs) && (values[0] || values[1] || reasons);
+          if (!(values[0] && values[1]) && !either) continue;
           const judged = judgements[metric] && (session.turned ? turn(judgements[metric]) : judgements[metric]);
-          lines.push({ title, keys, cells, told: values[0] && values[1] ? outcomeOf(...values, judged) : null });
+          lines.push({ title, keys, cells, told: values[0] && values[1]
+            ? outcomeOf(...values, judged, elsewhere(a, b), form.dataset.byTurns) : null });
         }
         if (lines.length) compared.push({ metric, head, lines });
       }
-      const title = mine === theirs ? "At " + plural(mine, "stream")
+      const title = !mine && !theirs ? "Without a server, or as printed" : mine === theirs ? "At " + plural(mine, "stream")
         : plural(mine, "stream") + " (A) against " + plural(theirs, "stream") + " (B)";
       if (compared.length) sections.push({ title, compared });
     }
@@ -153,8 +139,6 @@
     }
     return [[a.streams || b.streams, b.streams || a.streams]];
   }
-  const listed = (items) => (items.length < 2 ? items.join("")
-    : items.slice(0, -1).join(", ") + " and " + items[items.length - 1]);
   function aloneOf(a, b) {
     const measured = [a, b].map((side) => concurrenciesOf(side.id));
     return ["A", "B"].map((letter, place) => {
@@ -171,7 +155,8 @@
   function basisOf(a, b, sections, differ) {
     const lines = linesOf(sections);
     if (lines.some((line) => line.told && line.told.judged)) return "session";
-    if ([a, b].some((side) => known.configurations[side.id].provenance !== "measured")) return "elsewhere";
+    const served = [a, b].filter((side) => known.configurations[side.id].kind === "served").length;
+    if (elsewhere(a, b)) return ["alone", "unlike", "elsewhere"][served];
     const used = new Set(lines.flatMap((line) => line.keys).filter(Boolean).map((key) => key.split("/")[0]));
     if (used.size === 1) return "same-run";
     const facts = differ.map((difference) => difference.fact);
@@ -188,19 +173,6 @@
       .filter(([count]) => count).map((pair) => pair.join(" "));
     return "Decode, B against A: " + Array.from(ends).join(" to ") + " over " + plural(told.length, "cell")
       + " (" + counts.join(", ") + ").";
-  }
-  function differences(a, b) {
-    const differ = [], same = [];
-    const only = (mine, theirs) => {
-      if (!Array.isArray(mine)) return mine || "not recorded";
-      return mine.filter((value) => !theirs.includes(value)).join(", ") || (mine.length ? "—" : "not recorded");
-    };
-    for (const fact of Object.keys(a)) {
-      if (JSON.stringify(a[fact]) !== JSON.stringify(b[fact])) {
-        differ.push({ fact, a: only(a[fact], b[fact]), b: only(b[fact], a[fact]) });
-      } else if (a[fact].length) same.push(fact);
-    }
-    return { differ, same };
   }
 
   /* ---- laid out as in compare_parts.html ---- */
@@ -306,8 +278,11 @@
     const part = modelOf(chosen[letter]), own = known.models[part], side = sideIn(chosen[letter]);
     model(letter).value = part;
     const first = !part ? "Choose the model first" : own ? "Choose a configuration" : form.ariaBusy ? "Loading …" : "Not loaded";
-    const offered = own ? own.ids.map((id) => new Option(known.configurations[id].parts.join(" · "), id)) : [];
-    pick(letter).replaceChildren(new Option(first, ""), ...offered);
+    const option = (id) => new Option(known.configurations[id].parts.join(" · "), id);
+    const isServed = (id) => known.configurations[id].kind === "served";
+    const others = own ? own.ids.filter((id) => !isServed(id)).map(option) : [];
+    pick(letter).replaceChildren(new Option(first, ""), ...(own ? own.ids.filter(isServed).map(option) : []),
+      ...(others.length ? [make("optgroup", { label: "From elsewhere, without a server or as printed" }, ...others)] : []));
     pick(letter).disabled = !own;
     pick(letter).value = side ? side.id : "";
     const counts = (side ? concurrenciesOf(side.id) : []).map((one) => new Option(one, one));

@@ -27,7 +27,7 @@ def queues_said(tables: Tables) -> dict[str, tuple[str, ...]]:
             said = json.loads(run["printed_json"])
             source = said.get("program") or (run["source_title"], run["source_url"])
             groups[(*(run[column] for column in _ONE), source)].append(run)
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for runs in groups.values():
         figures = [figure for run in runs for figure in _figures(run)]
         beside = [_cell(cell) for run in runs for cell in cells[run["run_id"]]]
