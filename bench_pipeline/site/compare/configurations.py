@@ -256,7 +256,9 @@ class _Maker:
         if other:
             shapes = _shapes(other)
             kind = SERVED if cells else other.kind
-            parts += [] if cells else filter(None, (kind, other.settings, other.spilled))
+            parts += (
+                [] if cells else filter(None, (kind, other.settings, other.spilled and "spilled"))
+            )
         return Configuration(
             id=configuration_id(run),
             model=run["model"],

@@ -177,13 +177,13 @@ def _concurrencies(known: Known) -> Iterator[Pair]:
 
 
 def _from_elsewhere(known: Known) -> Iterator[Pair]:
-    """Neighbours of one kind and model that have a figure of equal lengths."""
-    groups: dict[tuple[str, str], list[Outline]] = defaultdict(list)
-    for configuration in known.configurations:
-        if configuration.kind != SERVED:
-            groups[configuration.model, configuration.kind].append(configuration)
+    """Neighbours of one kind, model and machine that have a figure of equal lengths."""
+    groups: dict[tuple[str, str, str], list[Outline]] = defaultdict(list)
+    for outline in known.configurations:
+        if outline.kind != SERVED:
+            groups[outline.model, outline.kind, outline.row["rig"]].append(outline)
     for group in groups.values():
-        ordered = sorted(group, key=lambda c: (c.row["rig"], c.row["backend"], *_by_build(c)))
+        ordered = sorted(group, key=lambda c: (c.row["backend"], *_by_build(c)))
         for one, other in pairwise(ordered):
             if not set(one.shapes).isdisjoint(other.shapes):
                 yield Pair(Side(one), Side(other))

@@ -284,20 +284,32 @@ def _elsewhere(a: Side, b: Side) -> bool:
     return any(side.configuration.row["provenance"] != "measured" for side in (a, b))
 
 
+_TOLD_OF = {"decode_tok_s": "Decode", "prefill_tok_s": "Prefill"}
+
+
 def _finding(sections: tuple[Section, ...]) -> str:
-    """`Decode, B against A: −4.1 % to +0.3 % over 8 cells (5 separable, 3 not separable).`"""
-    outcomes = [
+    """`Decode, B against A: −4.1 % to +0.3 % over 8 cells (5 separable, 3 not separable).`; of
+    prefill where they share no decode rate."""
+    for metric, name in _TOLD_OF.items():
+        if any(told.ratio is not None for told in _outcomes(sections, metric)):
+            return _said(name, _outcomes(sections, metric))
+    return "They share no cell in which both have a decode rate."
+
+
+def _outcomes(sections: tuple[Section, ...], of: str) -> list[Outcome]:
+    return [
         line.outcome
         for section in sections
         for metric in section.metrics
         for line in metric.lines
-        if metric.metric == "decode_tok_s" and line.outcome
+        if metric.metric == of and line.outcome
     ]
+
+
+def _said(name: str, outcomes: list[Outcome]) -> str:
     ratios = [told.ratio for told in outcomes if told.ratio is not None]
-    if not ratios:
-        return "They share no cell in which both have a decode rate."
     ends = dict.fromkeys((change(min(ratios)), change(max(ratios))))
     counts = Counter(told.verdict for told in outcomes)
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MEANINGS if counts[verdict])
     cells = wording.counted(len(outcomes), "cell")
-    return f"Decode, B against A: {' to '.join(ends)} over {cells} ({verdicts})."
+    return f"{name}, B against A: {' to '.join(ends)} over {cells} ({verdicts})."

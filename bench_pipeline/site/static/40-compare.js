@@ -163,15 +163,18 @@
     return facts.includes("Build") && facts.every((fact) => buildFacts.includes(fact)) ? "builds" : "apart";
   }
   function findingOf(sections) {
-    const decode = sections.flatMap((s) => s.compared.filter((m) => m.metric === "decode_tok_s"));
-    const told = decode.flatMap((m) => m.lines.map((line) => line.told)).filter(Boolean);
-    const ratios = told.map((one) => one.ratio).filter((ratio) => ratio !== null);
+    const toldOf = (metric) => sections.flatMap((s) => s.compared.filter((m) => m.metric === metric))
+      .flatMap((m) => m.lines.map((line) => line.told)).filter(Boolean);
+    const ratiosOf = (told) => told.map((one) => one.ratio).filter((ratio) => ratio !== null);
+    const [name, told] = [["Decode", toldOf("decode_tok_s")], ["Prefill", toldOf("prefill_tok_s")]]
+      .find(([, found]) => ratiosOf(found).length) || ["", []];
+    const ratios = ratiosOf(told);
     if (!ratios.length) return "They share no cell in which both have a decode rate.";
     const ends = new Set([Math.min(...ratios), Math.max(...ratios)].map(changeWords));
     const counts = form.dataset.verdicts.split("|")
       .map((verdict) => [told.filter((one) => one.verdict === verdict).length, verdict])
       .filter(([count]) => count).map((pair) => pair.join(" "));
-    return "Decode, B against A: " + Array.from(ends).join(" to ") + " over " + plural(told.length, "cell")
+    return name + ", B against A: " + Array.from(ends).join(" to ") + " over " + plural(told.length, "cell")
       + " (" + counts.join(", ") + ").";
   }
 

@@ -52,6 +52,7 @@ def test_two_imports_stand_side_by_side_each_with_its_statistic_and_without_a_ve
     assert told(two)[0][2].startswith("median of 3, 1267.3")
     (line,) = two.sections[0].metrics[0].lines
     assert (line.outcome.verdict, line.outcome.change) == ("not judged", "+10.3 %")
+    assert two.finding == "Prefill, B against A: +10.3 % over 1 cell (1 not judged)."
     assert two.basis == "alone" and "nothing is judged" in BASES["alone"]
 
 
