@@ -23,9 +23,9 @@ def flags_of(
     `busy-host` (never became quiet before the start), `others-cpu` (other programs used as much
     within the window as would have been waited for before), `throttled`, `drifted` (the run),
     `drifted-within` (the cell itself), `unverified` (memory), `implausible` (what
-    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `queued` (of published cells:
-    `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what content/
-    says: `warehouse.disputes`.
+    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `queued` (a published one's,
+    by `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what
+    content/ says: `warehouse.disputes`.
     """
     flags = []
     if run.host_load and run.host_load.quiet is False:
