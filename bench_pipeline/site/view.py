@@ -83,9 +83,9 @@ def view_of(
     """Of what was made of the tables: `rows` fastest first, `models` in order. `tables` need those
     of the site and `runs`; where the site is not divided, all."""
     inventories = hardware.newest_inventories(tables)
-    here = [row for row in rows if row.provenance == "measured"]
-    strangers = sum(STRANGER in row.flags for row in here)
-    measured = len(here) - strangers
+    ours = [row for row in rows if row.provenance == "measured"]
+    strangers = sum(STRANGER in row.flags for row in ours)
+    measured = len(ours) - strangers
     every = machines(rows, tables)
     found = fits(rows)
     here = [run for run in tables.runs if run["provenance"] == "measured"]
@@ -111,7 +111,7 @@ def view_of(
         runs=tuple(runs),
         counts=(
             f"{counted(len(rows), 'row')} from {counted(len(inventories), 'rig')}: "
-            f"{measured:,} measured here, {len(rows) - len(here):,} taken from elsewhere"
+            f"{measured:,} measured here, {len(rows) - len(ours):,} taken from elsewhere"
             + (f", {strangers:,} {STRANGER}" if strangers else "")
         ),
         newest_run=f"{max(started):%Y-%m-%d}" if started else "",

@@ -61,7 +61,7 @@ class Checker:
             return Checked(file, "refuse", (f"{error.problem}; {error.mend}",))
         if refusals := tuple(self._refusals(file, run)):
             return Checked(file, "refuse", refusals)
-        doubts = tuple(self._doubts(run, rows["runs"][0]["signed_by"]))
+        doubts = tuple(self._doubts(run, rows["runs"]["signed_by"][0]))
         return Checked(file, "look at" if doubts else "accept", doubts)
 
     def _refusals(self, file: Path, run: Run) -> Iterator[str]:
