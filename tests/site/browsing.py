@@ -68,3 +68,26 @@ def choose(page: Page, name: str, value: str) -> None:
     """Sets a filter, in the folded ones too."""
     page.locator("#more").evaluate("details => { details.open = true; }")
     page.locator(f"#filters [name={name}]").select_option(value)
+
+
+def left_by_each_filter(page: Page, wanted: dict[str, str]) -> dict[str, list[str]]:
+    """Ids of the rows that each choice alone leaves, by the filter's name. All are set at once:
+    charts are drawn for the last alone."""
+    left: dict[str, list[str]] = page.evaluate(
+        """async wanted => {
+          const painted = () => new Promise(requestAnimationFrame), left = {};
+          for (const [name, value] of Object.entries(wanted)) {
+            const select = document.querySelector(`#filters [name=${name}]`);
+            select.value = value;
+            select.dispatchEvent(new Event("change", { bubbles: true }));
+            await painted();
+            const rows = document.querySelectorAll("#tables tbody tr:not([hidden])");
+            left[name] = Array.from(rows, row => row.id);
+            document.querySelector("#filters button[type=reset]").click();
+            await painted();
+          }
+          return left;
+        }""",
+        wanted,
+    )
+    return left

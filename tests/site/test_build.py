@@ -51,9 +51,14 @@ def digest(site: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Made:
-    made = make(tmp_path / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
+def made_small(folder: Path) -> Made:
+    return make(folder / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Built; for tests after which its site is as it was."""
+    made = made_small(tmp_path_factory.mktemp("small"))
     made.build()
     return made
 
@@ -174,9 +179,13 @@ def assert_untouched(made: Made, before: dict[str, str]) -> None:
 def test_a_run_file_that_changed_since_the_refresh_stops_the_build(small: Made):
     before = digest(small.project.site)
     (path,) = run_files(small.project.runs)
-    path.write_text(path.read_text() + "\n# edited\n")
-    with pytest.raises(SiteError, match="refresh the warehouse"):
-        small.build()
+    content = path.read_text()
+    path.write_text(content + "\n# edited\n")
+    try:
+        with pytest.raises(SiteError, match="refresh the warehouse"):
+            small.build()
+    finally:
+        path.write_text(content)
     assert_untouched(small, before)
 
 
@@ -190,9 +199,12 @@ def test_a_front_page_that_is_too_heavy_stops_the_build(small: Made, monkeypatch
 
 def test_a_missing_warehouse_is_said_so_and_leaves_the_site(small: Made):
     before = digest(small.project.site)
-    small.project.warehouse.unlink()
-    with pytest.raises(WarehouseError, match="no warehouse"):
-        small.build()
+    aside = small.project.warehouse.rename(small.project.warehouse.with_suffix(".aside"))
+    try:
+        with pytest.raises(WarehouseError, match="no warehouse"):
+            small.build()
+    finally:
+        aside.rename(small.project.warehouse)
     assert_untouched(small, before)
 
 
@@ -207,7 +219,7 @@ def test_a_folder_that_is_no_site_is_never_replaced(small: Made, tmp_path: Path)
 
 @pytest.mark.parametrize("way", ways())
 def test_a_full_disk_leaves_the_old_site_and_says_what_to_do(way: str, tmp_path: Path):
-    made = make(tmp_path / "project", [measured_run(workloads=["chat"], concurrencies=[1])])
+    made = made_small(tmp_path)
     result = on_full_disk(
         tmp_path / "disk",
         way,
@@ -270,11 +282,12 @@ def test_the_pages_are_light(site: Path):
     assert weight(*(site / "lazy").glob("charts-*.js")) <= 20_000
 
 
-def test_a_rejected_run_file_is_a_warning_of_the_build(small: Made):
+def test_a_rejected_run_file_is_a_warning_of_the_build(tmp_path: Path):
     from bench_pipeline.warehouse.refresh import refresh
 
-    bad = small.project.runs / "shared-vm-2core" / "cpu" / "broken.yaml"
+    made = made_small(tmp_path)
+    bad = made.project.runs / "shared-vm-2core" / "cpu" / "broken.yaml"
     bad.write_text("schema_version: 1\nrun_id: [")
-    refresh(small.project)
-    (warning,) = small.build().warnings
+    refresh(made.project)
+    (warning,) = made.build().warnings
     assert "broken.yaml" in warning
