@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,7 @@ from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_rigs
+from tests.short_runs import LOOK_S, READ_BYTES
 from tests.waiting import PATIENCE_S
 
 BIN = Path(sys.executable).parent
@@ -32,7 +34,7 @@ body: Name some towns that lie beside a large river, and say which river it is.
 
 
 def copy_checkout(target: Path) -> Path:
-    """The files that git would commit now, in `target`."""
+    """The files that git would commit now, in `target`; compiled already where they are here."""
     root = checkout().root
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -42,9 +44,11 @@ def copy_checkout(target: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, target / name)
+        compiled = [cache_from_source(name)] if name.endswith(".py") else []
+        for file in (name, *compiled):
+            if (root / file).is_file():
+                (target / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / file, target / file)
     return target
 
 
@@ -90,6 +94,24 @@ def with_rules(copy: Path, **rules: str) -> Path:
         text, found = re.subn(rf"\b{name}=.*,\n", f"{name}={value},\n", text)
         assert found == len(PROFILES), name
     place.write_text(text)
+    return copy
+
+
+def with_constant(copy: Path, module: str, name: str, value: object) -> None:
+    """Sets it in the source, at the line that begins with its name."""
+    place = copy / "bench_pipeline" / module
+    line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+    text, found = line.subn(f"{name} = {value!r}", place.read_text())
+    assert found == 1, name
+    place.write_text(text)
+
+
+def with_short_looks(copy: Path) -> Path:
+    """Looks at the machine as briefly as `short_runs`, and waits for none to become quiet."""
+    with_rules(copy, quiet_patience_s="0")
+    with_constant(copy, "harness/quiet.py", "LOOK_S", LOOK_S)
+    read = "_LEAST_BYTES, _MOST_BYTES"
+    with_constant(copy, "inventory/bandwidth.py", read, (READ_BYTES, READ_BYTES))
     return copy
 
 

@@ -18,12 +18,13 @@ from tests.checkouts import (
     bare_environment,
     copy_checkout,
     run_in,
+    with_constant,
     with_model,
     with_rules,
+    with_short_looks,
     with_tiny_workloads,
     without_measured_runs,
 )
-from tests.conftest import SMALL_MODEL
 from tests.engines.conftest import is_gone
 from tests.waiting import PATIENCE_S, requests_begun, wait_until
 
@@ -31,13 +32,20 @@ BENCH = ("python", "-m", "bench_pipeline", "bench")
 
 
 def a_clone(folder: Path, model: ModelFile) -> Path:
-    """A checkout with few runs, tiny workloads of one wave and a curve of one point; engine and
-    models lie in the cache already. No run here waits for a busy machine to become quiet."""
+    """A checkout with few runs, tiny workloads of one wave and a curve of one point, whose default
+    model is `model`; it and the engine lie in the cache already."""
     copy = without_measured_runs(as_on_a_new_machine(copy_checkout(folder)))
     with_model(Project(copy), model)
-    with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", quiet_patience_s="0")
-    with_rules(copy, min_waves="1", max_waves="1")
-    return with_tiny_workloads(copy, tokens=12)
+    with_constant(copy, "models/catalogue.py", "DEFAULT_MODEL", model.slug)
+    with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", min_waves="1", max_waves="1")
+    return with_tiny_workloads(with_short_looks(copy), tokens=12)
+
+
+def without_its_runs(copy: Path) -> Path:
+    """As `a_clone`, but for the warehouse, the site and Dagster's history that are there."""
+    for path in [*runs_in(copy), *Project(copy).runs.rglob("*.server.log")]:
+        path.unlink()
+    return copy
 
 
 def with_environment(copy: Path) -> Path:
@@ -64,7 +72,7 @@ def runs_in(clone: Path) -> set[Path]:
 def started(clone: Path, **options: Any) -> subprocess.Popen[str]:
     """A benchmark in the background, with output enough for a minute."""
     with_tiny_workloads(clone, tokens=1000)
-    return in_the_background(clone, (*BENCH, "--model", SMALL_MODEL), **options)
+    return in_the_background(clone, BENCH, **options)
 
 
 def in_the_background(

@@ -16,11 +16,10 @@ from tests.once import once
 def benched(
     tmp_path_factory: pytest.TempPathFactory,
     engine: InstalledEngine,
-    whole_model: tuple[ModelFile, Path],
     small_model: tuple[ModelFile, Path],
 ) -> SimpleNamespace:
-    """`benching.benched` with the real model, whole: `clone` is its checkout, and `said` what is
-    told of it. To be read and not changed."""
+    """`benching.benched` with the small model: `clone` is its checkout, and `said` what is told of
+    it. To be read and not changed."""
     folder = once(tmp_path_factory, "benched", lambda to: benching.benched(to, small_model[0]))
     said = json.loads((folder / "said.json").read_text())
     return SimpleNamespace(clone=folder / "clone", said=said)

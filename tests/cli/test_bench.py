@@ -2,6 +2,7 @@
 again, and interrupted."""
 
 import re
+import shutil
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,19 +10,19 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from bench_pipeline.engines.llama_cpp.installed import InstalledEngine
 from bench_pipeline.paths import Project
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_run
-from tests.cli.benching import a_clone, its_server, runs_in, started
+from tests.cli.benching import its_server, runs_in, started, without_its_runs
 from tests.engines.conftest import is_gone
 from tests.published import unpacked
 from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
-def clone(tmp_path: Path, engine: InstalledEngine, small_model: tuple[ModelFile, Path]) -> Path:
-    return a_clone(tmp_path / "clone", small_model[0])
+def clone(benched: SimpleNamespace, tmp_path: Path) -> Path:
+    """One whose page is there and whose runs are not: little of it is to be made anew."""
+    copy = shutil.copytree(benched.clone, tmp_path / "clone", symlinks=True)
+    return without_its_runs(copy)
 
 
 def recorded(clone: Path) -> list[dg.DagsterRun]:
@@ -44,7 +45,7 @@ def test_after_that_it_goes_all_the_way_to_the_page(benched: SimpleNamespace) ->
     assert {(cell.workload, cell.concurrency) for cell in run.cells} == {
         (workload, streams) for workload in ("short", "shorter") for streams in (1, 4)
     }
-    assert "SmolLM2 135M-Instruct Q4_1 on b" in first["stdout"]
+    assert "SmolLM2 135M-Instruct, cut Q4_1 on b" in first["stdout"]
     assert len(re.findall(r"^short(?:er)? +[14] +\d+\.\d ", first["stdout"], re.M)) == 4
     assert f"Run file   {path.relative_to(clone)}" in first["stdout"]
     assert f"Page       {clone / 'site_out' / 'index.html'}" in first["stdout"]

@@ -26,7 +26,7 @@ from tests.checkouts import (
     bare_environment,
     copy_checkout,
     with_model,
-    with_rules,
+    with_short_looks,
     with_tiny_workloads,
 )
 from tests.conftest import SMALL_MODEL
@@ -100,8 +100,7 @@ def clone(
     before = measured_run(rig="here", build=builds[0].build, workloads=["chat"], concurrencies=[1])
     write_run(before, project.runs)
     with_model(project, small_model[0])
-    # other tests keep the processors busy: this one does not wait a minute for them to end
-    with_rules(root, quiet_patience_s="0")
+    with_short_looks(root)
     return project
 
 

@@ -19,6 +19,9 @@ class TestOnVulkan:
     def serve(
         self, start, vulkan_engine, draft=None, slots=1, context_tokens_per_slot=256, **setup
     ):
+        """Without a first reply of its own: what lies where is told before, and computing it in
+        software takes seconds."""
+        setup["args"] = ["--no-warmup", *setup.get("args", ())]
         return start(
             engine=vulkan_engine,
             backend="vulkan",
@@ -49,14 +52,6 @@ class TestOnVulkan:
         assert proof.verdict == "unverified", "nothing reads a software device's memory"
         assert f"all {ALL} layers" in proof.reason
 
-    def test_half_of_the_layers_on_the_device_is_a_spill(self, start, vulkan_engine, small_model):
-        with self.serve(start, vulkan_engine, device="Vulkan0", gpu_layers=2) as server:
-            placement = read_placement(server.log_lines())
-        proof = judge_memory(
-            placement, backend="vulkan", model_bytes=small_model[0].size_bytes, loaded=[HOST]
-        )
-        assert (proof.verdict, proof.reason) == ("spilled", f"only 2 of {ALL} layers on Vulkan0")
-
     @pytest.mark.parametrize(
         ("setup", "reason"),
         [
@@ -80,14 +75,15 @@ class TestOnVulkan:
         assert placement.mib("kv") > small_model[0].size_bytes / 2**20
         taken = placement.mib(host=False)
         assert taken > small_model[0].size_bytes / 2**20, "the memory in use alone looks right"
-        proof = judge_memory(
-            placement,
-            backend="vulkan",
-            model_bytes=small_model[0].size_bytes,
-            loaded=[HOST, memory("Vulkan0", 480 + taken)],
-            devices=["Vulkan0"],
-        )
-        assert (proof.verdict, proof.reason) == ("spilled", reason)
+        for loaded in ([HOST, memory("Vulkan0", 480 + taken)], [HOST]):  # or nobody reads it
+            proof = judge_memory(
+                placement,
+                backend="vulkan",
+                model_bytes=small_model[0].size_bytes,
+                loaded=loaded,
+                devices=["Vulkan0"],
+            )
+            assert (proof.verdict, proof.reason) == ("spilled", reason)
 
     def test_a_draft_model_goes_where_the_model_goes(self, start, vulkan_engine, small_model):
         with self.serve(start, vulkan_engine, draft=small_model[1]) as server:
