@@ -20,7 +20,7 @@ from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
-from bench_pipeline.warehouse.seal import broken_tables
+from bench_pipeline.warehouse.seal import as_remembered, broken_tables
 from bench_pipeline.warehouse.stamps import Stamp
 from bench_pipeline.warehouse.store import Warehouse
 
@@ -108,7 +108,7 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
 
 
 def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
-    if changed := broken_tables(connection):
+    if not as_remembered(warehouse) and (changed := broken_tables(connection)):
         raise SiteError(
             f"another hand has changed {', '.join(changed)} since they were made",
             mend="materialize `measurements`: it rebuilds them from the run files",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench_pipeline.senders.trust import why_stranger
-from bench_pipeline.warehouse.schema import touch
+from bench_pipeline.warehouse.schema import SQL, touch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -19,13 +19,19 @@ _SAID = {"disputed": "Not plausible beside other runs: ", "stranger": "Not known
 
 _OURS = " or ".join(f"starts_with(line, '{begin}')" for begin in _SAID.values())
 _OTHERS_LINES = f"list_filter(unknown, lambda line: not ({_OURS}))"
+_COPIED = f"len(list_filter(unknown, lambda line: starts_with(line, '{_SAID['disputed']}'))) > 0"
 _CHANGED = "run_id in (from changed_doubts)"
 
 
-def mark_doubtful(connection: DuckDBPyConnection) -> None:
+_TIMES = "ttft_ms, decode_ms, end_to_end_ms, server_decode_ms"
+"""By which disputes.sql tells a copied request."""
+
+
+def mark_doubtful(connection: DuckDBPyConnection, *, only_added: bool) -> None:
     """Brings the flags `disputed` and `stranger` of figures, and what is said of their runs, up to
     date; runs of which one changed count as touched. Runs, rigs and the site's own facts must be up
-    to date."""
+    to date. `only_added`: since the last time, runs came and nothing else changed."""
+    _suspect(connection, only_added)
     connection.execute(
         "create or replace temp table doubts as select run_id, 'disputed' as flag,"
         f" '{_SAID['disputed']}' || doubt || '.' as line from found_disputes"
@@ -55,6 +61,21 @@ def mark_doubtful(connection: DuckDBPyConnection) -> None:
         " || coalesce((select said.flags from said where said.run_id = measurements.run_id), [])"
         f" where status = 'ok' and {_CHANGED}"
     )
+
+
+def _suspect(connection: DuckDBPyConnection, only_added: bool) -> None:
+    """Makes `found_disputes`, over the requests that a dispute can follow from. Where none of the
+    runs before copied another, and only new ones came, these are such as a new one has too."""
+    as_new = "true"
+    if only_added and not connection.execute(f"from runs where {_COPIED} limit 1").fetchone():
+        as_new = (
+            f"({_TIMES}) in (select ({_TIMES}) from requests"
+            " where run_id in (select run_id from touched_runs))"
+        )
+    connection.execute(
+        f"create or replace temp view suspects as select * from requests where {as_new}"
+    )
+    connection.execute((SQL / "disputes.sql").read_text())
 
 
 def _strangers(connection: DuckDBPyConnection) -> list[tuple[str, str]]:

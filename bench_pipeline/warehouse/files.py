@@ -21,7 +21,7 @@ def sha256_of(content: bytes) -> str:
 def relative(project: Project, path: Path) -> str:
     """`content/benchmarks/runs/…`: tables hold no path of this machine, and no byte of a name
     that is no text."""
-    found = path.relative_to(project.root).as_posix()
+    found = path.as_posix().removeprefix(f"{project.root.as_posix()}/")
     return found.encode("utf-8", "backslashreplace").decode()
 
 
@@ -29,7 +29,8 @@ def in_order(project: Project) -> list[Path]:
     """Every run file, in the order that decides between duplicates."""
     files = list(run_files(project.runs))
     declared = {path.stem for path in record_files(project.rigs)}
-    files.sort(key=lambda file: file.relative_to(project.runs).parts[0] not in declared)
+    rig_at = len(project.runs.parts)
+    files.sort(key=lambda file: file.parts[rig_at] not in declared)
     return files
 
 

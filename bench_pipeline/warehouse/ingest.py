@@ -61,6 +61,10 @@ class Ingest:
     removed: int = 0
     unchanged: int = 0
     rejected: list[Rejection] = field(default_factory=list)
+    came: set[str] = field(default_factory=set)
+    """The run_ids that got rows."""
+    only_added: bool = True
+    """Whether no run lost any: none was removed or edited."""
 
 
 def ingest_runs(
@@ -121,6 +125,7 @@ def ingest_runs(
             result.ingested += len(won)
             step.advance(len(batch.readings))
         rows.flush()
+    result.came, result.only_added = rows.came, not rows.went
     result.rejected += holders.duplicates()
     result.unchanged = len(holders.of_run) - result.ingested
     result.removed = len(ingested_before.keys() - {r.path for r in holders.of_run.values()})
@@ -220,6 +225,9 @@ class _Rows:
         self._connection = connection
         self._present = present
         """The run_ids that have rows now."""
+        self.came: set[str] = set()
+        self.went: set[str] = set()
+        """The run_ids that got rows, and that lost them."""
         self._now = datetime.now(UTC).replace(tzinfo=None)
         self._clear()
 
@@ -246,6 +254,7 @@ class _Rows:
         for table, parts in self._parts.items():
             insert_columns(self._connection, table, joined(parts))
         touch(self._connection, run_ids)
+        self.came.update(run_ids)
         self._clear()
 
     def delete(self, run_ids: Collection[str]) -> None:
@@ -257,3 +266,4 @@ class _Rows:
                     [sorted(present)],
                 )
             self._present -= present
+            self.went |= present

@@ -23,7 +23,7 @@ from bench_pipeline.warehouse.disputes import mark_doubtful
 from bench_pipeline.warehouse.files import Rejection
 from bench_pipeline.warehouse.frames import insert_rows
 from bench_pipeline.warehouse.ingest import ingest_runs
-from bench_pipeline.warehouse.seal import broken_tables, seal
+from bench_pipeline.warehouse.seal import as_remembered, broken_tables, remember, seal
 from bench_pipeline.warehouse.store import Warehouse, WarehouseBroken
 
 if TYPE_CHECKING:
@@ -55,17 +55,19 @@ def refresh(project: Project, reporter: Reporter | None = None) -> RefreshReport
     warehouse = Warehouse(project.warehouse)
     try:
         with warehouse.write(reporter) as connection:
-            return _refresh(connection, project, reporter)
+            report = _refresh(connection, project, reporter)
     except WarehouseBroken as broken:
         reporter.say(f"The warehouse was {broken.problem}; it is rebuilt from the run files.")
         with warehouse.write(reporter) as connection:
-            return _refresh(connection, project, reporter)
+            report = _refresh(connection, project, reporter)
+    remember(project.warehouse)
+    return report
 
 
 def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporter) -> RefreshReport:
     if not schema.made_by_this_code(connection):
         schema.make_schema(connection)
-    elif touched := broken_tables(connection):
+    elif not as_remembered(project.warehouse) and (touched := broken_tables(connection)):
         reporter.say(
             f"Another hand has changed {', '.join(touched)} in the warehouse since it was made;"
             " it is rebuilt from the run files."
@@ -90,9 +92,10 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         rejected = declared.rejected + runs.rejected
     else:
         rejected = [r for r in rejected_before.values() if r.kind != "run"] + runs.rejected
+    only_added = declared is None and runs.only_added
     changed = bool(declared or runs.ingested or runs.removed)
     if changed:
-        mark_doubtful(connection)
+        mark_doubtful(connection, only_added=only_added)
         schema.derive(connection)
         mark_done(connection, everything=declared is not None)
         series = touched_series(connection)
@@ -104,7 +107,7 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         insert_rows(connection, "rejected_files", [asdict(rejection) for rejection in rejected])
         changed = True
     if changed:
-        seal(connection)
+        seal(connection, runs.came if only_added else None)
     return RefreshReport(
         ingested=runs.ingested,
         removed=runs.removed,

@@ -19,7 +19,7 @@ SQL = _HERE / "sql"
 SCHEMA = ("schema", "schema_curves", "schema_builds")
 """The empty tables."""
 
-VIEWS = ("disputes", "sound_cells", "chosen_cells", "trend_cells")
+VIEWS = ("sound_cells", "chosen_cells", "trend_cells")
 """What derived tables are made from; each may use those before it."""
 
 DERIVED = {

@@ -49,6 +49,20 @@ def test_of_two_runs_with_the_same_requests_one_is_marked_while_both_are_there(
     assert copied.is_file()
 
 
+def test_a_copy_that_comes_later_is_marked_as_if_it_had_come_at_once(project, put, small, rows):
+    true = small(started_at=NOON)
+    put(true)
+    put(small(rig="another", seed=7))
+    refresh(project)
+    put(another_run(true, started_at=NOON - timedelta(hours=1)))
+    refresh(project)
+    assert rows(DISPUTED) == [(true.run_id,)]  # the one that began first is believed
+    before = contents(project)
+    project.warehouse.unlink()
+    refresh(project)
+    assert contents(project) == before
+
+
 def test_a_run_of_another_machine_than_its_rigs_is_marked(project, put, small, rows):
     for hours in (0, 1):
         put(small(started_at=NOON + timedelta(hours=hours), seed=hours))

@@ -19,6 +19,11 @@ def record_files(folder: Path, *, below: bool = False) -> list[Path]:
 
     RecordError if `folder` itself cannot be listed; no files if it does not exist.
     """
+    found = _listed(folder, below)
+    return sorted(found) if below else found
+
+
+def _listed(folder: Path, below: bool) -> list[Path]:
     try:
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
@@ -35,10 +40,10 @@ def record_files(folder: Path, *, below: bool = False) -> list[Path]:
             found.append(path)
         elif below and entry.is_dir(follow_symlinks=False):
             try:
-                found += record_files(path, below=True)
+                found += _listed(path, below)
             except RecordError:
                 found.append(path)
-    return found if not below else sorted(found)
+    return found
 
 
 def content_of(path: Path) -> bytes:

@@ -1,6 +1,6 @@
 -- What measured runs say that others of them contradict, a sentence each; which of two is believed
 -- follows from the files alone: that of a declared rig, then the one that began first.
-create view found_disputes as
+create or replace temp view found_disputes as
 with
 known as (
     select runs.*, coalesce(rigs.declared, false) as declared
@@ -10,7 +10,7 @@ known as (
 ),
 asked as (
     select distinct run_id, ttft_ms, decode_ms, end_to_end_ms, server_decode_ms
-    from requests
+    from suspects
     where not warmup and received_tokens > 1
 ),
 -- Microseconds of four times differ between any two requests that were really sent.
