@@ -78,14 +78,16 @@ def started(clone: Path, **options: Any) -> subprocess.Popen[str]:
 def in_the_background(
     clone: Path, command: tuple[str, ...], **options: Any
 ) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        **{"cwd": clone, "env": bare_environment(), **options},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    """`options`: of the process, other than usual."""
+    usual: dict[str, Any] = {
+        "cwd": clone,
+        "env": bare_environment(),
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
+    return subprocess.Popen(command, **{**usual, **options})
 
 
 def its_server(bench: subprocess.Popen[str], clone: Path) -> psutil.Process:
