@@ -88,8 +88,8 @@ def view_of(
     measured = len(ours) - strangers
     every = machines(rows, tables)
     found = fits(rows)
-    here = [run for run in tables.runs if run["provenance"] == "measured"]
-    started = [run["started_at"] for run in here if run["started_at"]]
+    made_here = (run for run in tables.runs if run["provenance"] == "measured")
+    started = [run["started_at"] for run in made_here if run["started_at"]]
     return Site(
         families=tuple(families(rows)),
         rows=tuple(rows),
