@@ -10,6 +10,7 @@ from bench_pipeline.site.charts.engine import MOST_BARS, EngineChart, engine_cha
 from bench_pipeline.site.tables.engine_only import EngineRow
 from tests.site.conftest import Made
 from tests.site.test_every_page import faults_of_drawings
+from tests.site.test_on_a_phone import PHONE_PX, TABLES
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,11 @@ def test_they_fit_into_every_window(page: Page, elsewhere: Made, rows, width: in
     assert page.locator("#engine-prefill-title").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faults_of_drawings(page) == []
+
+
+def test_on_a_phone_what_a_figure_is_leaves_it_in_sight(page: Page, elsewhere: Made, rows):
+    page.set_viewport_size({"width": PHONE_PX, "height": 900})
+    for rig in ("plain", "table", "page"):
+        (row,) = (row for row in rows if row.hardware.rig == rig)
+        page.goto((elsewhere.project.site / row.href).as_uri())
+        assert [part for each in page.evaluate(TABLES) for part in each["outside"]] == []
