@@ -41,12 +41,12 @@ def edition(tables: Tables) -> Edition:
 
 
 def sources(tables: Tables) -> list[tuple[str, str]]:
-    """Title and address of each page or file that figures are from, as its run files name it."""
+    """Title and address of each page that figures were taken from, as its run files name it."""
     return sorted(
         {
             (run["source_title"], run["source_url"])
             for run in tables.runs
-            if run["provenance"] != "measured" and run["source_title"]
+            if run["provenance"] == "published" and run["source_title"]
         }
     )
 
