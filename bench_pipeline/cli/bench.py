@@ -89,7 +89,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
         "profile": options.profile or ("full" if options.baseline else "quick"),
         "beside": options.baseline,
         "remeasure": options.again,
-        "concurrencies": sorted(set(options.concurrency)) or None,
+        "concurrencies": sorted(set(options.concurrency)),
     }
     with command_instance(project) as instance:
         report_committed(instance, project)  # before: what is made now is the newest there is

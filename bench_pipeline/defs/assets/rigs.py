@@ -13,6 +13,7 @@ import dagster as dg
 
 from bench_pipeline.defs.assets.cards import hardware_card, markdown_table
 from bench_pipeline.defs.assets.planning import wanted_runs
+from bench_pipeline.defs.assets.wanted import USUAL, build_of
 from bench_pipeline.defs.partitions import (
     rig_backend_partitions,
     rig_partitions,
@@ -60,8 +61,8 @@ def bytes_since(begun: float, folder: Path) -> int:
 class EngineWanted(dg.Config):
     """Which build to install."""
 
-    build: str | None = None
-    """None: the rig file's, else the newest that this rig's CPU can run."""
+    build: str = USUAL
+    """The usual one: the rig file's, else the newest that this rig's CPU can run."""
     beside: list[str] = []
     """Builds that it will be measured in turns with."""
 
@@ -161,7 +162,7 @@ def engine_builds(
             env=setup.env,
             backend=place.backend,
         )
-        for build in (config.build, *config.beside)
+        for build in (build_of(config.build), *config.beside)
     ]
     devices = [(d.id, d.name, d.total_mib, d.free_mib) for d in engine.devices]
     yield dg.MaterializeResult(

@@ -15,6 +15,14 @@ from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.yaml.files import read_engines
 
+USUAL = "usual"
+"""A build's name in a launch's config, so that the launchpad opens with a word in its place."""
+
+
+def build_of(word: str) -> str | None:
+    """None for the usual one."""
+    return None if word == USUAL else word
+
 
 class RunsWanted(dg.Config):
     """Which runs to make. With no models named: what the campaigns want here, and where they want
@@ -25,9 +33,9 @@ class RunsWanted(dg.Config):
         description="Slugs of content/models; empty: what the campaigns want here. Only runs that"
         " no run file satisfies are made.",
     )
-    build: str | None = Field(
-        default=None,
-        description="Engine build, b10434. Not given: the rig file's, else the newest that runs.",
+    build: str = Field(
+        default=USUAL,
+        description="Engine build, b10434; usual: the rig file's, else the newest that runs.",
     )
     beside: list[str] = Field(
         default=[],
@@ -42,9 +50,9 @@ class RunsWanted(dg.Config):
         default="baseline", description="baseline, reasoning-off or draft-SLUG (of content/models)."
     )
     profile: Profile = Field(default="quick", description="quick (provisional) or full.")
-    concurrencies: list[int] | None = Field(
-        default=None,
-        description="Streams at once. Not given: 1 and 4 in profile quick; in full as many as it"
+    concurrencies: list[int] = Field(
+        default=[],
+        description="Streams at once; empty: 1 and 4 in profile quick; in full as many as it"
         " takes to the knee.",
     )
 
@@ -70,7 +78,7 @@ def items_named(
     """The items that `config` names, on a build that this machine can run. BenchError if one of
     its choices is not there or cannot have an effect."""
     engines = read_engines(project.engines)
-    build = choose(engines, rig, place.backend, config.build, this_host()).build
+    build = choose(engines, rig, place.backend, build_of(config.build), this_host()).build
     mode = known_mode(config.mode)
     draft = draft_model(mode, project)
     models = [known_model(project, slug) for slug in config.models]
@@ -85,8 +93,7 @@ def items_named(
             model_sha256=model.sha256,
             mode=mode,
             profile=config.profile,
-            concurrencies=tuple(config.concurrencies or ())
-            or PROFILES[config.profile].concurrencies,
+            concurrencies=tuple(config.concurrencies) or PROFILES[config.profile].concurrencies,
             beside=tuple(config.beside),
         )
         for model in models

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
+import yaml
+from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
+
+from bench_pipeline.definitions import defs
 from bench_pipeline.defs.assets.planning import wanted_runs
+from bench_pipeline.defs.assets.wanted import RunsWanted
 from bench_pipeline.harness.planning.missing import missing_runs, runs_of
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import RigBackend
@@ -64,3 +70,19 @@ def test_runs_of_a_place_are_the_valid_ones_there(project: Project, put: Put) ->
     put(measured_run(rig="h100-vm", backend="cuda"))
     path.with_name("broken.yaml").write_text("run_id: 7\n...\n")
     assert runs_of(project, PLACE) == {path: run}
+
+
+def test_the_launchpad_opens_with_every_choice_and_what_it_is_by_default() -> None:
+    """As the UI asks for it: the defaults of the whole run config, and no key without one."""
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection={dg.AssetKey("benchmark_runs")}
+    )
+    snapshot = job.get_job_snapshot()
+    schema, root = snapshot.config_schema_snapshot, snapshot.mode_def_snaps[0].root_config_key
+    assert root is not None
+    scaffold = yaml.safe_load(
+        default_values_yaml_from_type_snap(schema, schema.get_config_snap(root))
+    )
+    shown = scaffold["ops"]["benchmark_runs"]["config"]
+    assert shown.keys() == RunsWanted.model_fields.keys()
+    assert (shown["build"], shown["profile"], shown["mode"]) == ("usual", "quick", "baseline")
