@@ -1,13 +1,15 @@
 """How long a site takes to build and how large it gets as measurements grow.
 
-    python benchmarks/site_scale.py [times, 1 by default]
+    python benchmarks/site_scale.py [times, 10 by default]
 
 Writes synthetic full runs into a temporary project: 60 models, times that many, on 3 rigs with 3
 backends each, 4 workloads at 3 concurrencies, so 540 runs and 6,480 cells a time. Then makes the
 warehouse from them, refreshes it after one run more, builds the site in a process of its own, and
-prints how the pages divide. With more than one time, 540 runs come first, and what a run costs at
-both sizes stands side by side. Beside wall times stand those of the processors, which a busy
-machine stretches less. Ten times wants ten minutes on two quiet cores.
+prints how the pages divide. 540 runs come first: of them `dagster asset materialize --select
+site_pages` with nothing new is timed, in a copy of this checkout. In the end stands each figure
+beside what it may be at most, and what a run costs at both sizes. Beside wall times stand those of
+the processors, which a busy machine stretches less. Ten times wants some twelve minutes on two
+quiet cores, and 5 GB in the folder for temporary files.
 """
 
 import gzip
@@ -36,6 +38,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import dump_record, write_atomically
 from bench_pipeline.warehouse.refresh import refresh
 from benchmarks.text_table import table
+from tests.checkouts import BIN, copy_checkout
 from tests.factories import SMOLLM2, measured_run
 
 MODELS, CONCURRENCIES = 60, (1, 4, 8)
@@ -135,8 +138,12 @@ class Measured:
     warehouse: Took
     one_run_more: Took
     site: Took
+    peak_mib: float
+    """Of the largest process that built it."""
     site_after_one_more: Took
     megabytes: float
+    nothing_new: Took | None
+    """`site_pages` by Dagster's command line."""
 
 
 def measure(times: int) -> Measured:
@@ -165,6 +172,7 @@ def measure(times: int) -> Measured:
 
         site = timed(build)
         again = timed(build)
+        nothing_new = materialized(project) if times == 1 else None
         write(count - 1)
         one_more = timed(lambda: refresh(project))
         console.print(f"one run more: refreshed in {one_more}")
@@ -179,7 +187,52 @@ def measure(times: int) -> Measured:
         )
         console.print(sizes(project.site))
         megabytes = report["bytes_total"] / 1e6
-        return Measured(count, warehouse, one_more, site, site_after, megabytes)
+        return Measured(
+            count,
+            warehouse,
+            one_more,
+            site,
+            max(peaks_mib),
+            site_after,
+            megabytes,
+            nothing_new,
+        )
+
+
+def materialized(project: Project) -> Took:
+    """`site_pages` in a copy of this checkout that has these runs, when nothing is new to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Project(copy_checkout(Path(folder) / "checkout"))
+        shutil.rmtree(copy.runs)
+        shutil.copytree(project.runs, copy.runs)
+        command = [str(BIN / "dagster"), "asset", "materialize", "--select", "site_pages"]
+
+        def materialize() -> None:
+            done = subprocess.run(command, cwd=copy.root, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"`{' '.join(command)}` failed: {done.stderr[-2000:]}")
+
+        materialize()
+        return min((timed(materialize) for _ in range(3)), key=lambda took: took.wall_s)
+
+
+def against_targets(small: Measured, large: Measured) -> str:
+    """Each figure beside what it may be at most; the limits are those of 5,400 runs on two quiet
+    cores."""
+    nothing_new = small.nothing_new
+    assert nothing_new is not None
+    rows = [[f"at {large.runs:,} runs", "wall", "processors", "at most"]]
+    for name, took, most_s in (
+        ("warehouse from nothing", large.warehouse, 120),
+        ("one run more", large.one_run_more, 1.5),
+        ("site from nothing", large.site, 110),
+        ("site after one run more", large.site_after_one_more, 8),
+        (f"site_pages, nothing new, {small.runs} runs", nothing_new, 5),
+    ):
+        rows.append([name, f"{took.wall_s:.1f} s", f"{took.cpu_s:.1f} s", f"{most_s} s"])
+    rows.append(["largest process of the site", f"{large.peak_mib:,.0f} MiB", "", "800 MiB"])
+    rows.append(["site on disk", f"{large.megabytes / 1e3:.2f} GB", "", "0.7 GB"])
+    return table(rows)
 
 
 def slope(small: Measured, large: Measured) -> str:
@@ -204,9 +257,10 @@ def slope(small: Measured, large: Measured) -> str:
 
 def main(times: int) -> None:
     measured = [measure(each) for each in dict.fromkeys((1, times))]
+    console.print(against_targets(measured[0], measured[-1]))
     if len(measured) > 1:
         console.print(slope(*measured))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
