@@ -1,4 +1,7 @@
-"""The whole site from the warehouse, put in place whole or not at all."""
+"""The whole site from the warehouse, put in place whole or not at all.
+
+What makes pages is imported by those that make some: it takes as long as finding nothing new.
+"""
 
 import gzip
 import os
@@ -11,13 +14,9 @@ from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
 from bench_pipeline.processes import few_collections
 from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.site.crew import compiled_kept, make_missing
-from bench_pipeline.site.data.downloads import write_downloads
 from bench_pipeline.site.data.parts import check_run_files
 from bench_pipeline.site.groups import Plan, key_of, plan
 from bench_pipeline.site.kept import Kept
-from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
 from bench_pipeline.warehouse.seal import as_remembered, broken_tables
@@ -85,6 +84,8 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
         )
         if report := _still_there(kept, key, out):
             return report
+        from bench_pipeline.site.crew import compiled_kept, make_missing
+
         _refuse_changed(connection, warehouse)
         with compiled_kept(kept):
             make_missing(connection, warehouse, root, parts, kept, reporter)
@@ -131,6 +132,10 @@ def _write_site(
     making: Path,
 ) -> _Written:
     """All that is in it. `kept` has every group and place of `parts`."""
+    from bench_pipeline.site.data.downloads import write_downloads
+    from bench_pipeline.site.pages.press import Press
+    from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
+
     (making / "data").mkdir()
     press = Press(tables.site)
     said = [kept.value(group.key, "said") for group in parts.groups]
