@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bench_pipeline.errors import SiteError
 from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter
+from bench_pipeline.site import wording
 from bench_pipeline.site.charts import specs
 from bench_pipeline.site.data.parts import part_of
 from bench_pipeline.site.groups import Group, Plan, TrendPlace, key_of
@@ -52,8 +53,10 @@ def make_missing(
     groups = [group for group in plan.groups if not kept.has(group.key)]
     tasks = [_Task(trend_place=place) for place in plan.trend_places if not kept.has(place.key)]
     tasks += [_Task(groups=batch) for batch in _batches(groups)]
-    total = len(tasks)
-    with reporter.step(f"Drawing the pages of {total} parts", total=total) as step:
+    if not tasks:
+        return
+    what = f"Drawing the pages of {wording.counted(len(tasks), 'part')}"
+    with reporter.step(what, total=len(tasks)) as step:
         cores = usable_cores()
         if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or cores < 2:
             for task in tasks:
