@@ -9,15 +9,17 @@ $python -m ruff check && $python -m ruff format --check --quiet || exit 1
 
 # The tests' files lie in memory where 6 GiB of it are free and programs may run there: databases
 # and sites are written by the hundred, and on a disk each write waits until it is safe.
-memory=$(mktemp -d /dev/shm/bench_pipeline-tests.XXXXXX 2>/dev/null) && {
-    free=$(df -Pk "$memory" | awk 'NR == 2 {print $4}')
-    available=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
-    cp "$(command -v true)" "$memory/" && "$memory/true" 2>/dev/null &&
-        [ "$free" -gt 6291456 ] && [ "$available" -gt 6291456 ] || {
-        rm -rf "$memory"
-        memory=
-    }
+NEEDED_KIB=6291456
+has_room() {
+    printf '#!/bin/sh\n' >"$1/program" && chmod +x "$1/program" && "$1/program" 2>/dev/null &&
+        [ "$(df -Pk "$1" | awk 'NR == 2 {print $4}')" -gt $NEEDED_KIB ] &&
+        [ "$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)" -gt $NEEDED_KIB ]
 }
+memory=$(mktemp -d /dev/shm/bench_pipeline-tests.XXXXXX 2>/dev/null)
+if [ -n "$memory" ] && ! has_room "$memory"; then
+    rm -rf "$memory"
+    memory=
+fi
 
 said=$(mktemp)
 $python -m mypy >"$said" 2>&1 &

@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from dagster_webserver.webserver import DagsterWebserver
-from starlette.middleware import Middleware
 
-from bench_pipeline.deploy import webserver
 from bench_pipeline.deploy.own_pages import OnlyOwnPages
 
 JSON = {"content-type": "application/json"}
@@ -115,6 +112,12 @@ def test_a_proxy_shows_it_under_its_own_name() -> None:
 
 
 def test_it_stands_before_all_that_dagster_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Here, as every worker imports every file of tests, and these take a second.
+    from dagster_webserver.webserver import DagsterWebserver
+    from starlette.middleware import Middleware
+
+    from bench_pipeline.deploy import webserver
+
     monkeypatch.setattr(DagsterWebserver, "build_middleware", DagsterWebserver.build_middleware)
     webserver.guard()
     first, *rest = DagsterWebserver.build_middleware(None)  # type: ignore[arg-type]

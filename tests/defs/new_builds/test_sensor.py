@@ -12,10 +12,6 @@ import pytest
 import yaml
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
-from dagster._core.test_utils import (
-    InProcessTestWorkspaceLoadTarget,
-    create_test_daemon_workspace_context,
-)
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon import sensor as sensor_daemon
 
@@ -110,6 +106,12 @@ QUEUED = dg.DagsterRunStatus.QUEUED
 def daemon(
     watched: Project, tmp_path: Path, upstream: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Daemon]:
+    # Here, as every worker imports every file of tests, and this one takes a second.
+    from dagster._core.test_utils import (
+        InProcessTestWorkspaceLoadTarget,
+        create_test_daemon_workspace_context,
+    )
+
     monkeypatch.setenv(RELEASES_API, upstream.url)
     monkeypatch.setattr(sensor_daemon, "is_under_min_interval", lambda *_: False)
     code = tmp_path / "definitions_of_test.py"
