@@ -6,6 +6,7 @@ waits no longer than it must, and one that fails may take a while to say so.
 
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,11 +27,14 @@ def wait_until(
 
 
 def clock_until(happened: Path) -> SimpleNamespace:
-    """`time` for a module with a limit of `PATIENCE_S`: over as soon as `happened` is there."""
-    return SimpleNamespace(
-        monotonic=lambda: time.monotonic() + (2 * PATIENCE_S if happened.exists() else 0),
-        sleep=time.sleep,
-    )
+    """`time` for a module with a limit of `PATIENCE_S`: over as soon as `happened` is there, also
+    if it came before the limit was set, as each look after that is later by more than it."""
+    looks = count(1)
+
+    def monotonic() -> float:
+        return time.monotonic() + (2 * PATIENCE_S * next(looks) if happened.exists() else 0)
+
+    return SimpleNamespace(monotonic=monotonic, sleep=time.sleep)
 
 
 def requests_begun(folder: Path) -> int:

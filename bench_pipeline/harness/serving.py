@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
-from bench_pipeline.engines.llama_cpp.asking import ask
+from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import left_out
 from bench_pipeline.engines.llama_cpp.log_reading import scrub
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
@@ -206,7 +206,7 @@ def _loop_factory() -> Any:
 def _parameters(server: LlamaServer) -> int | None:
     """The model's exact parameter count, which the log rounds to four digits."""
     path = f"{server.base_url}/v1/models"
-    with httpx.Client(trust_env=False) as client:
+    with local_client() as client:
         models = ask(client, "GET", path, limit_s=30).get("data")
     first = models[0] if isinstance(models, list) and models else None
     meta = first.get("meta") if isinstance(first, dict) else None

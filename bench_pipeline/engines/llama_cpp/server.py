@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from bench_pipeline.engines import guard
-from bench_pipeline.engines.llama_cpp.asking import ask
+from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.command import (
     drafting_options,
     placement_options,
@@ -262,8 +262,7 @@ class LlamaServer:
         size_bytes = sum(size_on_disk(file) for file in (self._model, self._draft) if file)
         limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
         deadline = time.monotonic() + limit_s
-        # trust_env: a proxy set for the outside must not be asked for 127.0.0.1
-        with httpx.Client(trust_env=False, timeout=1) as client:
+        with local_client(timeout_s=1) as client:
             while not self._is_ready(client):
                 if not self.alive():
                     raise self._why_it_ended()

@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeVar
 
-import httpx
-
-from bench_pipeline.engines.llama_cpp.asking import WrongAnswer, ask
+from bench_pipeline.engines.llama_cpp.asking import WrongAnswer, ask, local_client
 from bench_pipeline.harness.client.streaming import Messages
 from bench_pipeline.records.workload import Workload
 
@@ -22,7 +20,7 @@ class PromptFitter:
     """Counts and fits prompts through one server's `/apply-template` and `/tokenize`."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = httpx.Client(base_url=base_url, timeout=60, trust_env=False)
+        self._client = local_client(base_url)
 
     def close(self) -> None:
         self._client.close()
