@@ -112,8 +112,8 @@ class _Bar:
 
 
 class Terminal:
-    """A bar with elapsed time and an estimate; plain lines where there is no terminal or no
-    rich."""
+    """A bar with elapsed time and an estimate; plain lines where there is no terminal, a
+    dumb one, or no rich."""
 
     def __init__(self) -> None:
         self._console = _console() if sys.stderr.isatty() else None
@@ -154,4 +154,5 @@ def _console() -> "Console | None":
         from rich.console import Console
     except ImportError:
         return None
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
+    return None if console.is_dumb_terminal else console  # on which rich shows nothing at all

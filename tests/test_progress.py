@@ -81,9 +81,14 @@ def test_a_line_names_what_the_step_is_at(
     assert said()[-1] == "Measuring: chat: 50%, about 5 s left"
 
 
-def shell(code: str, *, stderr: int) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, check=True)
+def shell(code: str, *, stderr: int, kind: str = "xterm") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TERM": kind},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        check=True,
+    )
 
 
 def test_a_log_gets_lines_and_rich_is_not_loaded() -> None:
@@ -93,11 +98,17 @@ def test_a_log_gets_lines_and_rich_is_not_loaded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "bar"), [("", True), ("sys.modules['rich'] = None", False)], ids=["rich", "without"]
+    ("before", "kind", "bar"),
+    [
+        ("", "xterm", True),
+        ("sys.modules['rich'] = None", "xterm", False),
+        ("", "dumb", False),
+    ],
+    ids=["rich", "without", "dumb"],
 )
-def test_a_terminal_has_a_bar_where_rich_is_installed(before: str, bar: bool) -> None:
+def test_a_terminal_has_a_bar_where_rich_is_installed(before: str, kind: str, bar: bool) -> None:
     ours, theirs = pty.openpty()
-    done = shell(ROOT_SHELL.format(before=before), stderr=theirs)
+    done = shell(ROOT_SHELL.format(before=before), stderr=theirs, kind=kind)
     os.close(theirs)
     written = os.read(ours, 1 << 16).decode()
     os.close(ours)
