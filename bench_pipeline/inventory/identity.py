@@ -39,11 +39,13 @@ class Identity(NamedTuple):
     machine_id  with all that this process may read
     as_user     without what only root may; None where that is the same
     marks       of parts that no other machine has
+    before      by what we kept, of a system that had no identity of its own then
     """
 
     machine_id: str
     as_user: str | None = None
     marks: frozenset[str] = frozenset()
+    before: str | None = None
 
 
 def machine_id(root: Path = SYSTEM) -> str:
@@ -68,9 +70,11 @@ def identify(root: Path = SYSTEM, nvml: ModuleType | None = None) -> Identity:
     marks = frozenset(
         _hashed(identity, "mark", part) for part in (*_parts(root), *_cards(root, nvml))
     )
+    kept = _kept() if own else None
+    before = _hashed(kept, cpu) if kept else None
     if own and (uuid := _product_uuid(root)):
-        return Identity(_hashed(identity, cpu, uuid), plain, marks)
-    return Identity(plain, None, marks)
+        return Identity(_hashed(identity, cpu, uuid), plain, marks, before)
+    return Identity(plain, None, marks, before)
 
 
 def _hashed(*words: str) -> str:
@@ -97,10 +101,15 @@ def _systems_own(root: Path) -> str | None:
 def _kept_by_us() -> str:
     """Container images come without a machine-id. The host name joins the one we keep,
     because the cache may lie on a disk that several machines share."""
-    path = artefact_cache() / "machine-id"
-    if read_text(path) is None:
-        write_atomically(path, secrets.token_hex(16) + "\n")
-    return f"{read_text(path)} {platform.node()}"
+    if (kept := _kept()) is not None:
+        return kept
+    write_atomically(artefact_cache() / "machine-id", secrets.token_hex(16) + "\n")
+    return _kept() or ""
+
+
+def _kept() -> str | None:
+    identity = read_text(artefact_cache() / "machine-id")
+    return f"{identity} {platform.node()}" if identity else None
 
 
 def _product_uuid(root: Path) -> str | None:
@@ -156,6 +165,9 @@ def this_rig(rigs: Mapping[str, Rig], identity: Identity | str | None = None) ->
     else:  # one that root declared elsewhere has another machine_id, so it is a clone
         declared_by_user = [rig for rig in rigs.values() if rig.machine_id == me.as_user]
         claimants = exact or [rig for rig in declared_by_user if _may_be(rig, me)]
+    if not claimants and me.before:
+        # As soon as a container installs what wants one, it has an identity of its own.
+        claimants = [rig for rig in rigs.values() if rig.machine_id == me.before]
     marked = [rig for rig in claimants if me.marks.intersection(rig.machine_marks)]
     claimants = marked or claimants
     if len(claimants) > 1:

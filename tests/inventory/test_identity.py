@@ -87,6 +87,19 @@ def test_a_container_without_a_machine_id_keeps_one_of_its_own(
     assert machine_id(root) != first
 
 
+def test_a_container_that_is_given_a_machine_id_later_is_still_the_same(
+    tree, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path / "cache"))
+    here = declared("here", identify(tree({"proc/cpuinfo": "model name : A CPU"})))
+    given = identify(tree(machine("b" * 32)))
+    other = rig("other", given.machine_id)
+    assert this_rig({"here": here}, given) == here
+    assert this_rig({"here": here, "other": other}, given) == other
+    monkeypatch.setattr("platform.node", lambda: "another-host")
+    assert this_rig({"here": here}, identify(tree(machine("b" * 32)))) is None
+
+
 def test_machines_that_share_a_cache_are_told_apart_by_name(tree, tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path))
     root = tree(machine(""))
