@@ -72,6 +72,7 @@ def code_version() -> str:
         *(package / "records").rglob("*.py"),
         *(package / "measures").rglob("*.py"),
         *(package / "plausibility").rglob("*.py"),
+        *(package / "senders").rglob("*.py"),
         package / "harness" / "planning" / "plan.py",
         package / "harness" / "planning" / "profiles.py",
         package / "harness" / "quiet.py",

@@ -36,7 +36,10 @@ def seal(connection: DuckDBPyConnection, added: Collection[str] | None = None) -
 
 
 def remember(warehouse: Path) -> None:
-    """Notes what the file system says of a warehouse that was just sealed and closed."""
+    """Notes what the file system says of a warehouse that was just sealed and closed, where that
+    is not noted yet."""
+    if as_remembered(warehouse):
+        return
     with suppress(OSError, RecordError):  # as on a full disk: then it is read to know it
         stamp = Stamp.of(warehouse.stat())
         write_atomically(_note(warehouse), json.dumps(stamp))
