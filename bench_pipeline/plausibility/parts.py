@@ -9,8 +9,7 @@ from itertools import combinations
 from statistics import fmean, median, pstdev
 
 from bench_pipeline.measures.formulas import decode_tok_s
-from bench_pipeline.plausibility.rule import Facts, RunRule, first
-from bench_pipeline.records.cell import Cell
+from bench_pipeline.plausibility.rule import Facts, RunRule, first, median_rate
 from bench_pipeline.records.run import Run
 
 FASTER_TIMES = 1.5
@@ -20,17 +19,14 @@ COPIED_SPREAD = 2e-4
 LEAST_COPIED = 5
 
 
-def _decode_tok_s(cell: Cell) -> float | None:
-    rates = [rate for request in cell.requests if (rate := decode_tok_s(request))]
-    return median(rates) if rates else None
-
-
 def _alone(run: Run) -> dict[str, float]:
     """Median decode rate by workload, at one stream."""
     return {
         cell.workload: rate
         for cell in run.cells
-        if cell.concurrency == 1 and cell.status == "ok" and (rate := _decode_tok_s(cell))
+        if cell.concurrency == 1
+        and cell.status == "ok"
+        and (rate := median_rate(cell, decode_tok_s))
     }
 
 
@@ -66,13 +62,12 @@ def begun_as_ended(run: Run, _: Facts | None) -> str | None:
     if closing is None:
         return None
     place = closing.workload, closing.concurrency
-    for cell in run.cells:
-        began, ended = _decode_tok_s(cell), _decode_tok_s(closing)
-        if (cell.workload, cell.concurrency) != place or not began or not ended:
-            continue
-        if not 1 / FASTER_TIMES < began / ended < FASTER_TIMES:
-            return f"{place[0]} decodes {began:,.0f} tok/s first and {ended:,.0f} at the end"
-    return None
+    first_of_all = next((c for c in run.cells if (c.workload, c.concurrency) == place), None)
+    began = median_rate(first_of_all, decode_tok_s) if first_of_all else None
+    ended = median_rate(closing, decode_tok_s)
+    if not began or not ended or 1 / FASTER_TIMES < began / ended < FASTER_TIMES:
+        return None
+    return f"{place[0]} decodes {began:,.0f} tok/s first and {ended:,.0f} at the end"
 
 
 def more_streams_are_slower(run: Run, _: Facts | None) -> str | None:
@@ -81,7 +76,9 @@ def more_streams_are_slower(run: Run, _: Facts | None) -> str | None:
         f"{cell.workload} decodes {rate:,.0f} tok/s in each of {cell.concurrency} streams, "
         f"{alone[cell.workload]:,.0f} alone"
         for cell in run.cells
-        if cell.concurrency > 1 and cell.workload in alone and (rate := _decode_tok_s(cell))
+        if cell.concurrency > 1
+        and cell.workload in alone
+        and (rate := median_rate(cell, decode_tok_s))
         if rate > FASTER_TIMES * alone[cell.workload]
     )
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from statistics import median
 from typing import Literal
 
-from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.cell import Cell, Request
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 
@@ -45,6 +46,12 @@ class RunRule:
     doubt: Callable[[Run, Facts | None], str | None]
     """Only a refusing rule asks for the time: what is marked stays marked."""
     consequence: Consequence = "marked"
+
+
+def median_rate(cell: Cell, rate_of: Callable[[Request], float | None]) -> float | None:
+    """Of the requests that have one; tok/s."""
+    rates = [rate for request in cell.requests if (rate := rate_of(request))]
+    return median(rates) if rates else None
 
 
 def first(doubts: Iterable[str | None]) -> str | None:

@@ -3,11 +3,10 @@
 import re
 from collections import Counter
 from datetime import timedelta
-from statistics import median
 
 from bench_pipeline.measures.ceiling import ceiling_tok_s
 from bench_pipeline.measures.formulas import decode_tok_s, prefill_tok_s
-from bench_pipeline.plausibility.rule import CellRule, Facts, RunRule, first
+from bench_pipeline.plausibility.rule import CellRule, Facts, RunRule, first, median_rate
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import FIRST_OF_ALL, build_number, highest_build
 from bench_pipeline.records.run import Run
@@ -188,10 +187,10 @@ def _option(argv: list[str], name: str) -> str | None:
 
 def decode_within_memory(run: Run, cell: Cell) -> str | None:
     """Every token reads the weights: one stream no faster than the memory."""
-    rates = [rate for r in cell.requests if (rate := decode_tok_s(r))]
-    if not rates or run.draft is not None or run.model.experts:
+    rate = median_rate(cell, decode_tok_s)
+    if rate is None or run.draft is not None or run.model.experts:
         return None
-    rate, ceiling = median(rates), ceiling_tok_s(run, cell)
+    ceiling = ceiling_tok_s(run, cell)
     if ceiling and rate > CEILING_TIMES * ceiling:
         return f"{rate:,.0f} tok/s, {rate / ceiling:.1f} times what the memory allows"
     size_bytes = run.model.size_bytes
@@ -219,19 +218,19 @@ def _memory_bytes_s(run: Run) -> float:
 
 def prefill_within_arithmetic(run: Run, cell: Cell) -> str | None:
     """Every token of a prompt takes two operations of each weight."""
-    rates = [rate for r in cell.requests if (rate := prefill_tok_s(r))]
+    rate = median_rate(cell, prefill_tok_s)
     size_bytes = run.model.size_bytes
     weights = run.model.parameters or (size_bytes or 0) * SMALLEST_WEIGHT_BYTES
-    if not rates or run.model.experts or not weights:
+    if rate is None or run.model.experts or not weights:
         return None
     if run.backend == "cpu":
         at_most = CORE_OPS_S * (run.inventory.cpu.logical_cores or 256)
     else:
         at_most = CARD_OPS_S * max(1, len(run.inventory.gpus))
-    ops = 2 * weights * median(rates)
+    ops = 2 * weights * rate
     if ops <= at_most:
         return None
-    return f"{median(rates):,.0f} tok/s of a prompt are {ops:.2g} operations a second"
+    return f"{rate:,.0f} tok/s of a prompt are {ops:.2g} operations a second"
 
 
 def no_copied_cells(run: Run, _: Facts | None) -> str | None:
