@@ -22,10 +22,6 @@ MOST_BARS = 12
 _MOST_LINES = 3
 """Of a bar's name, and of what stands below it."""
 _BAR_PX, _GAP_PX, _EDGE_PX = 14, 9, 2
-_KINDS: tuple[tuple[Literal["prefill", "decode"], str], ...] = (
-    ("prefill", "Prefill"),
-    ("decode", "Decode"),
-)
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,8 @@ def engine_charts(
     """Of prefill and of decode the test that most rows have, where two or more have one. `of`: what
     the page is of, which need not be named."""
     made = []
-    for kind, title in _KINDS:
-        speeds = [(row, speed) for row in rows for speed in getattr(row, kind) if speed.shape]
+    for kind in ("prefill", "decode"):
+        speeds = [(row, speed) for row in rows for its, speed in row.comparable if its == kind]
         counts = Counter(shape for shape, _ in {(s.shape, row.id) for row, s in speeds})
         if not counts:
             continue
@@ -73,10 +69,8 @@ def engine_charts(
         if len(found) < 2:
             continue
         bars = [_bar(row, speed, of) for row, speed in list(found.values())[:MOST_BARS]]
-        words = bars[0].speed.of
-        if not shape.startswith("printed-"):
-            words = f"{title} of {words}"
-        made.append(EngineChart(f"engine-{kind}", words, tuple(bars), len(found)))
+        title = bars[0].speed.title(kind)
+        made.append(EngineChart(f"engine-{kind}", title, tuple(bars), len(found)))
     return tuple(made)
 
 

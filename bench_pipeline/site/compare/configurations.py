@@ -5,7 +5,7 @@ the warehouse's choice; where nothing is listed, the newest cell's reason stands
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
@@ -20,7 +20,6 @@ from bench_pipeline.site.tables.around import around
 from bench_pipeline.site.tables.engine_only import (
     ENGINE_ONLY,
     EngineRow,
-    Speed,
     engine_rows,
 )
 from bench_pipeline.site.tables.rows import (
@@ -185,14 +184,8 @@ def catalogue(tables: Tables) -> Catalogue:
         facts={run: maker.facts(run) for run in sorted(shown)},
         sessions=sessions,
         workloads={work["workload"]: work["title"] for work in tables.workloads},
-        shapes={speed.shape: speed.of for row in elsewhere for _, speed in _comparable(row)},
+        shapes={speed.shape: speed.of for row in elsewhere for _, speed in row.comparable},
     )
-
-
-def _comparable(row: EngineRow) -> Iterator[tuple[str, Speed]]:
-    """Its figures that can stand beside others of their shape, each with its metric."""
-    for metric, speeds in (("prefill_tok_s", row.prefill), ("decode_tok_s", row.decode)):
-        yield from ((metric, speed) for speed in speeds if speed.shape)
 
 
 def _started(row: Row) -> str:
@@ -329,9 +322,9 @@ class _Maker:
 
 def _shapes(row: EngineRow) -> dict[Place, CompareCell]:
     values: dict[str, dict[str, Value]] = defaultdict(dict)
-    for metric, speed in _comparable(row):
+    for kind, speed in row.comparable:
         text = speed.text.removesuffix(" tok/s")
-        values[speed.shape][metric] = Value(text, speed.how, _six(speed.value))
+        values[speed.shape][f"{kind}_tok_s"] = Value(text, speed.how, _six(speed.value))
     part = "bare" if row.kind == ENGINE_ONLY else "printed"
     return {
         (shape, ELSEWHERE): CompareCell(

@@ -183,7 +183,7 @@ def _sections(
     session: Session | None,
     turned: bool,
 ) -> tuple[Section, ...]:
-    found = []
+    found, elsewhere = [], _elsewhere(a, b)
     for streams in _streams(a, b):
         pairs = {}
         for workload in known.works:
@@ -200,7 +200,7 @@ def _sections(
                 told = None
                 if value_a and value_b:
                     judged = judgements.get(metric)
-                    told = outcome(value_a, value_b, judged, elsewhere=_elsewhere(a, b))
+                    told = outcome(value_a, value_b, judged, elsewhere=elsewhere)
                 reasons = metric == "decode_tok_s" and (mine or theirs)
                 either = streams != (ELSEWHERE, ELSEWHERE) and (value_a or value_b or reasons)
                 if told or either:

@@ -4,7 +4,7 @@ pages and other programs print. In a class of their own: filtered like the other
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from bench_pipeline.site.tables.settings_told import settings_told
 
 ENGINE_ONLY, AS_PRINTED = "engine only", "as published"
 _KINDS = ("prefill", "decode")
+_PRINTED = "printed-"
+"""How the shape of a figure as printed begins."""
 
 QUANTITIES = {
     "decode_tok_s": ("Decode", "tok/s"),
@@ -51,6 +53,10 @@ class Speed:
     """Of the interval of a median."""
     shape: str = ""
     """The same for two figures that may stand side by side; empty for a range."""
+
+    def title(self, kind: str) -> str:
+        """`Prefill of 256 tokens`; in the words of its source, where that printed it."""
+        return self.of if self.shape.startswith(_PRINTED) else f"{kind.capitalize()} of {self.of}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,13 @@ class EngineRow:
     def order(self) -> tuple[str, ...]:
         """By name and place, never by speed."""
         return self.name, self.hardware.rig_title, self.backend, self.build, self.id
+
+    @property
+    def comparable(self) -> Iterator[tuple[str, Speed]]:
+        """Figures that can stand beside others of their shape, each with what it is of: `prefill`
+        or `decode`."""
+        for kind, speeds in (("prefill", self.prefill), ("decode", self.decode)):
+            yield from ((kind, speed) for speed in speeds if speed.shape)
 
     @property
     def backend_name(self) -> str:
@@ -258,7 +271,7 @@ def printed_speed(figure: dict[str, Any]) -> Speed:
     words = ", ".join(filter(None, said))
     of = f"{name}: {words}" if words else name
     ranged = figure.get("high") is not None
-    shape = "" if ranged else f"printed-{digest(of, statistic)}"
+    shape = "" if ranged else f"{_PRINTED}{digest(of, statistic)}"
     return Speed(f"{text} {unit}", of, how, figure["value"], shape=shape)
 
 

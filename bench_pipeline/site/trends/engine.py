@@ -51,10 +51,9 @@ def engine_trends(rows: Iterable[EngineRow]) -> list[EngineTrend]:
     """Of configurations that have a figure with two builds or more, in the order of the rows."""
     found: dict[tuple[str, str, str], dict[int, tuple[EngineRow, Speed]]] = defaultdict(dict)
     for row in rows:
-        for kind in ("prefill", "decode"):
-            for speed in getattr(row, kind):
-                if row.build_number is not None and speed.shape and not row.spilled:
-                    found[row.setup, kind, speed.shape][row.build_number] = row, speed
+        if row.build_number is not None and not row.spilled:
+            for kind, speed in row.comparable:
+                found[row.setup, kind, speed.shape][row.build_number] = row, speed
     return [
         _trend(kind, [builds[number] for number in sorted(builds)])
         for (_, kind, _), builds in found.items()
@@ -64,8 +63,7 @@ def engine_trends(rows: Iterable[EngineRow]) -> list[EngineTrend]:
 
 def _trend(kind: str, points: list[tuple[EngineRow, Speed]]) -> EngineTrend:
     row, speed = points[-1]
-    printed = speed.shape.startswith("printed-")
-    title = speed.of if printed else f"{kind.capitalize()} of {speed.of}"
+    title = speed.title(kind)
     engine = "" if row.engine == "llama.cpp" else f"{row.engine}, whose builds are its own"
     mode = "" if row.mode == "baseline" else row.mode
     cap = f"{row.cap} W" if row.cap else ""
