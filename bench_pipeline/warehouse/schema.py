@@ -60,25 +60,35 @@ _FEW = 30
 """Places, rigs or sessions that a condition still names one by one."""
 
 
+def deciding_files() -> list[Path]:
+    """All code that decides what stands in the warehouse."""
+    package = _HERE.parent
+    folders = ("records", "measures", "plausibility", "senders")
+    modules = (
+        "harness/planning/modes.py",
+        "harness/planning/plan.py",
+        "harness/planning/profiles.py",
+        "harness/quiet.py",
+        "engines/llama_cpp/command.py",
+        "engines/llama_cpp/log_reading.py",
+    )
+    return sorted(
+        [
+            *_HERE.rglob("*.py"),
+            *SQL.glob("*.sql"),
+            *(file for folder in folders for file in (package / folder).rglob("*.py")),
+            *(package / module for module in modules),
+        ]
+    )
+
+
 def code_version() -> str:
     """A hash of all code that decides what stands in the warehouse.
 
     A number to count up would be forgotten one day; rebuilding once too often costs seconds.
     """
-    package = _HERE.parent
-    files = [
-        *_HERE.rglob("*.py"),
-        *SQL.glob("*.sql"),
-        *(package / "records").rglob("*.py"),
-        *(package / "measures").rglob("*.py"),
-        *(package / "plausibility").rglob("*.py"),
-        *(package / "senders").rglob("*.py"),
-        package / "harness" / "planning" / "plan.py",
-        package / "harness" / "planning" / "profiles.py",
-        package / "harness" / "quiet.py",
-    ]
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in deciding_files():
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
