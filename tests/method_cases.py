@@ -20,7 +20,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.server import Bandwidth, BareEngine, BareTest
 from bench_pipeline.records.yaml.files import read_run, write_run
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run, slowed
-from tests.method_document import DOCUMENT, Outcome, blocks_of, perform, run_files_of
+from tests.method_document import DOCUMENT, Outcome, blocks_of, perform, perform_each, run_files_of
 from tests.session_factories import session_runs
 
 TEXT = DOCUMENT.read_text()
@@ -145,11 +145,15 @@ class Everything:
         runs = [self.run, *self.session]
         self.paths = [write_run(run, folder / "runs").relative_to(folder) for run in runs]
 
-    def by(self, codes: list[str]) -> Case:
-        """What the document's program, or another, makes of them."""
-        for old, path in zip(run_files_of(TEXT), self.paths, strict=True):
-            codes = [code.replace(old, path.as_posix()) for code in codes]
-        return Case(self.run, self.session, perform(codes, self.folder))
+    def by(self, *programs: list[str]) -> list[Case]:
+        """What the document's program, and others, make of them."""
+        about_these = []
+        for codes in programs:
+            for old, path in zip(run_files_of(TEXT), self.paths, strict=True):
+                codes = [code.replace(old, path.as_posix()) for code in codes]
+            about_these.append(codes)
+        outcomes = perform_each(about_these, self.folder)
+        return [Case(self.run, self.session, outcome) for outcome in outcomes]
 
 
 def oldest_first(session: list[Run]) -> list[Run]:

@@ -20,6 +20,7 @@ COMMAND = "python -m tests.method_document"
 _BLOCKS = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<output>.*?)```", re.DOTALL)
 _RUN_FILE = re.compile(r"content/benchmarks/runs/[\w./-]+\.yaml")
 _MARK = "=== end of block ==="
+_END = "=== end of program ==="
 _OUT_OF_REACH = """
 import sys
 
@@ -37,6 +38,14 @@ print(json.dumps({
     "cells": figures, "knee": knee, "drift": drift, "curves": curves, "ceilings": ceilings,
     "session": session,
 }, default=float))
+"""
+
+_EACH = f"""
+import json
+
+for program in json.load(sys.stdin):
+    exec(compile(program, "the document", "exec"), {{"__name__": "__main__"}})
+    print({_END!r})
 """
 
 
@@ -70,10 +79,18 @@ def blocks_of(text: str) -> list[tuple[str, str]]:
 
 def perform(codes: list[str], folder: Path) -> Outcome:
     """Runs the blocks as one program in `folder`, in an interpreter that has not this project."""
-    separated = "".join(f"{code}\nprint({_MARK!r})\n" for code in codes)
+    (outcome,) = perform_each([codes], folder)
+    return outcome
+
+
+def perform_each(programs: list[list[str]], folder: Path) -> list[Outcome]:
+    """As `perform`, one program after the other in one interpreter, each with its own names."""
+    separated = [
+        "".join(f"{code}\nprint({_MARK!r})\n" for code in codes) + _TELL_ALL for codes in programs
+    ]
     done = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-"],
-        input=_OUT_OF_REACH + separated + _TELL_ALL,
+        [sys.executable, "-I", "-W", "error", "-c", _OUT_OF_REACH + _EACH],
+        input=json.dumps(separated),
         capture_output=True,
         text=True,
         cwd=folder,
@@ -81,8 +98,11 @@ def perform(codes: list[str], folder: Path) -> Outcome:
     )
     if done.returncode:
         raise AssertionError(f"the document's program failed:\n{done.stderr}")
-    *outputs, told = done.stdout.split(f"{_MARK}\n")
-    return Outcome(outputs, json.loads(told))
+    outcomes = []
+    for said in done.stdout.split(f"{_END}\n")[:-1]:
+        *outputs, told = said.split(f"{_MARK}\n")
+        outcomes.append(Outcome(outputs, json.loads(told)))
+    return outcomes
 
 
 def with_outputs(text: str, outputs: list[str]) -> str:
