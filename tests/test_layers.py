@@ -12,10 +12,12 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from bench_pipeline.paths import checkout
 from tests.once import once
@@ -250,12 +252,38 @@ def test_only_the_control_plane_knows_dagster() -> None:
     assert wrong == []
 
 
+def locked(name: str) -> dict[str, list[str]]:
+    """What `requirements/NAME.txt` pins, each with its hashes."""
+    pinned: dict[str, list[str]] = {}
+    for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines():
+        word = line.removesuffix("\\").strip()
+        if word.startswith("--hash="):
+            pinned[next(reversed(pinned))].append(word)
+        elif word and not word.startswith("#"):
+            pinned[word] = []
+    return pinned
+
+
 def make_rig_environment(folder: Path) -> None:
-    """With requirements/rig.txt and nothing else, not even pip."""
+    """With what requirements/rig.txt pins and nothing else, not even pip: the files that this
+    environment has of it, which were installed by the same hashes."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    pip += ["--quiet", "--no-deps", "--no-compile", "--require-hashes"]
-    subprocess.run([*pip, "-r", str(ROOT / "requirements" / "rig.txt")], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for pin in map(Requirement, locked("rig")):
+        if pin.marker and not pin.marker.evaluate():
+            continue
+        found = distribution(pin.name)
+        assert found.version in pin.specifier, f"{found.name} {found.version} is installed"
+        for file in found.files or []:
+            if ".." not in file.parts and (here := Path(str(file.locate()))).exists():
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                (packages / file).symlink_to(here)
+
+
+def test_the_rig_s_packages_are_pinned_as_this_environment_s_are() -> None:
+    rig, tests = locked("rig"), locked("test")
+    assert all(rig.values()), "each has its hashes"
+    assert rig == {pin: tests.get(pin) for pin in rig}
 
 
 @pytest.fixture(scope="session")
@@ -316,7 +344,10 @@ def test_the_rig_s_side_runs_without_the_control_plane_s_packages(
 MEASURE = """
 import importlib.metadata, json
 sizes = {
-    found.name: sum(f.locate().stat().st_size for f in found.files if f.locate().exists()) / 2**20
+    found.name: sum(
+        f.locate().stat().st_size
+        for f in found.files if f.suffix != ".pyc" and f.locate().exists()
+    ) / 2**20
     for found in importlib.metadata.distributions()
 }
 print(json.dumps(sizes))
