@@ -77,7 +77,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"builds", "export", "content", "disputes", "hashes", "rows"},
         {"admission", "seal"},
         {"checking"},
-        {"reading"},
+        {"reading", "receiving"},
         {"ingest"},
         {"refresh"},
     ],

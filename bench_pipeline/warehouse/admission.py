@@ -16,18 +16,24 @@ from bench_pipeline.plausibility.judging import why_refused
 from bench_pipeline.plausibility.rule import Facts
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import SIGNATURE, Run
-from bench_pipeline.records.yaml.files import read_run
+from bench_pipeline.records.yaml.files import parse_record, read_run
 from bench_pipeline.warehouse.frames import Values, turned
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 
 
 def admit(
-    file: Path, content: bytes, path: str, catalogue: Mapping[str, ModelFile]
+    file: Path,
+    content: bytes,
+    path: str,
+    catalogue: Mapping[str, ModelFile],
+    *,
+    placed: bool = True,
 ) -> tuple[Run, dict[str, Values]]:
     """The run with its rows by table, which every export can hold; of a table without rows nothing.
-    RecordError whatever is wrong with it. `path` is relative to the project."""
+    RecordError whatever is wrong with it. `path` is relative to the project. `placed`: it lies
+    among the project's runs, so that its path has to say what its content says."""
     try:
-        run = read_run(file, content)
+        run = read_run(file, content) if placed else parse_record(Run, content, file)
         facts = Facts(datetime.now(UTC), catalogue)
         if doubt := why_refused(run, facts):
             raise RecordError(

@@ -56,22 +56,28 @@ class Checker:
     def check(self, file: Path) -> Checked:
         file = file.resolve()
         try:
-            run, rows = admit(file, content_of(file), str(file), self._models)
+            run, doubts = self.judge(file, content_of(file))
         except RecordError as error:
             return Checked(file, "refuse", (f"{error.problem}; {error.mend}",))
-        if refusals := tuple(self._refusals(file, run)):
-            return Checked(file, "refuse", refusals)
-        doubts = tuple(self._doubts(run, rows["runs"]["signed_by"][0]))
+        for path, name in self._here.items():
+            if is_of(name, run.run_id) and path != file:
+                refusal = f"a run with its id is here already: {name}"
+                return Checked(file, "refuse", (refusal,))
         return Checked(file, "look at" if doubts else "accept", doubts)
 
-    def _refusals(self, file: Path, run: Run) -> Iterator[str]:
-        for path, name in self._here.items():  # a run file's name ends with its id
-            if name.endswith(f"-{run.run_id}.yaml") and path != file:
-                yield f"a run with its id is here already: {name}"
+    def judge(
+        self, file: Path, content: bytes, *, placed: bool = True
+    ) -> tuple[Run, tuple[str, ...]]:
+        """The run that `content` holds, with all that speaks against it; whether its id is here
+        already is not asked. RecordError if it is to be refused. `placed`: as for `admit`."""
+        run, rows = admit(file, content, str(file), self._models, placed=placed)
         if marked := next(
             (text for text in _words(run.model_dump()) if _MARKUP.search(text)), None
         ):
-            yield f"holds markup: {marked[:60]!r}"
+            raise RecordError(
+                f"holds markup: {marked[:60]!r}", mend="ask its sender what it is for", where=file
+            )
+        return run, tuple(self._doubts(run, rows["runs"]["signed_by"][0]))
 
     def _doubts(self, run: Run, signed_by: str | None) -> Iterator[str]:
         if run.provenance != "measured":
@@ -100,6 +106,11 @@ class Checker:
                 yield f"comes from somebody else and says it is of {run.rig}, which is yours"
         if signed_by and signed_by != key:
             yield f"is signed with a key that no file of content/rigs/ gives to {run.rig}"
+
+
+def is_of(name: str, run_id: str) -> bool:
+    """Whether a run file of this name is that of `run_id`, with which its name ends."""
+    return name.endswith(f"-{run_id}.yaml")
 
 
 def _words(value: Any) -> Iterator[str]:
