@@ -19,6 +19,7 @@ from dagster._cli import create_dagster_cli
 from bench_pipeline.cli import commands
 from bench_pipeline.definitions import defs
 from bench_pipeline.harness import __main__ as harness
+from bench_pipeline.harness.carried import command as bench_rig
 from bench_pipeline.paths import checkout
 
 ROOT = checkout().root
@@ -71,6 +72,8 @@ def check(line: str) -> None:
         check_module(words[2], words[3:])
     elif program == "python":
         assert (ROOT / words[1]).is_file(), f"no {words[1]}"
+    elif program == "bench-rig":
+        bench_rig.parser().parse_args(words[1:])
     elif program == "dagster":
         check_dagster(words[1:])
     elif program == "dg":

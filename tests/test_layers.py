@@ -48,7 +48,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"matching"},
         {"inventory"},
         {"engines", "server"},
-        {"run"},
+        {"plan", "run"},
         {"yaml", "reference"},
         {"__main__"},
     ],
@@ -70,6 +70,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"measurement"},
         {"session"},
         {"run"},
+        {"carried"},
         {"__main__"},
     ],
     "warehouse": [
@@ -103,7 +104,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "cli": [
         {"backends", "fetching", "flow", "verdicts"},
         {"choices", "results"},
-        {"adding", "bench", "listing", "migrating", "mine", "sharing", "ui"},
+        {"adding", "bench", "listing", "migrating", "mine", "planning", "sharing", "ui"},
         {"commands"},
     ],
 }

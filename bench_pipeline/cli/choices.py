@@ -174,11 +174,7 @@ def campaign_rows(
         elif not missing:
             told = f"done: {counted(len(wanted), 'run')}"
         else:
-            named = [
-                f"{item.model} on {item.partition.key}, {item.build}"
-                + (f", {item.mode}" if item.mode != "baseline" else "")
-                for item in missing[:MANY]
-            ]
+            named = [item.told for item in missing[:MANY]]
             more = f"; and {len(missing) - MANY} more" if len(missing) > MANY else ""
             told = f"{len(missing)} of {len(wanted)} missing: {'; '.join(named)}{more}"
         rows.append((slug, told))

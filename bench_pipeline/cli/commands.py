@@ -4,14 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench_pipeline.cli import adding, bench, listing, migrating, mine, ui
-from bench_pipeline.cli.sharing import checking, importing, publishing, signing
+from bench_pipeline.cli import adding, bench, listing, migrating, mine, planning, ui
+from bench_pipeline.cli.sharing import checking, importing, publishing, receiving, signing
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import checkout
 
 COMMANDS = (
-    *(bench, listing, ui, adding),
-    *(importing, publishing, checking, signing),
+    *(bench, listing, planning, ui, adding),
+    *(importing, publishing, receiving, checking, signing),
     *(migrating, mine),
 )
 """Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""

@@ -164,8 +164,10 @@ def model_record(
 
 
 def code_commit() -> str | None:
-    """Commit of the measuring code, `-dirty` if it was changed since; None outside git."""
+    """Commit of the measuring code, `-dirty` if it was changed since; None outside a checkout."""
     root = checkout().root
+    if not (root / ".git").exists():  # installed: a repository above is somebody else's
+        return None
     try:
         commit = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],

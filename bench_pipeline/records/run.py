@@ -287,6 +287,17 @@ class Run(Record):
         return numbers + [wave.server for cell in cells for wave in cell.waves if waves]
 
     @property
+    def failures(self) -> list[str]:
+        """Why it failed, or which of its cells did: a sentence each."""
+        if self.failure is not None:
+            return [f"{self.failure.kind}: {self.failure.message}"]
+        return [
+            f"{cell.workload} at {cell.concurrency}: {cell.failure.kind}: {cell.failure.message}"
+            for cell in self.cells
+            if cell.failure is not None
+        ]
+
+    @property
     def file_stem(self) -> str:
         """`20261122T154500Z-<run_id>`, or `published-<run_id>` where no time is known."""
         when = self.started_at.strftime("%Y%m%dT%H%M%SZ") if self.started_at else self.provenance

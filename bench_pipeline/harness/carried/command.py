@@ -1,0 +1,101 @@
+"""`bench-rig PLAN`: works a plan off on a machine that has this package and nothing else.
+
+    bench-rig h100-vm.yaml --out h100-vm-runs --files carried
+
+PLAN is written by `python -m bench_pipeline plan --write PLAN` on the control plane. What was
+measured lies in the folder `--out`, to be carried home: there, `python -m bench_pipeline receive`
+takes it in. Stopped or killed, the same command goes on where it was.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench_pipeline.errors import BenchError
+from bench_pipeline.harness.carried.folder import OutFolder
+from bench_pipeline.harness.carried.machine import machine_of
+from bench_pipeline.harness.carried.sums import SUMS
+from bench_pipeline.harness.carried.work import Worked, work_off
+from bench_pipeline.paths import artefact_cache
+from bench_pipeline.progress import Reporter, Terminal
+from bench_pipeline.records.plan import Plan
+from bench_pipeline.records.yaml.files import read_record
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench-rig", description="Make the runs of a plan on this machine."
+    )
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="a plan file")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="for the runs; default: PLAN's name and -runs"
+    )
+    parser.add_argument(
+        "--files",
+        type=Path,
+        metavar="FOLDER",
+        help="engines and models that were carried here, and where others are fetched to; GGUF"
+        " files may lie in it as they are; default: the artefact cache",
+    )
+    parser.add_argument(
+        "--this-is", metavar="RIG", help="say that this is the plan's rig, if its file does not"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 all that is wanted is there; 1 something could not be made or failed, and the
+    last lines say what; 2 a wrong option; 130 interrupted."""
+    options = parser().parse_args(argv)
+    reporter = Terminal()
+    out = OutFolder(options.out or options.plan.with_name(f"{options.plan.stem}-runs"))
+    files = options.files.resolve() if options.files else artefact_cache()
+    try:
+        plan = read_record(Plan, options.plan)
+        with _ended_as_by_ctrl_c(), out.held():
+            rig = machine_of(plan, out.home, options.this_is, reporter)
+            worked = work_off(plan, rig, out, cache=files, carried=files, reporter=reporter)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
+            file=sys.stderr,
+        )
+        return 130
+    _tell(worked, out, reporter)
+    return 0 if worked.is_done else 1
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """A service manager, and a terminal that goes away, stop the server as a person does."""
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(worked: Worked, out: OutFolder, reporter: Reporter) -> None:
+    reporter.say(
+        f"{len(worked.made)} made, {len(worked.there)} there before,"
+        f" {len(worked.failed)} of these failed, {len(worked.not_made)} could not be made"
+    )
+    for item, error in worked.not_made:
+        reporter.say(f"not made: {item.told}: {error}")
+    if worked.made or worked.there:
+        reporter.say(
+            f"Carry home: {out.root} (whole if `sha256sum -c {SUMS}` there says so);"
+            f" then: python -m bench_pipeline receive {out.root.name}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
