@@ -30,7 +30,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     where.add_argument("--new-rig", metavar="NAME", help="a machine that no file declares yet")
     parser.add_argument("--backend", nargs="+", default=[], help="default: all of the rig")
     parser.add_argument(
-        "--again", action="store_true", help="also what is measured already; it stays"
+        "--again", action="store_true", help="write also what is measured already; it stays"
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="a plan file of what is missing")
     parser.add_argument(
@@ -56,12 +56,12 @@ def run(project: Project, options: argparse.Namespace) -> int:
     catalogue = read_engines(project.engines)
     wanted = _wanted(project, options, rigs, catalogue)
     made = made_runs(project, wanted)
-    missing = [item for item in wanted if options.again or made[item] is None]
+    missing = [item for item in wanted if made[item] is None]
     for item in wanted:
         print(f"{'missing' if item in missing else 'made   '}  {item.told}")
     print(f"{len(wanted)} wanted, {len(wanted) - len(missing)} made, {len(missing)} missing")
     if options.write or options.files:
-        _write(project, options, rigs, missing)
+        _write(project, options, rigs, wanted if options.again else missing)
     return 0
 
 
@@ -175,14 +175,14 @@ def _write(
     project: Project,
     options: argparse.Namespace,
     rigs: "dict[str, Rig]",
-    missing: "Sequence[PlanItem]",
+    items: "Sequence[PlanItem]",
 ) -> None:
     from bench_pipeline.harness.planning.plan_file import plan_of
     from bench_pipeline.progress import Terminal
     from bench_pipeline.records.plan import Plan
     from bench_pipeline.records.yaml.files import dump_record, parse_record, write_atomically
 
-    machines = {item.rig for item in missing}
+    machines = {item.rig for item in items}
     if len(machines) != 1:
         raise BenchError(
             "nothing is missing" if not machines else "these runs are of several machines",
@@ -191,7 +191,7 @@ def _write(
             else f"write a plan for each: --rig {min(machines)}",
         )
     slug = machines.pop()
-    plan = plan_of(project, options.new_rig or rigs[slug], missing)
+    plan = plan_of(project, options.new_rig or rigs[slug], items)
     if file := options.write:
         if file.suffix != ".yaml":
             raise BenchError("a plan file's name ends in .yaml", mend="name it so", where=file)
@@ -202,7 +202,7 @@ def _write(
         write_atomically(file, text)
         print(f"{file}: carry it to {slug}; there: bench-rig {file.name}")
     if options.files:
-        _bring(plan.models, plan.engines, missing, options.files, Terminal())
+        _bring(plan.models, plan.engines, items, options.files, Terminal())
 
 
 def _bring(

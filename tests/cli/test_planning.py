@@ -6,9 +6,9 @@ import pytest
 
 from bench_pipeline.cli import commands
 from bench_pipeline.harness.planning.plan_file import items_of
-from bench_pipeline.paths import Project
+from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.plan import Plan
-from bench_pipeline.records.yaml.files import read_record
+from bench_pipeline.records.yaml.files import read_record, read_run
 
 SMALL = "smollm2-135m-instruct-q4_1"
 
@@ -42,6 +42,20 @@ def test_what_is_missing_becomes_a_plan_file(plan, tmp_path: Path):
     found = read_record(Plan, file)
     assert found.rig.slug == "shared-vm-2core"
     assert [item.campaign for item in items_of(found)] == ["reference"] * 2
+
+
+def test_what_is_made_is_planned_only_again(plan, project: Project, tmp_path: Path):
+    made = min(checkout().runs.glob("shared-vm-2core/cpu/2*.yaml"))
+    here = project.runs / made.relative_to(checkout().runs)
+    here.parent.mkdir(parents=True)
+    here.write_bytes(made.read_bytes())
+    words = ["--rig", "shared-vm-2core", "--model", SMALL, "--profile", "quick"]
+    words += ["--build", read_run(here).engine.build, "--concurrency", "1", "--write"]
+    code, told = plan(*words, tmp_path / "a.yaml")
+    assert code == 1 and "1 wanted, 1 made, 0 missing" in told and "nothing is missing" in told
+    code, told = plan(*words, tmp_path / "b.yaml", "--again")
+    assert code == 0 and "1 wanted, 1 made, 0 missing" in told
+    assert len(read_record(Plan, tmp_path / "b.yaml").runs) == 1
 
 
 def test_runs_can_be_named_for_a_rig_and_for_one_that_is_new(plan, tmp_path: Path):
