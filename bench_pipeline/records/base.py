@@ -24,14 +24,15 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 class Record(BaseModel):
     """Immutable; an unknown key, NaN or infinity is an error, not a surprise later.
 
-    The docstring under a field is its description in the schema and in docs/records.md.
+    The docstring under a field is its description in the schema and in docs/records.md; it is
+    read where those are made (`reference/docstrings.py`), as reading it takes longer than the
+    class itself.
     """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         str_max_length=LONGEST_TEXT,
     )
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench_pipeline.records.base import Record
+from bench_pipeline.records.reference.docstrings import Described
 from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, SIGNATURE, Run
 from bench_pipeline.records.table import MEDIA_TYPE
 
@@ -26,7 +27,7 @@ _SIGNATURE = {
 def record_json_schema(kind: type[Record]) -> dict[str, Any]:
     """Schema (draft 2020-12) of a file that holds a `kind`: pydantic's, without the titles that it
     makes of the keys, and with what belongs to the file alone."""
-    schema = kind.model_json_schema()
+    schema = kind.model_json_schema(schema_generator=Described)
     if kind is Run:
         first, *others = schema["properties"].items()
         schema["properties"] = dict(
