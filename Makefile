@@ -74,12 +74,14 @@ test: packages
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
 	@sh scripts/test.sh
 
-# One universal resolution for every platform; the test set and a bare rig's set agree with it.
+# One universal resolution for every platform; the other sets agree with it.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header
 lock:
 	$(COMPILE) pyproject.toml --extra build -o requirements/run.txt
-	$(COMPILE) pyproject.toml --extra build --extra test -c requirements/run.txt \
+	$(COMPILE) pyproject.toml --extra build --extra farm -c requirements/run.txt \
+	    -o requirements/farm.txt
+	$(COMPILE) pyproject.toml --extra build --extra farm --extra test -c requirements/farm.txt \
 	    -o requirements/test.txt
 	$(COMPILE) requirements/rig.in -c requirements/run.txt -o requirements/rig.txt
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh scripts/environment.sh run|test
+# sh scripts/environment.sh run|farm|test
 # Makes .venv and installs a hashed lock file into it, unless exactly that was done before.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,7 +32,7 @@ fi
 
 count=$(grep -c '==' "$lock")
 echo "Installing $count packages of $lock into .venv: once, a minute or two ..."
-if ! is_current run; then # else the test set is added to it
+if ! is_current run; then # else the larger set is added to it
     "$python" -m venv --clear .venv
 fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -qq "$@"; }
@@ -55,6 +55,7 @@ fetch --no-deps --require-hashes -r "$lock"
 # --no-build-isolation: the build backend comes from the lock file like everything else.
 pip install --no-deps --no-build-isolation --editable .
 key "$wanted" >".venv/installed-$wanted"
-if [ "$wanted" = test ]; then
-    key run >.venv/installed-run # the test set holds the run set
-fi
+case $wanted in # each set holds those before it
+test) key run >.venv/installed-run && key farm >.venv/installed-farm ;;
+farm) key run >.venv/installed-run ;;
+esac
