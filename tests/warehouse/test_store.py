@@ -1,21 +1,19 @@
 """The DuckDB file: one writer at a time, whole transactions, and no harm in losing it."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from bench_pipeline.errors import WarehouseError
-from bench_pipeline.paths import checkout
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests import full_disk
+from tests.forking import forked
+from tests.warehouse import processes
 
 
 @pytest.fixture
@@ -38,16 +36,6 @@ class Told:
         self.lines.append(line)
 
 
-def python(code: str, *arguments: object) -> subprocess.Popen:
-    """A Python process of its own, its output to be read line by line."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(checkout().root)},
-    )
-
-
 def test_an_error_rolls_everything_back(warehouse):
     with warehouse.write() as connection:
         connection.execute("create table kept (x integer)")
@@ -67,15 +55,9 @@ def test_an_error_leaves_the_file_free_for_others(warehouse):
         raise ZeroDivisionError
     with pytest.raises(ZeroDivisionError), warehouse.read():
         raise ZeroDivisionError
-    other = python(
-        """
-        import sys, duckdb
-        duckdb.connect(sys.argv[1]).close()
-        """,
-        warehouse.path,
-    )
-    other.communicate()
-    assert other.returncode == 0
+    with forked(processes.opens, warehouse.path) as (other, said):
+        assert said.recv() == "closed"
+    assert other.exitcode == 0
 
 
 def test_a_reader_cannot_write(warehouse):
@@ -97,26 +79,14 @@ def test_reading_without_a_warehouse_names_the_mend(warehouse):
 def test_a_writer_waits_for_the_reader_of_another_process(warehouse):
     with warehouse.write() as connection:
         connection.execute("create table t (x integer)")
-    reader = python(
-        """
-        import sys, time
-        from pathlib import Path
-        from bench_pipeline.warehouse.store import Warehouse
-        with Warehouse(Path(sys.argv[1])).read():
-            print("open", flush=True)
-            sys.stdin.readline()
-            time.sleep(0.5)
-        """,
-        warehouse.path,
-    )
-    with reader:
-        assert reader.stdout.readline() == "open\n"
+    with forked(processes.reads, warehouse.path) as (reader, said):
+        assert said.recv() == "open"
         with pytest.raises(WarehouseError) as caught, Warehouse(warehouse.path, wait_s=0).write():
             pass
         assert "in use by another process" in caught.value.problem
         reader.kill()
-    with warehouse.write() as connection:
-        connection.execute("insert into t values (1)")
+        with warehouse.write() as connection:
+            connection.execute("insert into t values (1)")
 
 
 def test_a_reader_and_a_writer_of_one_process_take_turns(warehouse):
@@ -190,53 +160,12 @@ def test_reading_a_broken_file_names_the_mend_and_leaves_it(warehouse):
 def test_several_processes_refresh_at_once(project, put, small, rows):
     for seed in range(6):
         put(small(seed=seed))
-    code = """
-        import sys
-        from pathlib import Path
-        from bench_pipeline.paths import Project
-        from bench_pipeline.warehouse.refresh import refresh
-        print(refresh(Project(Path(sys.argv[1]))).ingested)
-    """
-    processes = [python(code, project.root) for _ in range(3)]
-    ingested = [int(process.communicate()[0]) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    with ExitStack() as stack:
+        started = [stack.enter_context(forked(processes.refreshes, project)) for _ in range(3)]
+        ingested = [said.recv() for _, said in started]
+    assert [process.exitcode for process, _ in started] == [0, 0, 0]
     assert sorted(ingested) == [0, 0, 6]
     assert rows("select count(*), count(distinct run_id) from measurements") == [(6, 6)]
-
-
-KILLED = """
-    import os, sys
-    from contextlib import contextmanager
-    from pathlib import Path
-    from bench_pipeline.paths import Project
-    from bench_pipeline.warehouse import ingest, refresh
-
-    moment = sys.argv[2]
-
-    def wait_for_the_end():
-        print("now", flush=True)
-        sys.stdin.read()
-
-    class Slow:
-        seen = 0
-        @contextmanager
-        def step(self, what, total=None, unit=""):
-            yield self
-            if moment == "inserted":
-                wait_for_the_end()
-        def advance(self, amount):
-            self.seen += 1
-            if moment == "reading" and self.seen == 4:
-                wait_for_the_end()
-        def say(self, line):
-            pass
-
-    if moment == "derived":
-        refresh.schema.row_counts = lambda connection: wait_for_the_end()
-    ingest._BATCH_RUNS = 2
-    ingest._TASK_BYTES = 1
-    refresh.refresh(Project(Path(sys.argv[1])), Slow())
-"""
 
 
 @pytest.mark.parametrize("moment", ["reading", "inserted", "derived"])
@@ -247,17 +176,10 @@ def test_kill_9_during_a_refresh_leaves_a_good_warehouse(project, put, small, ro
         refresh(project)
     for seed in range(5):
         put(small(seed=seed))
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(project.root), moment],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(checkout().root)},
-    )
-    with process:
-        assert process.stdout.readline() == "now\n"
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    with forked(processes.refreshes_until, project, moment) as (process, said):
+        assert said.recv() == "now"
+        process.kill()
+    assert process.exitcode == -signal.SIGKILL
     if before == "filled":
         assert rows("select count(*) from runs") == [(1,)]
     told = Told()
