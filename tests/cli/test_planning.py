@@ -1,14 +1,18 @@
 """`python -m bench_pipeline plan`: what is wanted and missing, and a plan file of it."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from bench_pipeline.cli import commands
 from bench_pipeline.harness.planning.plan_file import items_of
+from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.model import ModelFile, ModelPart
 from bench_pipeline.records.plan import Plan
 from bench_pipeline.records.yaml.files import read_record, read_run
+from tests.checkouts import with_model
 
 SMALL = "smollm2-135m-instruct-q4_1"
 
@@ -96,6 +100,30 @@ def test_a_wrong_choice_is_told_with_its_mend(plan, tmp_path, monkeypatch, words
     assert code == 1
     assert told in said and "mend: " in said
     assert list(tmp_path.glob("*.*")) == []
+
+
+def test_what_a_rig_cannot_fetch_is_brought_along_and_the_rest_is_named(
+    plan, project: Project, tmp_path: Path
+):
+    (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+    part = ModelPart(source=f"file:{tmp_path / 'tiny.gguf'}")
+    tiny = read_record(ModelFile, project.models / f"{SMALL}.yaml").model_copy(
+        update={
+            "slug": "tiny",
+            "file_name": "tiny.gguf",
+            "parts": [part],
+            "sha256": sha256(b"GGUF").hexdigest(),
+            "size_bytes": 4,
+        }
+    )
+    with_model(project, tiny)
+    folder = tmp_path / "carried"
+    code, told = plan("--rig", "h100-vm", "--model", "tiny", "--files", folder)
+    assert code == 0
+    assert fetch_model(tiny, folder).read_bytes() == b"GGUF"
+    assert f"not carried: b11434 for cuda: put it to {folder}/engines/b11434/llama-server" in told
+    code, told = plan("--rig", "h100-vm", "--model", "tiny", "--build", "b1", "--files", folder)
+    assert "not carried: b1 for cuda: the rig fetches it itself" in told
 
 
 def test_no_other_file_is_written_over(plan, tmp_path: Path):

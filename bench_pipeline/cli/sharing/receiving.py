@@ -44,7 +44,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     faults = 0
     sums = _Sums()
     for folder in (path for path in options.paths if path.is_dir()):
-        faults += _rig_files(project, folder, declare=options.declare)
+        faults += _rig_files(project, folder, sums) if options.declare else 0
     receiver = Receiver(project, from_others=options.from_others)
     for path in options.paths:
         try:
@@ -132,17 +132,18 @@ def _rig_file_of(file: Path) -> Path | None:
     return path if path and path.is_file() else None
 
 
-def _rig_files(project: Project, folder: Path, *, declare: bool) -> int:
-    """Takes in rig files of machines unknown here, where that is asked. How many are refused."""
+def _rig_files(project: Project, folder: Path, sums: "_Sums") -> int:
+    """Takes in rig files of machines unknown here. How many are refused."""
     from bench_pipeline.records.yaml.files import read_record, read_what_can_be, write_atomically
     from bench_pipeline.records.yaml.finding import content_of
 
     faults = 0
-    for file in sorted(folder.rglob("content/rigs/*.yaml")) if declare else ():
+    for file in sorted(folder.rglob("content/rigs/*.yaml")):
         target = project.rigs / file.name
         if target.exists():
             continue
         try:
+            sums.compare(file)
             rig = read_record(Rig, file)
             known = read_what_can_be(Rig, project.rigs)[0].values()
             if same := [each.slug for each in known if _identities(rig) & _identities(each)]:

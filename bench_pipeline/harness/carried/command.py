@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = options.files.resolve() if options.files else artefact_cache()
     try:
         plan = read_record(Plan, options.plan)
-        with _ended_as_by_ctrl_c(), out.held():
+        with ended_as_by_ctrl_c(), out.held():
             rig = machine_of(plan, out.home, options.this_is, reporter)
             worked = work_off(plan, rig, out, cache=files, carried=files, reporter=reporter)
     except BenchError as error:
@@ -72,10 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """A service manager, and a terminal that goes away, stop the server as a person does."""
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """A service manager, and a terminal that goes away, stop the server as a person does. What is
+    ignored stays so, as `nohup` wants it."""
     numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:

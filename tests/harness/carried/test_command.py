@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench_pipeline.cli.sharing import receiving
-from bench_pipeline.harness.carried.command import main
+from bench_pipeline.harness.carried.command import ended_as_by_ctrl_c, main
 from bench_pipeline.harness.planning.plan_file import plan_of
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.paths import Project, artefact_cache
@@ -98,6 +98,20 @@ def test_what_is_no_plan_is_told_and_nothing_begins(tmp_path: Path, capfd, text,
     error = capfd.readouterr().err
     assert error.startswith("error: ") and told in error and "mend: " in error
     assert not (tmp_path / "plan-runs").exists()
+
+
+def test_a_lost_terminal_ends_it_as_ctrl_c_does_unless_nohup_says_otherwise():
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with pytest.raises(KeyboardInterrupt), ended_as_by_ctrl_c():
+            signal.raise_signal(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with ended_as_by_ctrl_c():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_light_install_has_it_as_a_command_of_its_own():
