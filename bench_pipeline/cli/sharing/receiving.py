@@ -1,6 +1,7 @@
 """`python -m bench_pipeline receive FOLDER`: what a machine without a checkout measured."""
 
 import argparse
+import hashlib
 import os
 import re
 import stat
@@ -72,9 +73,10 @@ def _receive(receiver: "Receiver", file: Path, sums: "_Sums") -> str:
     from bench_pipeline.records.yaml.finding import content_of
 
     try:
-        sums.compare(file)
+        content = content_of(file)
+        sums.compare(file, content)
         _refuse_another_machine(receiver.project, file)
-        received = receiver.take(content_of(file), file, _logs(file, sums))
+        received = receiver.take(content, file, _logs(file, sums))
     except BenchError as error:
         print(f"refused: {error}", file=sys.stderr)
         if isinstance(error, RigError) and (rig_file := _rig_file_of(file)):
@@ -111,8 +113,9 @@ def _logs(file: Path, sums: "_Sums") -> dict[str, bytes]:
             found = log.lstat()
             if not stat.S_ISREG(found.st_mode) or found.st_size > LOG_LIMIT_BYTES:
                 raise RecordError("is no engine's log", mend="remove it", where=log)
-            sums.compare(log)
-            logs[log.name] = log.read_bytes()
+            content = log.read_bytes()
+            sums.compare(log, content)
+            logs[log.name] = content
         except OSError as error:
             print(f"  left out: {log}: cannot be read: {error.strerror}", file=sys.stderr)
         except RecordError as error:
@@ -134,17 +137,20 @@ def _rig_file_of(file: Path) -> Path | None:
 
 def _rig_files(project: Project, folder: Path, sums: "_Sums") -> int:
     """Takes in rig files of machines unknown here. How many are refused."""
-    from bench_pipeline.records.yaml.files import read_record, read_what_can_be, write_atomically
+    from bench_pipeline.records.yaml.files import parse_record, read_what_can_be, write_atomically
     from bench_pipeline.records.yaml.finding import content_of
 
     faults = 0
-    for file in sorted(folder.rglob("content/rigs/*.yaml")):
+    folders = (Path(here) for here, _, _ in os.walk(folder))
+    rigs = (here for here in folders if here.parts[-2:] == ("content", "rigs"))
+    for file in (file for here in rigs for file in sorted(here.glob("[!.]*.yaml"))):
         target = project.rigs / file.name
         if target.exists():
             continue
         try:
-            sums.compare(file)
-            rig = read_record(Rig, file)
+            content = content_of(file)
+            sums.compare(file, content)
+            rig = parse_record(Rig, content, file)
             known = read_what_can_be(Rig, project.rigs)[0].values()
             if same := [each.slug for each in known if _identities(rig) & _identities(each)]:
                 raise RigError(
@@ -152,7 +158,7 @@ def _rig_files(project: Project, folder: Path, sums: "_Sums") -> int:
                     mend=f"plan for it under that name: --rig {same[0]}",
                     where=file,
                 )
-            write_atomically(target, content_of(file))
+            write_atomically(target, content)
             print(f"declared: {target.relative_to(project.root)}: look at its title and notes")
         except BenchError as error:
             print(f"refused: {error}", file=sys.stderr)
@@ -190,17 +196,15 @@ class _Sums:
         self._name = SUMS
         self._lists: dict[Path, dict[str, str] | RecordError] = {}
 
-    def compare(self, file: Path) -> None:
-        """RecordError if a list names `file` with another sum. A run file that no list names is
-        proven by the hash within it."""
-        from bench_pipeline.fetching.wheels import sha256_of
-
+    def compare(self, file: Path, content: bytes) -> None:
+        """RecordError if a list names `file`, which has this content, with another sum. A run file
+        that no list names is proven by the hash within it."""
         file = file.absolute()
         for folder in [*file.parents][:_DEEPEST]:
             listed = self.note(folder)
             name = file.relative_to(folder).as_posix()
             if isinstance(listed, dict) and name in listed:
-                if sha256_of(file) != listed[name]:
+                if hashlib.sha256(content).hexdigest() != listed[name]:
                     raise RecordError(
                         f"is not what {self._name} says: it changed on its way",
                         mend="copy it from the rig again",
@@ -226,7 +230,7 @@ class _Sums:
                 yield listed
                 continue
             for name in listed:
-                if not (folder / name).exists():
+                if not (folder / name).is_file():
                     yield RecordError(
                         f"{self._name} names it, and it is not there",
                         mend="copy it from the rig again",

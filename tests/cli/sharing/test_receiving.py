@@ -1,5 +1,6 @@
 """`python -m bench_pipeline receive`: what is whole is taken in, all else is named."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -154,6 +155,17 @@ def test_hostile_and_unrelated_files_stop_nothing(receive, project: Project, hom
     code, told = receive(home)
     assert (code, names(project)) == (1, [file.name for file in SENT])
     assert str(hostile) in told and "README" not in told
+
+
+@pytest.mark.parametrize("trap", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_only_looks_like_a_file_holds_nothing_up(receive, project: Project, home: Path, trap):
+    """Though a list of sums names it."""
+    file = in_folder(home, SENT[0])
+    file.unlink()
+    trap(file)
+    code, told = receive(home)
+    assert (code, names(project)) == (1, [SENT[1].name])
+    assert SENT[0].name in told and "mend: " in told
 
 
 def test_nothing_there_is_told(receive, tmp_path: Path):
