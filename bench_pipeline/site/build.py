@@ -14,7 +14,7 @@ from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
 from bench_pipeline.processes import few_collections
 from bench_pipeline.progress import Reporter, Silent
-from bench_pipeline.site.data.parts import check_run_files
+from bench_pipeline.site.data.run_files import check_run_files
 from bench_pipeline.site.groups import Plan, key_of, plan
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
@@ -134,23 +134,35 @@ def _write_site(
     """All that is in it. `kept` has every group and place of `parts`."""
     from bench_pipeline.site.data.downloads import write_downloads
     from bench_pipeline.site.pages.press import Press
-    from bench_pipeline.site.pages.render import keep_rigs, render, whole_site
+    from bench_pipeline.site.pages.render import keep_method, keep_rigs, render, whole_site
 
     (making / "data").mkdir()
     press = Press(tables.site)
     said = [kept.value(group.key, "said") for group in parts.groups]
     lines = [kept.value(group.key, "part") for group in parts.groups]
-    downloads = write_downloads(connection, tables, lines, root, making / "data")
+    downloads = write_downloads(connection, tables, lines, root, making / "data", _run_schema(kept))
     site = whole_site(parts, said, tables)
     rigs = keep_rigs(press, parts, kept, tables, site)
+    method = keep_method(press, kept, tables, site, downloads)
     count, index_bytes = 0, 0
     for pages in render(press, parts, kept, site, said, [*rigs.values()], tables, downloads):
         index_bytes = index_bytes or _index_bytes(pages)
         count += sum(path.endswith(".html") for path in pages)
         for path, content in pages.items():
             _write(making / path, content)
-    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs))
+    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs, method))
     return _Written(count, index_bytes)
+
+
+def _run_schema(kept: Kept) -> str:
+    """To make it takes as long as the pages of some runs."""
+    key = key_of("run.schema.json")
+    if not kept.has(key):
+        from bench_pipeline.site.data.downloads import run_schema
+
+        kept.put(key, {}, text=run_schema())
+    text: str = kept.value(key, "text")
+    return text
 
 
 @dataclass(frozen=True)

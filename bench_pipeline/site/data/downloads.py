@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.paths import Project
-from bench_pipeline.records.reference.json_schema import run_json_schema
 from bench_pipeline.site.data.citation import citation_cff, edition, licence_text
 from bench_pipeline.site.data.dictionary import ROWS, TABLES, meaning
 from bench_pipeline.site.data.parts import Download, Part, packed
@@ -82,11 +81,16 @@ class Downloads:
 
 
 def write_downloads(
-    connection: DuckDBPyConnection, tables: Tables, parts: Sequence[Part], root: Path, folder: Path
+    connection: DuckDBPyConnection,
+    tables: Tables,
+    parts: Sequence[Part],
+    root: Path,
+    folder: Path,
+    schema: str,
 ) -> Downloads:
     """Fills `folder`, but for the run files, which come with their `parts`.
 
-    `root` is the project that the warehouse was made from.
+    `root` is the project that the warehouse was made from, `schema` what `run_schema` makes.
     """
     published = tuple(
         _write_table(connection, name, table, parts, folder) for name, table in TABLES.items()
@@ -98,7 +102,7 @@ def write_downloads(
     )
     texts = {
         "columns.csv": _dictionary_csv(published),
-        "run.schema.json": _schema(),
+        "run.schema.json": schema,
         "LICENSE.txt": licence_text(tables),
         "CITATION.cff": citation_cff(edition(tables)),
     }
@@ -116,7 +120,10 @@ def write_downloads(
 
 
 @cache
-def _schema() -> str:
+def run_schema() -> str:
+    """JSON Schema of a run file, as it is published."""
+    from bench_pipeline.records.reference.json_schema import run_json_schema
+
     return f"{json.dumps(run_json_schema(), indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 

@@ -1,7 +1,6 @@
 """The method page: how each number is made, with the thresholds that the code itself uses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -14,10 +13,9 @@ from bench_pipeline.harness.planning import ladder, profiles
 from bench_pipeline.harness.telemetry import renewal, window
 from bench_pipeline.measures import comparison, drift, formulas, knee, queueing, statistics, steps
 from bench_pipeline.site import wording
-from bench_pipeline.site.data.downloads import BY_HAND, Downloads
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.source import Tables
-from bench_pipeline.site.view import Site
+from bench_pipeline.site.source import Row
+from bench_pipeline.site.tables.example import Example
 
 MODULES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
@@ -43,29 +41,21 @@ PROFILE_RULES = (
 """Label, field of `ProfileRules`, unit."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """A real figure of the front page, to show how one is read."""
-
-    what: str
-    tok_s: str
-    interval: str
-    n: int
-    href: str
-
-
-def pages(press: Press, site: Site, tables: Tables, downloads: Downloads) -> dict[str, bytes]:
+def pages(
+    press: Press, example: Example | None, workloads: Sequence[Row], by_hand: str
+) -> dict[str, bytes]:
+    """`by_hand`: path of its download below the site's root; empty where there is none."""
     return {
         "method.html": press.page(
             "method.html",
             constant=constant,
-            example=_example(site),
+            example=example,
             profile_rules=PROFILE_RULES,
             profiles=list(profiles.PROFILES),
-            workloads=tables.workloads,
+            workloads=workloads,
             flags=wording.FLAGS,
             failures=wording.FAILURES,
-            by_hand=next((f"data/{f.name}" for f in downloads.others if f.name == BY_HAND), ""),
+            by_hand=by_hand,
         )
     }
 
@@ -94,18 +84,3 @@ def _text(value: Any, unit: str) -> str:
         return wording.listed([_text(part, "") for part in value])
     number = value * 100 if unit == "%" else value
     return f"{number:,g}{f' {unit}' if unit else ''}" if number < 1e6 else f"{number}"
-
-
-def _example(site: Site) -> Example | None:
-    """The first of the big table that was measured here and has an interval."""
-    for row in site.rows:
-        for figure in row.figures:
-            if figure.in_full and figure.interval:
-                return Example(
-                    what=f"{row.name}, {figure.title}, on {row.hardware.rig_title}",
-                    tok_s=figure.text,
-                    interval=figure.interval,
-                    n=figure.n or 0,
-                    href=figure.href,
-                )
-    return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from bench_pipeline.site import hardware
 from bench_pipeline.site.compare.address import PAGE
 from bench_pipeline.site.compare.configurations import Catalogue, Outline
-from bench_pipeline.site.data.downloads import Downloads
+from bench_pipeline.site.data.downloads import BY_HAND, Downloads
 from bench_pipeline.site.groups import Plan, key_of
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages import (
@@ -16,7 +16,6 @@ from bench_pipeline.site.pages import (
     fits,
     front,
     glossary,
-    method,
     rigs,
     trends,
 )
@@ -26,6 +25,7 @@ from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
 from bench_pipeline.site.tables.engine_only import EngineRow
+from bench_pipeline.site.tables.example import example_of
 from bench_pipeline.site.trends.engine import engine_trends
 from bench_pipeline.site.view import Site, view_of
 
@@ -88,6 +88,20 @@ def keep_rigs(
     return found
 
 
+def keep_method(press: Press, kept: Kept, tables: Tables, site: Site, downloads: Downloads) -> str:
+    """Makes the method page unless it is kept; its entry. What it tells of is imported to be told
+    only then: all that measures, a third of a second."""
+    by_hand = next((f"data/{f.name}" for f in downloads.others if f.name == BY_HAND), "")
+    example = example_of(site.rows)
+    key = key_of("method", tables.site, example, tables.workloads, by_hand)
+    if not kept.has(key):
+        from bench_pipeline.site.pages import method
+
+        kept.put(key, method.pages(press, example, tables.workloads, by_hand))
+        kept.has(key)
+    return key
+
+
 def render(
     press: Press,
     plan: Plan,
@@ -98,7 +112,7 @@ def render(
     tables: Tables,
     downloads: Downloads,
 ) -> Iterator[Pages]:
-    """All pages but those of groups, places and rigs; the front page and its files first.
+    """All pages that are not kept by an entry; the front page and its files first.
 
     `said`: by the groups of `plan`.
     """
@@ -113,5 +127,4 @@ def render(
     yield rigs.index(press, rig_lines)
     yield fits.pages(press, site)
     yield glossary.pages(press)
-    yield method.pages(press, site, tables, downloads)
     yield data.pages(press, site, tables, downloads)
