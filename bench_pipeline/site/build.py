@@ -5,7 +5,9 @@ What makes pages is imported by those that make some: it takes as long as findin
 
 import gzip
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,8 +89,10 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
         from bench_pipeline.site.crew import compiled_kept, make_missing
 
         _refuse_changed(connection, warehouse)
+        (making / "data").mkdir()
         with compiled_kept(kept):
-            make_missing(connection, warehouse, root, parts, kept, reporter)
+            with _parquet_meanwhile(connection, parts, making / "data"):
+                make_missing(connection, warehouse, root, parts, kept, reporter)
             if not parts.divided:
                 tables = read_tables(connection, warehouse)
             written = _write_site(connection, parts, kept, tables, root, making)
@@ -117,6 +121,21 @@ def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
         )
 
 
+@contextmanager
+def _parquet_meanwhile(
+    connection: "DuckDBPyConnection", parts: Plan, folder: Path
+) -> Iterator[None]:
+    """DuckDB writes the tables on a core of its own while pages are drawn."""
+    from bench_pipeline.site.data.downloads import write_parquet
+
+    groups = [group.models for group in parts.groups]
+    connection.execute("set threads = 1")  # as both will ask for, and not while one reads
+    with connection.cursor() as own, ThreadPoolExecutor(1) as thread:
+        writing = thread.submit(write_parquet, own, groups, folder)
+        yield
+        writing.result()
+
+
 @dataclass(frozen=True)
 class _Written:
     pages: int
@@ -133,10 +152,10 @@ def _write_site(
 ) -> _Written:
     """All that is in it. `kept` has every group and place of `parts`."""
     from bench_pipeline.site.data.downloads import write_downloads
+    from bench_pipeline.site.pages import best
     from bench_pipeline.site.pages.press import Press
     from bench_pipeline.site.pages.render import keep_method, keep_rigs, render, whole_site
 
-    (making / "data").mkdir()
     press = Press(tables.site)
     said = [kept.value(group.key, "said") for group in parts.groups]
     lines = [kept.value(group.key, "part") for group in parts.groups]
@@ -144,13 +163,14 @@ def _write_site(
     site = whole_site(parts, said, tables)
     rigs = keep_rigs(press, parts, kept, tables, site)
     method = keep_method(press, kept, tables, site, downloads)
+    answers = best.keep(press, kept, site, [one.rows_by_rig for one in said], tables.site)
     count, index_bytes = 0, 0
     for pages in render(press, parts, kept, site, said, [*rigs.values()], tables, downloads):
         index_bytes = index_bytes or _index_bytes(pages)
         count += sum(path.endswith(".html") for path in pages)
         for path, content in pages.items():
             _write(making / path, content)
-    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs, method))
+    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs, *answers, method))
     return _Written(count, index_bytes)
 
 

@@ -80,6 +80,14 @@ class Downloads:
         return (*made, *self.others, self.sums)
 
 
+def write_parquet(
+    connection: DuckDBPyConnection, groups: Sequence[Sequence[str]], folder: Path
+) -> None:
+    """The Parquet file of each table into `folder`. `groups` of models: as those of `parts`."""
+    for name, table in TABLES.items():
+        export_parquet(connection, table, folder / f"{name}.parquet", groups)
+
+
 def write_downloads(
     connection: DuckDBPyConnection,
     tables: Tables,
@@ -88,7 +96,8 @@ def write_downloads(
     folder: Path,
     schema: str,
 ) -> Downloads:
-    """Fills `folder`, but for the run files, which come with their `parts`.
+    """Fills `folder`, but for the run files, which come with their `parts`, and the Parquet files,
+    which `write_parquet` has written.
 
     `root` is the project that the warehouse was made from, `schema` what `run_schema` makes.
     """
@@ -133,7 +142,6 @@ def _write_table(
     lines = [part.tables[name] for part in parts]
     header = packed(csv_header(connection, table))
     (folder / f"{name}.csv.gz").write_bytes(b"".join((header, *(each.packed for each in lines))))
-    export_parquet(connection, table, folder / f"{name}.parquet", [part.models for part in parts])
     columns = []
     for column in columns_of(connection, table):
         entry = meaning(column.name, table)

@@ -1,10 +1,11 @@
 """The pages of one group: its models and their runs, its families, its part of the comparisons."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench_pipeline.site.compare.configurations import Catalogue, Outline, catalogue
 from bench_pipeline.site.models import ModelLine, model_pages
-from bench_pipeline.site.pages import compare, families, models
+from bench_pipeline.site.pages import best, compare, families, models
 from bench_pipeline.site.pages.compare import Choice
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.runs.view import RunLine
@@ -25,6 +26,8 @@ class Said:
     choices: tuple[Choice, ...]
     outlines: tuple[Outline, ...]
     sessions: tuple[tuple[str, str], ...]
+    rows_by_rig: Mapping[str, str]
+    """See `best.rows_by_rig`."""
 
 
 @dataclass(frozen=True)
@@ -52,5 +55,6 @@ def make(press: Press, tables: Tables, *, divided: bool) -> Made:
         choices=tuple(choices),
         outlines=tuple(configuration.outline for configuration in known.configurations),
         sessions=tuple(known.sessions),
+        rows_by_rig=best.rows_by_rig(rows),
     )
     return Made(pages, said, known)

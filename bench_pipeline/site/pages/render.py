@@ -10,7 +10,6 @@ from bench_pipeline.site.data.downloads import BY_HAND, Downloads
 from bench_pipeline.site.groups import Plan, key_of
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages import (
-    best,
     compare,
     data,
     fits,
@@ -117,7 +116,6 @@ def render(
     `said`: by the groups of `plan`.
     """
     yield press.files | front.pages(press, site, tables)
-    yield best.pages(press, site, tables)
     choices = [choice for one in said for choice in one.choices]
     known = Outlines(plan, said, kept)
     yield {PAGE: compare.page(press, known, choices, tables.workloads)}

@@ -96,11 +96,15 @@ class Machine:
     """One for each workload, in the page's order."""
 
 
+def may_answer(row: TableRow) -> bool:
+    return row.concurrency in (STREAMS, None)
+
+
 def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
     """Machines that have an answer; the one with the newest measured run first."""
     by_rig: dict[str, list[TableRow]] = defaultdict(list)
     for row in rows:
-        if row.concurrency in (STREAMS, None):
+        if may_answer(row):
             by_rig[row.hardware.rig].append(row)
     latest: dict[str, str] = {}
     for run in tables.runs:

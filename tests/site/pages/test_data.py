@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.data import run_file_lists
-from bench_pipeline.site.data.downloads import Downloads, run_schema, write_downloads
+from bench_pipeline.site.data.downloads import Downloads, run_schema, write_downloads, write_parquet
 from bench_pipeline.site.data.parts import Download, part_of
 from bench_pipeline.site.pages import data as data_page
 from bench_pipeline.site.pages.press import Press
@@ -43,6 +43,7 @@ def downloads(made: Made, folder: Path) -> Downloads:
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
+        write_parquet(connection, [models], folder / "data")
         return write_downloads(connection, tables, [part], root, folder / "data", run_schema())
 
 
