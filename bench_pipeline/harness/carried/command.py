@@ -8,10 +8,12 @@ takes it in. Stopped or killed, the same command goes on where it was.
 """
 
 import argparse
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench_pipeline.errors import BenchError
@@ -41,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
         " files may lie in it as they are; default: the artefact cache",
     )
     parser.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="end when standard input ends: for ssh without a terminal, whose connection may drop",
+    )
+    parser.add_argument(
         "--this-is", metavar="RIG", help="say that this is the plan's rig, if its file does not"
     )
     return parser
@@ -56,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         plan = read_record(Plan, options.plan)
         with ended_as_by_ctrl_c(), out.held():
+            if options.until_eof:
+                end_with(sys.stdin.fileno())
             rig = machine_of(plan, out.home, options.this_is, reporter)
             worked = work_off(plan, rig, out, cache=files, carried=files, reporter=reporter)
     except BenchError as error:
@@ -85,6 +94,18 @@ def ended_as_by_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with(stream: int) -> None:
+    """Ends this process, as SIGTERM does, once nothing more can come from `stream`."""
+
+    def wait() -> None:
+        with suppress(OSError):
+            while os.read(stream, 4096):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _tell(worked: Worked, out: OutFolder, reporter: Reporter) -> None:

@@ -1,8 +1,10 @@
 """`bench-rig` from a plan file to run files at home: a real run of a real engine."""
 
+import os
 import shutil
 import signal
 import subprocess
+import threading
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from bench_pipeline.cli.sharing import receiving
-from bench_pipeline.harness.carried.command import ended_as_by_ctrl_c, main
+from bench_pipeline.harness.carried.command import end_with, ended_as_by_ctrl_c, main
 from bench_pipeline.harness.planning.plan_file import plan_of
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.records.yaml.files import dump_record, run_files
 from tests.checkouts import with_model
 from tests.harness.conftest import with_short_workloads
+from tests.waiting import PATIENCE_S
 
 
 def receive(project: Project, *paths: Path, declare: bool = False) -> int:
@@ -112,6 +115,16 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does_unless_nohup_says_otherwise():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_dropped_connection_ends_it_as_ctrl_c_does():
+    reading, writing = os.pipe()
+    with pytest.raises(KeyboardInterrupt), ended_as_by_ctrl_c():
+        end_with(reading)
+        os.write(writing, b"whatever is typed")
+        os.close(writing)
+        threading.Event().wait(PATIENCE_S)
+    os.close(reading)
 
 
 def test_the_light_install_has_it_as_a_command_of_its_own():
