@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 import dagster as dg
 import pytest
 
-from tests.checkouts import copy_checkout, run_in
+from tests.checkouts import copy_checkout, run_in, without_measured_runs
 from tests.published import unpacked
 
 COMMAND = ("dagster", "asset", "materialize", "--select", "site_pages")
@@ -26,9 +26,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 @pytest.fixture(scope="module")
 def published_with_broken_files(tmp_path_factory: pytest.TempPathFactory, published: Done) -> Done:
-    """A clone with a malformed run and a rig with an unknown key, whose warehouse knows the
-    committed runs already, and that had no site."""
-    clone = copy_checkout(tmp_path_factory.mktemp("broken") / "a clone")
+    """A clone with few runs, of which one is malformed, and a rig with an unknown key, whose
+    warehouse knows the committed runs already, and that had no site."""
+    clone = without_measured_runs(copy_checkout(tmp_path_factory.mktemp("broken") / "a clone"))
     shutil.copytree(published[0] / "warehouse", clone / "warehouse")
     place = clone / "content" / "benchmarks" / "runs" / "gaming-desktop" / "cuda"
     (place / "published-000000000000.yaml").write_text("schema_version: 1\nrun_id: [\n...\n")
