@@ -7,6 +7,7 @@ Dagster's and the current directory lies in a checkout.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import warnings
@@ -27,6 +28,8 @@ POINTERS = (
 )
 """Options that say where definitions are: who gives one has chosen."""
 
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
 
 def set_up() -> None:
     """For this process and what it starts. What the environment names already stays."""
@@ -34,6 +37,13 @@ def set_up() -> None:
     with contextlib.suppress(OSError):
         if prepare(sys.orig_argv, os.getcwd(), os.environ):
             no_word_of_supersession()
+            few_collections()
+
+
+def few_collections() -> None:
+    """What Dagster imports stays: to look for garbage in it as often as Python does of its own
+    takes a fifth of a command's start."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def no_word_of_supersession() -> None:

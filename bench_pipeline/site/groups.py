@@ -19,7 +19,7 @@ from bench_pipeline.site.devices import device_of
 from bench_pipeline.site.source import BY_MODEL, BY_RUN, Around, Row, Tables
 from bench_pipeline.site.tables.around import around_of
 from bench_pipeline.site.tables.rows import model_name, plain_slug
-from bench_pipeline.site.trends.maker import too_much_for_one_page
+from bench_pipeline.site.trends.weight import too_much_for_one_page
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

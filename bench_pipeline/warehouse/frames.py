@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from duckdb import DuckDBPyConnection
 
 Row = Mapping[str, Any]
@@ -65,6 +64,8 @@ def typed(values: Values, types: Types) -> Columns:
 
 
 def _column(name: str, values: list[Any], kind: str) -> Column:
+    import numpy as np
+
     if kind in _WITH_A_VALUE_FOR_NONE:
         return Column(np.array(values, dtype=_WITH_A_VALUE_FOR_NONE[kind]))
     if kind not in _WITHOUT:
@@ -88,6 +89,8 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 
 def _joined(parts: Sequence[Column]) -> Column:
+    import numpy as np
+
     values = np.concatenate([part.values for part in parts])
     if all(part.missing is None for part in parts):
         return Column(values)
@@ -104,6 +107,8 @@ def _joined(parts: Sequence[Column]) -> Column:
 
 def without(columns: Columns, name: str, values: Collection[Any]) -> Columns:
     """Only the rows whose column `name` holds none of `values`."""
+    import numpy as np
+
     keep = np.array([value not in values for value in columns[name].values], bool)
     return {
         name: Column(column.values[keep], None if column.missing is None else column.missing[keep])
@@ -122,6 +127,8 @@ def insert_columns(connection: DuckDBPyConnection, table: str, columns: Columns)
 
     Columns are matched by name: a positional insert once swapped two silently.
     """
+    import numpy as np
+
     incoming = {
         name: values if missing is None else np.ma.masked_array(values, missing)
         for name, (values, missing) in columns.items()

@@ -11,7 +11,6 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.finding import content_of
-from bench_pipeline.warehouse.admission import admit
 from bench_pipeline.warehouse.files import Rejection, relative, sha256_of
 from bench_pipeline.warehouse.frames import Columns, Types, Values, joined, typed, without
 
@@ -68,6 +67,8 @@ def read_batch(task: Task) -> Batch:
 
 
 def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
+    from bench_pipeline.warehouse.admission import admit  # all that judges a run
+
     path = relative(task.project, file)
     content = b""
     try:

@@ -16,7 +16,7 @@ from bench_pipeline.site.pages import data
 from bench_pipeline.site.pages import trends as trend_pages
 from bench_pipeline.site.pages.press import STATIC
 from bench_pipeline.site.rigs import view as rigs
-from bench_pipeline.site.trends import maker
+from bench_pipeline.site.trends import weight
 from bench_pipeline.warehouse.refresh import refresh
 from tests.curve_factories import imported_run
 from tests.once import once
@@ -85,7 +85,7 @@ def pages(made: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lis
                 (view, "ROWS_ON_ONE_PAGE", 3),
                 (view, "ANSWERS_ON_A_DIVIDED_PAGE", 6),
                 (view, "FEWEST_ANSWERS", 2),
-                (maker, "CELLS_ON_ONE_PAGE", 2),
+                (weight, "CELLS_ON_ONE_PAGE", 2),
                 (trend_pages, "CELLS_DRAWN", 1),
                 (trend_pages, "POINTS_OF_A_MODEL", 1),
                 (data, "UNLISTED_ON_THE_DATA_PAGE", 0),

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import textwrap
-from functools import cache
 from itertools import pairwise
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -26,7 +25,6 @@ class Described(GenerateJsonSchema):
         return made
 
 
-@cache
 def described(kind: type[Record]) -> dict[str, str]:
     """By field, also of the fields that it has from other records; none of a field without one."""
     found: dict[str, str] = {}

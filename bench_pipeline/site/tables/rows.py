@@ -4,18 +4,23 @@ A row is one configuration: model x rig x backend x build x mode x power cap x c
 measured or published.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bench_pipeline.measures.ties import Standing
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import Hardware, rig_href
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.columns import metric_text
+
+if TYPE_CHECKING:
+    from bench_pipeline.measures.ties import Standing
 
 STANDINGS = {"fastest": "fastest", "tied": "not separable from the fastest"}
 """Words of a standing; the others say nothing."""

@@ -1,7 +1,7 @@
 """Trends from the warehouse's tables: rows of `build_trends` into series, figures and steps."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bench_pipeline.measures.definitions import DEFINITIONS
@@ -18,12 +18,8 @@ from bench_pipeline.site.trends.series import (
     Step,
     Trend,
 )
+from bench_pipeline.site.trends.weight import too_much_for_one_page
 from bench_pipeline.site.trends.words import METRICS
-
-CELLS_ON_ONE_PAGE, POINTS_ON_ONE_PAGE = 24, 500
-"""A place with more cells, or more builds of them, has a page for each of its models, and its own
-page keeps the newest changes and a list of the models. 24 cells with three metrics and builds
-weigh about 50 KB gzipped, 500 points about 90."""
 
 
 def trends_of(tables: Tables) -> tuple[Trend, ...]:
@@ -207,15 +203,6 @@ class _TrendMaker:
             for row, p in zip(rows, series.points, strict=True)
             if p.flagged and p.verdict
         ]
-
-
-def too_much_for_one_page(builds: Mapping[tuple[object, str], int]) -> bool:
-    """`builds` of a place: their number by cell and metric."""
-    shown = {
-        series: count for series, count in builds.items() if count > 1 and series[1] in METRICS
-    }
-    cells = {cell for cell, _ in shown}
-    return len(cells) > CELLS_ON_ONE_PAGE or sum(shown.values()) > POINTS_ON_ONE_PAGE
 
 
 def _name(row: Row) -> str:

@@ -16,7 +16,7 @@ from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.pages.trends import model_sections
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.trends import changes as trends_changes
-from bench_pipeline.site.trends import maker as trends_maker
+from bench_pipeline.site.trends import weight as trends_weight
 from bench_pipeline.site.trends.changes import changes, open_pairs
 from bench_pipeline.site.trends.chart import NARROW, WIDE, Size, draw
 from bench_pipeline.site.trends.maker import trends_of
@@ -52,7 +52,7 @@ def made(shown: Tables) -> dict[str, str]:
 def divided() -> dict[str, str]:
     """Two cells of each model, where one page has room for five; and a model without a trend."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trends_maker, "CELLS_ON_ONE_PAGE", 5)
+        patch.setattr(trends_weight, "CELLS_ON_ONE_PAGE", 5)
         patch.setattr(trends_pages, "CELLS_DRAWN", 1)
         alone = series(step("b10434", 1.0), model="alone", variant="alone")
         return made(tables(*rows_of(*MODELS), *alone))
@@ -62,13 +62,13 @@ def test_up_to_the_bound_a_place_has_one_page_and_beyond_it_one_for_each_model(
     monkeypatch: pytest.MonkeyPatch, divided: dict[str, str]
 ):
     assert {path for path in divided if path.startswith("trends/")} == {PLACE, *PAGES}
-    monkeypatch.setattr(trends_maker, "CELLS_ON_ONE_PAGE", 6)
+    monkeypatch.setattr(trends_weight, "CELLS_ON_ONE_PAGE", 6)
     (whole,) = trends_of(tables(*rows_of(*MODELS)))
     assert not whole.divided
     assert {model.trend_href for model in whole.models} == {PLACE}
     points = 3 * len(MODELS) * 2
     for room in (points, points - 1):
-        monkeypatch.setattr(trends_maker, "POINTS_ON_ONE_PAGE", room)
+        monkeypatch.setattr(trends_weight, "POINTS_ON_ONE_PAGE", room)
         (trend,) = trends_of(tables(*rows_of(*MODELS)))
         assert trend.divided == (room < points)
 
@@ -112,7 +112,7 @@ def test_links_of_feed_index_and_models_lead_to_the_figure(
     hrefs = [link.get("href", "") for link in feed.iterfind(f"{ATOM}entry/{ATOM}link[1]")]
     assert len(hrefs) == 6
     hrefs += re.findall(r'href="(trends/[^"]+#[^"]+)"', divided["trends.html"])
-    monkeypatch.setattr(trends_maker, "CELLS_ON_ONE_PAGE", 5)
+    monkeypatch.setattr(trends_weight, "CELLS_ON_ONE_PAGE", 5)
     for (section,) in model_sections(tables(*rows_of(*MODELS))).values():
         hrefs += [f"{section.model.trend_href}#{figure.id}" for figure in section.cells]
     assert len(hrefs) > 12
@@ -177,7 +177,7 @@ def test_a_models_page_draws_a_few_places_and_lists_the_others(monkeypatch: pyte
 def test_of_a_series_of_many_builds_other_pages_show_the_newest_and_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(trends_maker, "POINTS_ON_ONE_PAGE", 2)
+    monkeypatch.setattr(trends_weight, "POINTS_ON_ONE_PAGE", 2)
     monkeypatch.setattr(trends_pages, "BUILDS_DRAWN", 2)
     shown = tables(*rows_of("gemma", workloads=("chat",)))
     found = made(shown)
