@@ -10,14 +10,17 @@ BUILD =
 BASELINE =
 AGAIN =
 PORT = 3000
+HOST =
+RIG =
+JOIN =
 UV = uv
 
 # A name in small letters would be taken for nothing at all.
-$(foreach name,model backend mode profile build baseline again port python,$(if \
+$(foreach name,model backend mode profile build baseline again port host rig join python,$(if \
     $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
     $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
-.PHONY: help bench list test packages lint ui mine lock clean
+.PHONY: help bench list test packages lint ui mine lock clean farm-control farm-rig farm-status
 
 help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
@@ -30,6 +33,8 @@ help:
 	@echo '             AGAIN=1           also what is measured already; the older run stays'
 	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
+	@echo 'make farm-control, farm-rig, farm-status'
+	@echo '             several rigs under one control plane: docs/farm.md'
 	@echo 'make mine    a site of your own: what is of others in content/ moves aside (asks twice)'
 	@echo 'make test    the style checks and every test'
 	@echo 'make packages'
@@ -56,6 +61,20 @@ list:
 ui:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@.venv/bin/python -m bench_pipeline ui --port '$(PORT)'
+
+farm-control:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh farm
+	@host='$(HOST)'; exec .venv/bin/python -m bench_pipeline farm-control --port '$(PORT)' \
+	    $${host:+--host "$$host"}
+
+farm-rig:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh farm
+	@rig='$(RIG)' join='$(JOIN)'; exec .venv/bin/python -m bench_pipeline farm-rig \
+	    --rig "$$rig" $${join:+--join "$$join"}
+
+farm-status:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh farm
+	@.venv/bin/python -m bench_pipeline farm-status
 
 mine:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run

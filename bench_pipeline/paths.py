@@ -59,6 +59,11 @@ class Project:
     def dagster_home(self) -> Path:
         return self.root / ".dagster_home"
 
+    @property
+    def farm(self) -> Path:
+        """Instances, passwords and databases of `make farm-control` and `make farm-rig`."""
+        return self.root / ".farm"
+
 
 def checkout() -> Project:
     """The checkout this code runs from: never the current directory."""

@@ -31,6 +31,10 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
+has_postgres() { # Debian keeps it out of the PATH
+    has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
+}
+
 has_font() {
     find /usr/share/fonts /usr/local/share/fonts "${HOME:-}/.fonts" "${HOME:-}/.local/share/fonts" \
         -name "$1" 2>/dev/null | grep -q .
@@ -63,6 +67,8 @@ look() {
         need "$(browser)" has_browser
         need libatomic1 loads libatomic.so.1 # the browser driver's node is linked to it
         need mesa-vulkan-drivers has_software_vulkan
+        need redis-server has redis-server # tests/farm starts both
+        need postgresql has_postgres
         need fontconfig has fc-list # tells the tests which fonts there are
         need fonts-liberation has_font LiberationSans-Regular.ttf
         need fonts-dejavu-core has_font DejaVuSans.ttf

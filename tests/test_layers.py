@@ -38,6 +38,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"importers", "warehouse"},
         {"site"},
         {"deploy"},
+        {"farm"},
         {"defs"},
         {"definitions"},
         {"cli"},
@@ -96,6 +97,12 @@ FLOORS: dict[str, list[set[str]]] = {
         {"crew"},
         {"build"},
     ],
+    "farm": [
+        {"access", "beats", "certificates"},
+        {"declared", "homes", "post", "queues", "services"},
+        {"founding", "joining", "launcher", "pulse", "watch"},
+        {"control", "status", "worker"},
+    ],
     "defs": [
         {"failures", "jobs", "partitions", "resources"},
         {"automation", "new_builds"},
@@ -106,6 +113,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"backends", "fetching", "flow", "verdicts"},
         {"choices", "results"},
         {"adding", "bench", "listing", "migrating", "mine", "planning", "sharing", "ui"},
+        {"farm"},
         {"commands"},
     ],
 }
@@ -118,7 +126,7 @@ RIG_PACKAGES = {
     *("pynvml", "uvloop", "yaml"),
     "rich",  # for a bar, where it is installed: requirements/rig.in has it not
 }
-CONTROL_PLANE = {"deploy", "defs", "definitions", "cli", "__main__"}
+CONTROL_PLANE = {"deploy", "farm", "defs", "definitions", "cli", "__main__"}
 
 CROWD = 16
 """Modules in one folder, `__init__` apart, that a reader still takes in."""

@@ -33,7 +33,7 @@ def few_programs(tmp_path: Path) -> str:
     """A PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("sh", "id", "uname", "find", "grep", "ls", "fc-list"):
+    for name in ("sh", "id", "uname", "find", "grep", "ls", "fc-list", "redis-server"):
         (folder / name).symlink_to(shutil.which(name) or "")
     return str(folder)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench_pipeline.cli import adding, bench, listing, migrating, mine, planning, ui
+from bench_pipeline.cli import adding, bench, farm, listing, migrating, mine, planning, ui
 from bench_pipeline.cli.sharing import checking, importing, publishing, receiving, signing
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import checkout
@@ -12,7 +12,7 @@ from bench_pipeline.paths import checkout
 COMMANDS = (
     *(bench, listing, planning, ui, adding),
     *(importing, publishing, receiving, checking, signing),
-    *(migrating, mine),
+    *(migrating, mine, farm),
 )
 """Each has `add_to(commands)`, which names its `run(project, options)`, an exit code."""
 

@@ -1,1 +1,1 @@
-"""How the definitions are run: instance files and the queue of one machine."""
+"""How the definitions are run: instance files and queues, of one machine and of a farm."""

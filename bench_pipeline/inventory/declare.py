@@ -34,6 +34,7 @@ def declare_this_machine(
     inventory: Inventory | None = None,
     *,
     asked: Backend | None = None,
+    named: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[Rig, bool]:
     """This machine's rig, and whether it was declared just now.
@@ -44,7 +45,8 @@ def declare_this_machine(
     cannot be read. RecordError if its own cannot be read or written, RigError if two claim this
     machine.
 
-    `inventory`: this machine's, where it is known already; `asked`: as for `declare`.
+    `inventory`: this machine's, where it is known already; `named`: how it is to be called, else
+    by its host name; `asked`: as for `declare`.
     """
     identity, (rigs, broken) = identify(), read_what_can_be(Rig, project.rigs)
     if known := this_rig(rigs, identity):
@@ -54,7 +56,7 @@ def declare_this_machine(
             raise error
         say(str(error))
     found = inventory or capture_inventory()
-    rig = declare(project, found, identity, platform.node(), asked=asked)
+    rig = declare(project, found, identity, named or platform.node(), asked=asked)
     for other in clones(rigs, identity, rig):
         say(clone_warning(rig, other))
     for gap in found.gaps:

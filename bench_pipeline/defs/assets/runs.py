@@ -27,6 +27,7 @@ from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_ba
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
+from bench_pipeline.farm.post import is_control_plane, receive, said, send
 from bench_pipeline.harness.planning.missing import made_runs
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.inventory.identity import rig_here
@@ -76,7 +77,9 @@ def plan_runs(
         name = re.sub(r"\W+", "_", f"{item.model}_{item.mode}_{item.build}_{number}")
         yield dg.DynamicOutput(item, mapping_key=name, output_name="missing")
     kept = [path for item, path in there.items() if path is not None and item not in missing]
-    yield dg.Output([path.relative_to(project.runs).as_posix() for path in kept], "there")
+    files = [path.relative_to(project.runs).as_posix() for path in kept]
+    send(context.instance, project, files)
+    yield dg.Output(files, "there")
 
 
 @dg.op
@@ -92,6 +95,8 @@ def run_model(
     rig = rig_here(project, item.rig)
     with interrupts_as_usual():
         made = make_runs(item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter)
+    files = [path.relative_to(project.runs).as_posix() for _, path in made]
+    send(context.instance, project, files)
     logs = [log for _, path in made for log in path.parent.glob(f"{path.stem}*.server.log")]
     context.add_output_metadata(
         {
@@ -101,7 +106,7 @@ def run_model(
             **{f"engine's log {log.name}": dg.MetadataValue.path(log) for log in sorted(logs)},
         }
     )
-    return [path.relative_to(project.runs).as_posix() for _, path in made]
+    return files
 
 
 @contextmanager
@@ -206,13 +211,17 @@ def benchmark_runs(engine_builds, model_files):  # type: ignore[no-untyped-def]
     automation_condition=AFTER_ITS_SOURCES,
 )
 def run_files(
-    project: dg.ResourceParam[Project], reporter: dg.ResourceParam[Reporter]
+    context: dg.AssetExecutionContext,
+    project: dg.ResourceParam[Project],
+    reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:
     """Every file of content/benchmarks/runs, read strictly: valid, its id used once, its path
     saying what its content says. What is not is left out, named by the checks, and mended by a
     person; what is stands in the warehouse from here on."""
     from bench_pipeline.warehouse.refresh import refresh
 
+    if is_control_plane(context.instance):
+        context.log.info(said(receive(context.instance, project)) or "nothing new came home")
     report = refresh(project, reporter)
     rejected = [(error.where, error.problem, error.mend) for error in report.rejected]
     return dg.MaterializeResult(

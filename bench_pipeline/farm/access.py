@@ -1,0 +1,113 @@
+"""How a machine of the farm reaches Redis and Postgres: one file of mode 600, of the same form on
+the control plane and on a rig.
+
+Passwords stand in that file and in libpq's, next to it; everything else (`dagster.yaml`, what
+Dagster sends through the queue, command lines) names the files.
+"""
+
+import dataclasses
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from bench_pipeline.errors import BenchError
+
+FILE = "access.json"
+AUTHORITY = "authority.pem"
+PASSWORDS = "pgpass"
+DATABASE = "dagster"
+CONTROL, RIG = "control", "rig"
+"""Who logs in, to Redis and to Postgres."""
+
+
+@dataclass(frozen=True)
+class Access:
+    user: str
+    host: str
+    """Name or address under which the control plane is reached; its certificate says it too."""
+    redis_port: int
+    postgres_port: int
+    redis_password: str = dataclasses.field(repr=False)
+    postgres_password: str = dataclasses.field(repr=False)
+    authority: str = dataclasses.field(repr=False)
+    """PEM: who signs the certificates of both services."""
+
+    def broker_url(self, database: int) -> str:
+        """Never to be logged, nor handed to another process."""
+        login = f"{self.user}:{quote(self.redis_password, safe='')}"
+        return f"rediss://{login}@{_in_url(self.host)}:{self.redis_port}/{database}"
+
+    def postgres_url(self, home: Path) -> str:
+        """Without the password, which libpq takes from its file in `home`."""
+        files = {
+            "sslmode": "verify-full",
+            "sslrootcert": home / AUTHORITY,
+            "passfile": home / PASSWORDS,
+            "connect_timeout": 10,
+        }
+        place = f"{self.user}@{_in_url(self.host)}:{self.postgres_port}/{DATABASE}"
+        # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3
+        return f"postgresql+psycopg2://{place}?{urlencode(files)}"
+
+    def write(self, home: Path) -> None:
+        """The three files of a home."""
+        write_private(home / FILE, self.to_json())
+        write_private(home / AUTHORITY, self.authority)
+        # `*` for the database: the services look at `postgres` before there is another
+        login = f"{self.user}:{self.postgres_password}"
+        write_private(home / PASSWORDS, f"*:{self.postgres_port}:*:{login}\n")
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+
+def read_access(path: Path) -> Access:
+    """BenchError if it cannot be read, is another file, or others than its owner can read it."""
+    try:
+        others = path.stat().st_mode & 0o077
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(
+            f"cannot be read: {getattr(error, 'strerror', None) or error}",
+            mend="name the file that `make farm-control` wrote, as you carried it here",
+            where=path,
+        ) from None
+    if others:
+        raise BenchError(
+            "passwords are in it, and others than its owner can read it",
+            mend=f"chmod 600 {path}",
+            where=path,
+        )
+    try:
+        access = Access(**json.loads(text))
+        if not all(type(getattr(access, f.name)) is f.type for f in dataclasses.fields(Access)):
+            raise TypeError
+        return access
+    except (ValueError, TypeError):
+        raise BenchError(
+            "it is no file to join a farm with",
+            mend="carry the one here again that `make farm-control` wrote",
+            where=path,
+        ) from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """For its owner alone, from the first moment on; whole, or as it was before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as opened:
+        opened.write(text)
+    partial.replace(path)
+
+
+def tls_of_redis(home: Path) -> dict[str, object]:
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": str(home / AUTHORITY)}
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,143 @@
+"""Redis and Postgres as a farm starts them: real ones, on free ports."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg2
+import pytest
+import redis
+
+from bench_pipeline.errors import BenchError
+from bench_pipeline.farm import founding
+from bench_pipeline.farm.access import Access
+from bench_pipeline.farm.control import only_one, services
+from bench_pipeline.farm.founding import DATA_VARIABLE, Farm, found_farm
+from bench_pipeline.farm.queues import redis_client
+from bench_pipeline.farm.services import Service, connection_of, wait_for
+from bench_pipeline.paths import Project
+from tests.farm.machines import enterable_folder, free_ports
+
+
+@dataclass
+class Running:
+    farm: Farm
+    redis: Service
+    postgres: Service
+    rig_home: Path
+
+    def ask(self, question: str, access: Access | None = None, **words: Any) -> Any:
+        """Of Postgres, as the control plane or as another."""
+        place = connection_of(access or self.farm.control, self.rig_home if access else self.home)
+        connection = psycopg2.connect(**{**place, **words})
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(question)
+                return cursor.fetchall() if cursor.description else None
+        finally:
+            connection.close()
+
+    @property
+    def home(self) -> Path:
+        return self.farm.home
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with enterable_folder() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setenv(DATA_VARIABLE, str(folder / "postgres"))
+        farm = found_farm(Project(folder), "127.0.0.1", *free_ports(2))
+        rig_home = folder / "rig"
+        farm.rig.write(rig_home)
+        with services(farm) as (of_redis, of_postgres):
+            yield Running(farm, of_redis, of_postgres, rig_home)
+
+
+def test_a_rig_may_use_rows_and_change_no_table_setting_or_user(running: Running) -> None:
+    assert running.ask("select count(*) from runs", running.farm.rig) == [(0,)]
+    for forbidden in (
+        "create table mine (a int)",
+        "drop table runs",
+        "truncate runs",
+        "copy (select 1) to program 'true'",
+        "alter role control password 'mine'",
+        "alter system set log_statement = 'all'",
+    ):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            running.ask(forbidden, running.farm.rig)
+
+
+def test_a_rig_may_use_queues_and_not_configure_them(running: Running) -> None:
+    client = redis_client(running.farm.rig, running.rig_home)
+    client.lpush("its-queue", "a")
+    assert client.rpop("its-queue") == b"a"
+    for command in (("CONFIG", "GET", "*"), ("FLUSHALL",), ("ACL", "LIST"), ("SHUTDOWN",)):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.execute_command(*command)
+
+
+def test_neither_service_speaks_without_tls_or_to_a_stranger(running: Running) -> None:
+    rig = running.farm.rig
+    with pytest.raises(psycopg2.OperationalError, match=r"no pg_hba.conf entry"):
+        running.ask("select 1", rig, sslmode="disable")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        running.ask("select 1", rig, password="guessed")
+    with pytest.raises(redis.exceptions.ConnectionError):
+        redis.Redis(port=rig.redis_port, socket_timeout=5).ping()
+    stranger = redis.Redis(
+        port=rig.redis_port, ssl=True, ssl_ca_certs=str(running.home / "authority.pem")
+    )
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        stranger.ping()
+
+
+def test_what_waits_and_what_is_known_outlives_a_kill_of_both(running: Running) -> None:
+    client = redis_client(running.farm.control, running.home)
+    client.lpush("rig.a", "a run")
+    with dg.DagsterInstance.from_config(str(running.home)) as instance:
+        instance.daemon_cursor_storage.set_cursor_values({"a": "row"})
+        for service in (running.redis, running.postgres):
+            assert service.revive() is None
+            service.process.send_signal(signal.SIGKILL)
+            service.process.wait()
+            assert "was started again" in (service.revive() or "")
+        wait_for(client.ping, running.redis)
+        wait_for(lambda: running.ask("select 1"), running.postgres)
+        assert client.lrange("rig.a", 0, -1) == [b"a run"]
+        assert instance.daemon_cursor_storage.get_cursor_values({"a"}) == {"a": "row"}
+
+
+def test_a_second_control_plane_on_one_database_is_refused(running: Running) -> None:
+    refused = pytest.raises(BenchError, match="another control plane")
+    with only_one(running.farm), refused, only_one(running.farm):
+        raise AssertionError("two at once")
+    with only_one(running.farm):
+        pass
+
+
+def test_found_again_it_is_the_same_farm(running: Running) -> None:
+    farm = running.farm
+    ports = (farm.rig.redis_port, farm.rig.postgres_port)
+    project = Project(farm.folder.parent)
+    assert found_farm(project, "127.0.0.1", *ports) == farm
+    with pytest.raises(BenchError, match="its rigs look there"):
+        found_farm(project, "another-name", *ports)
+
+
+def test_a_service_that_cannot_start_says_why(running: Running) -> None:
+    settings = running.farm.folder / "wrong.conf"
+    settings.write_text("no-such-setting 1\n")
+    with Service(["redis-server", str(settings)], running.farm.folder / "wrong.log") as service:
+        service.process.wait()
+        with pytest.raises(BenchError, match="it does not answer: Bad directive"):
+            wait_for(lambda: 1 / 0, service)
+
+
+def test_the_database_s_own_user_is_never_root() -> None:
+    owner = founding.owner_of_database()
+    assert owner is None or owner.pw_uid != 0
