@@ -42,15 +42,14 @@ class Access:
 
     def postgres_url(self, home: Path) -> str:
         """Without the password, which libpq takes from its file in `home`."""
-        files = {
-            "sslmode": "verify-full",
-            "sslrootcert": home / AUTHORITY,
-            "passfile": home / PASSWORDS,
-            "connect_timeout": 10,
-        }
         place = f"{self.user}@{_in_url(self.host)}:{self.postgres_port}/{DATABASE}"
         # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3
-        return f"postgresql+psycopg2://{place}?{urlencode(files)}"
+        return f"postgresql+psycopg2://{place}?{urlencode(_libpq(home))}"
+
+    def postgres_connection(self, home: Path, database: str = DATABASE) -> dict[str, object]:
+        """The same for psycopg2 itself."""
+        place = {"user": self.user, "host": self.host, "port": self.postgres_port}
+        return {**place, "dbname": database, **_libpq(home)}
 
     def write(self, home: Path) -> None:
         """The three files of a home."""
@@ -103,6 +102,15 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(file, "w") as opened:
         opened.write(text)
     partial.replace(path)
+
+
+def _libpq(home: Path) -> dict[str, object]:
+    return {
+        "sslmode": "verify-full",
+        "sslrootcert": str(home / AUTHORITY),
+        "passfile": str(home / PASSWORDS),
+        "connect_timeout": 10,
+    }
 
 
 def tls_of_redis(home: Path) -> dict[str, object]:

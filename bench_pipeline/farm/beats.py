@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
-from sqlalchemy import text
 
 BEAT_VARIABLE = "BENCH_PIPELINE_BEAT_S"
 """Seconds between two signs of life, the same on all machines of a farm; tests want it short."""
@@ -45,7 +44,7 @@ def database_time(instance: dg.DagsterInstance) -> float:
     """Seconds of the epoch."""
     storage = instance.run_storage
     with storage.connect() as connection:  # type: ignore[attr-defined]
-        now: datetime = connection.execute(text("select now()")).scalar_one()
+        now: datetime = connection.exec_driver_sql("select now()").scalar_one()
     return now.astimezone(UTC).timestamp()
 
 

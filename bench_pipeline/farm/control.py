@@ -25,7 +25,6 @@ from bench_pipeline.farm.queues import redis_client, waiting_runs
 from bench_pipeline.farm.services import (
     Service,
     admit_rigs,
-    connection_of,
     owner_of_database,
     postgres_command,
     redis_command,
@@ -62,7 +61,7 @@ def only_one(farm: Farm) -> Iterator[None]:
     another: each would launch what is due, and end what it takes for lost."""
     import psycopg2
 
-    connection = psycopg2.connect(**connection_of(farm.control, farm.home))
+    connection = psycopg2.connect(**farm.control.postgres_connection(farm.home))
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:

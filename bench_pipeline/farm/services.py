@@ -120,8 +120,7 @@ def admit_rigs(control: Access, rig: Access, home: Path) -> None:
     from psycopg2 import sql
 
     def ask(database: str, *questions: sql.Composable | str) -> None:
-        place = {**connection_of(control, home), "dbname": database}
-        connection = psycopg2.connect(**place)
+        connection = psycopg2.connect(**control.postgres_connection(home, database))
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -151,14 +150,6 @@ def admit_rigs(control: Access, rig: Access, home: Path) -> None:
             "alter default privileges in schema public grant usage, select on sequences to {}"
         ).format(name),
     )
-
-
-def connection_of(access: Access, home: Path) -> dict[str, object]:
-    """For psycopg2."""
-    from sqlalchemy.engine import make_url
-
-    url = make_url(access.postgres_url(home))
-    return {**url.translate_connect_args(username="user", database="dbname"), **url.query}
 
 
 class Service:

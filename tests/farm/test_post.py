@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bench_pipeline.errors import RecordError
 from bench_pipeline.farm import post
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import run_files, write_run
@@ -28,8 +27,8 @@ def rig(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Project:
-    return Project(tmp_path / "home")
+def home(project: Project) -> Project:
+    return project
 
 
 @pytest.fixture
@@ -77,19 +76,33 @@ def test_another_run_in_the_same_place_is_refused_and_the_first_stays(
     assert write_run(measured_run(workloads=["chat"]), rig.runs) == rig.runs / file
     post.send(instance, rig, [file])
     arrivals = post.receive(instance, home)
-    assert "immutable" in arrivals.refused[file]
+    assert "id of another run" in arrivals.refused[file]
     assert (home.runs / file).read_bytes() == before
     assert (post.answer(instance, file) or "").startswith(post.REFUSED)
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["../../../etc/x.yaml", "/etc/cron.d/x.yaml", "a/../b.yaml", "a/b.yaml", "other/cpu/x.yaml"],
-)
-def test_nothing_is_written_elsewhere(rig: Project, home: Project, file: str, place: str) -> None:
-    with pytest.raises(RecordError):
-        post.take_in(home, place, (rig.runs / file).read_bytes())
-    assert not home.root.exists()
+def test_nothing_is_written_elsewhere_than_where_its_content_belongs(
+    instance: dg.DagsterInstance, rig: Project, home: Project, file: str
+) -> None:
+    stray = "../../../stray.yaml"
+    (rig.runs / stray).write_bytes((rig.runs / file).read_bytes())
+    post.send(instance, rig, [stray])
+    assert post.receive(instance, home).written == [stray]
+    assert [path.relative_to(home.runs).as_posix() for path in run_files(home.runs)] == [file]
+    assert not (home.runs / stray).exists()
+
+
+def test_a_run_of_a_rig_whose_file_has_not_come_yet_is_asked_for_again(
+    instance: dg.DagsterInstance, rig: Project, home: Project, file: str
+) -> None:
+    declared = home.rigs / "shared-vm-2core.yaml"
+    text = declared.read_text()
+    declared.unlink()
+    post.send(instance, rig, [file])
+    assert "not known here" in post.receive(instance, home).refused[file]
+    declared.write_text(text)
+    assert post.send_unconfirmed(instance, rig) == 1
+    assert post.receive(instance, home) == ([file], {})
 
 
 def test_what_was_damaged_on_its_way_is_refused(
@@ -99,4 +112,4 @@ def test_what_was_damaged_on_its_way_is_refused(
         metadata = {"run file": file, "sha256": "0" * 64, "document": text}
         instance.report_runless_asset_event(dg.AssetObservation(post.DOCUMENTS, metadata=metadata))
     assert "not what was sent" in post.receive(instance, home).refused[file]
-    assert not home.root.exists()
+    assert list(run_files(home.runs)) == []

@@ -17,7 +17,7 @@ from bench_pipeline.farm.access import Access
 from bench_pipeline.farm.control import only_one, services
 from bench_pipeline.farm.founding import DATA_VARIABLE, Farm, found_farm
 from bench_pipeline.farm.queues import redis_client
-from bench_pipeline.farm.services import Service, connection_of, wait_for
+from bench_pipeline.farm.services import Service, wait_for
 from bench_pipeline.paths import Project
 from tests.farm.machines import enterable_folder, free_ports
 
@@ -31,7 +31,8 @@ class Running:
 
     def ask(self, question: str, access: Access | None = None, **words: Any) -> Any:
         """Of Postgres, as the control plane or as another."""
-        place = connection_of(access or self.farm.control, self.rig_home if access else self.home)
+        who, home = (access, self.rig_home) if access else (self.farm.control, self.home)
+        place = who.postgres_connection(home)
         connection = psycopg2.connect(**{**place, **words})
         try:
             connection.autocommit = True
