@@ -9,7 +9,7 @@ from bench_pipeline.harness.client.prompts import FittedPrompt
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.waves import as_requests, as_wave, run_wave
 from bench_pipeline.harness.planning.profiles import ProfileRules
-from bench_pipeline.harness.repetition import cached_failure, repeat
+from bench_pipeline.harness.repetition import cached_failure, repeat, starved_failure
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
@@ -85,6 +85,7 @@ class CellMeasurement:
             found.failure
             or cached_failure(self.requests)
             or count_failure(self.miscounts, len(self.requests))
+            or starved_failure(self.requests)
         )
         return Cell(
             workload=self.workload.slug,

@@ -14,7 +14,7 @@ from bench_pipeline.harness.client.prompts import FittedPrompt
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.waves import as_requests, run_wave
 from bench_pipeline.harness.planning.profiles import ProfileRules
-from bench_pipeline.harness.repetition import cached_failure, repeat
+from bench_pipeline.harness.repetition import cached_failure, repeat, starved_failure
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_wave
@@ -68,6 +68,7 @@ class PointMeasurement:
             found.failure
             or cached_failure(self.cold)
             or count_failure(self.miscounts, len(self.cold) + len(self.cached))
+            or starved_failure([*self.cold, *self.cached])
         )
         return CurvePoint(
             depth_tokens=self.depth,

@@ -13,6 +13,7 @@ from bench_pipeline.harness.client.streaming import StreamFailed
 from bench_pipeline.harness.planning.profiles import ProfileRules
 from bench_pipeline.harness.telemetry import Watch, Window
 from bench_pipeline.harness.telemetry.processes import programs
+from bench_pipeline.measures import formulas
 from bench_pipeline.measures.statistics import Estimate
 from bench_pipeline.records.cell import Failure, FailureKind, Request, StopReason, Telemetry
 
@@ -115,6 +116,20 @@ def cached_failure(requests: Sequence[Request]) -> Failure | None:
         kind="contaminated",
         message=f"{len(cached)} of {len(requests)} requests reused cached prompt tokens, up to "
         f"{max(cached)} of {max(r.prompt_tokens for r in requests)}, so their prefill was not cold",
+    )
+
+
+def starved_failure(requests: Sequence[Request]) -> Failure | None:
+    """Of requests whose tokens the client read in bunches."""
+    share = formulas.shared_reads(requests)
+    timed = all(request.server_itl_p99_ms is not None for request in requests)
+    limit = formulas.SHARED_READS_TIMED if timed else formulas.SHARED_READS
+    if share is None or share < limit:
+        return None
+    return Failure(
+        kind="unclocked",
+        message=f"{share:.0%} of the tokens were read together with others that were made apart, "
+        "so that the client's times are not theirs; the machine was too busy for it",
     )
 
 

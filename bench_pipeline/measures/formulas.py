@@ -10,6 +10,15 @@ from bench_pipeline.records.cell import Cell, Request, Wave
 CLOCKS_AGREE_WITHIN = 0.01
 """Client's and server's decode rate may differ by this fraction; more flags the cell."""
 
+SHARED_READS = 0.05
+"""Share of the events with tokens that came in one read with another, from which on the client
+was starved and its times are not believed. In honest runs of five engines it was 0 to 0.025; at
+0.2 two clocks were up to 4 % apart."""
+
+SHARED_READS_TIMED = 0.5
+"""The same where the server puts its own times on its events. Below that these tell it finer:
+whether tokens came on time, and whether the clocks agree, which keep a cell out of every range."""
+
 LATE_SHARE = 0.10
 LATE_FLOOR_MS = 2.0
 """The client's p99 gap may exceed the server's by this share of it plus this much.
@@ -108,6 +117,16 @@ def delivered_on_time(request: Request) -> bool | None:
         return None
     limit_ms = request.server_itl_p99_ms * (1 + LATE_SHARE) + LATE_FLOOR_MS
     return request.itl_p99_ms <= limit_ms
+
+
+def shared_reads(requests: Sequence[Request]) -> float | None:
+    """Share of all their events with tokens that came in one read with another.
+
+    None where nobody looked (older run files, imported ones).
+    """
+    known = [request for request in requests if request.shared_reads is not None]
+    tokens = sum(request.received_tokens for request in known)
+    return sum(request.shared_reads or 0 for request in known) / tokens if tokens else None
 
 
 def draft_acceptance(request: Request) -> float | None:

@@ -23,7 +23,16 @@ from bench_pipeline.records.base import (
 from bench_pipeline.records.table import Table
 
 FailureKind = Literal[
-    "oom", "load", "hang", "crash", "timeout", "contaminated", "spilled", "miscounted", "refused"
+    "oom",
+    "load",
+    "hang",
+    "crash",
+    "timeout",
+    "contaminated",
+    "spilled",
+    "miscounted",
+    "unclocked",
+    "refused",
 ]
 StopReason = Literal["converged", "repetitions", "budget", "failed"]
 """converged: the interval is narrow enough; repetitions: the profile's fixed or maximum
@@ -36,8 +45,9 @@ class Failure(Record):
     kind: FailureKind
     """`contaminated`: cached tokens where none may be, or another program computed on the GPU;
     `spilled`: the model left the device; `miscounted`: client and server disagree on what was
-    done; `refused`: it could not have been measured honestly (fewer slots than streams, a mode
-    without effect, vocabularies that differ)."""
+    done; `unclocked`: the client read too late for its times to be believed; `refused`: it could
+    not have been measured honestly (fewer slots than streams, a mode without effect, vocabularies
+    that differ)."""
     message: str
     """One sentence."""
     log_tail: list[str] = Field(default=[], max_length=MOST_ITEMS)
@@ -84,6 +94,9 @@ class Request(Record):
     """99 % of the gaps are shorter."""
     itl_max_ms: NonNegative
     """The longest gap."""
+    shared_reads: Count | None = None
+    """Events with tokens that the client found in one read with another which the server had not
+    made at once: it came late to read. None: nobody looked."""
     server_itl_p99_ms: NonNegative | None = None
     """Server: the same as `itl_p99_ms` by the time that it puts on each event; far below ours,
     the events came late."""

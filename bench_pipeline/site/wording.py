@@ -25,6 +25,7 @@ FAILURES = {
     "contaminated": "contaminated, discarded",
     "spilled": "does not fit: spilled to system memory",
     "miscounted": "miscounted, discarded",
+    "unclocked": "read too late, discarded",
     "refused": "refused: not measurable as asked",
 }
 

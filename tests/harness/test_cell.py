@@ -17,6 +17,7 @@ from bench_pipeline.harness.cell import CellMeasurement
 from bench_pipeline.harness.client.prompts import FittedPrompt, nonces
 from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules
 from bench_pipeline.harness.telemetry import Watch
+from bench_pipeline.measures import formulas
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.workload import Workload
 from tests.stand_ins import answering
@@ -31,6 +32,12 @@ WORKLOAD = Workload(
     quick_output_tokens=8,
     body="b",
 )
+
+
+@pytest.fixture(autouse=True)
+def _however_late_this_process_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the stand-in too, and a busy machine starves both."""
+    monkeypatch.setattr(formulas, "SHARED_READS_TIMED", 2.0)
 
 
 @dataclass
@@ -68,6 +75,8 @@ class StandIn:
                 await response.write(b"data: " + json.dumps(document).encode() + b"\n\n")
                 return response
         usage = {"completion_tokens": wanted + self.usage_off, "prompt_tokens": 30 + self.cached}
+        finish = {"choices": [{"delta": {}, "finish_reason": "length"}]}
+        await response.write(b"data: " + json.dumps(finish).encode() + b"\n\n")
         last = {"choices": [], "usage": usage, "timings": timings}
         await response.write(b"data: " + json.dumps(last).encode() + b"\n\n")
         await response.write(b"data: [DONE]\n\n")
@@ -155,3 +164,11 @@ def test_a_refused_request_fails_the_cell(stand_in: StandIn):
     stand_in.status, stand_in.error = 400, "the request exceeds the context"
     cell = measure(stand_in, PROFILES["quick"])
     assert "HTTP 400: the request exceeds the context" in cell.failure.message
+
+
+def test_tokens_that_were_read_in_bunches_fail_the_cell(stand_in, monkeypatch):
+    """From the share on that the page names, whatever all counts say."""
+    monkeypatch.setattr(formulas, "SHARED_READS_TIMED", 0.0)
+    cell = measure(stand_in, PROFILES["quick"])
+    assert (cell.status, cell.failure.kind) == ("failed", "unclocked")
+    assert all(request.shared_reads is not None for request in cell.requests)

@@ -83,7 +83,7 @@ async def post(url: str, body: bytes, patience: Patience) -> Reply:
         ended_at = await listener.end(sent_at)
     finally:
         transport.abort()
-    return _read(listener.received, sent_at, ended_at)
+    return _read(listener.received, sent_at, ended_at, broke=listener.broke)
 
 
 class _Listener(asyncio.Protocol):
@@ -91,6 +91,8 @@ class _Listener(asyncio.Protocol):
         self.received: list[tuple[float, bytes]] = []
         self._patience, self._bytes = patience, 0
         self._only = "no data"
+        self.broke = False
+        """The connection was not closed in order."""
         self._said_at: float | None = None
         """When the last event came."""
         self._ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -106,12 +108,18 @@ class _Listener(asyncio.Protocol):
         if self._bytes > self._patience.most_bytes and not self._ended.done():
             more = f"it sent more than {self._patience.most_bytes:,} bytes"
             self._ended.set_exception(ReplyBroke(more))
-        elif data.endswith(_LAST_CHUNK) and not self._ended.done():
+        elif data.endswith(_LAST_CHUNK) and not self._ended.done() and self._is_chunked():
             self._ended.set_result(now)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.broke = error is not None
         if not self._ended.done():  # the reply's length decides whether it was whole
             self._ended.set_result(clock())
+
+    def _is_chunked(self) -> bool:
+        """Else a comment may end so: `: keepalive 43/50`."""
+        head = b"".join(data for _, data in self.received).partition(b"\r\n\r\n")[0]
+        return _fields(head)[1].get("transfer-encoding", "").lower() == "chunked"
 
     async def end(self, since: float) -> float:
         """When the reply ended; ReplyBroke when that took longer than there is patience."""
@@ -133,7 +141,16 @@ class _Listener(asyncio.Protocol):
                 return self._ended.result()
 
 
-def _read(received: list[tuple[float, bytes]], sent_at: float, ended_at: float) -> Reply:
+def _fields(head: bytes) -> tuple[str, dict[str, str]]:
+    """First line and fields of a reply, these by their names in small letters."""
+    first, *fields = head.decode("latin-1").split("\r\n")
+    parts = (field.partition(":") for field in fields)
+    return first, {name.lower(): value.strip() for name, _, value in parts}
+
+
+def _read(
+    received: list[tuple[float, bytes]], sent_at: float, ended_at: float, *, broke: bool
+) -> Reply:
     head, arrived, rest = b"", sent_at, iter(received)
     for arrived, data in rest:  # noqa: B007 # of the part that completes the head
         head += data
@@ -142,17 +159,18 @@ def _read(received: list[tuple[float, bytes]], sent_at: float, ended_at: float) 
     else:
         raise ReplyBroke(f"the connection was closed after {len(head)} bytes, before any reply")
     lines, _, body = head.partition(b"\r\n\r\n")
-    first, *fields = lines.decode("latin-1").split("\r\n")
+    first, headers = _fields(lines)
     version, _, line = first.partition(" ")
     if not version.startswith("HTTP/1.") or not line[:3].isdecimal():
         raise ReplyBroke(f"not an HTTP reply: {first[:80]}")
     status = int(line[:3])
-    headers = {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
     pieces = [(arrived, body), *rest]
     if headers.get("transfer-encoding", "").lower() == "chunked":
         pieces = _unchunk(pieces)
     elif sum(len(data) for _, data in pieces) < _length(headers.get("content-length", "0")):
         raise ReplyBroke("the connection was closed within the reply")
+    elif broke and "content-length" not in headers:  # HTTP/1.0: its end is that of the connection
+        raise ReplyBroke("the connection broke off within the reply")
     return Reply(status, sent_at, [piece for piece in pieces if piece[1]], ended_at)
 
 

@@ -3,13 +3,12 @@
 import random
 import re
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any
 
+from bench_pipeline.engines.dialects import fields, llama_server
+from bench_pipeline.engines.dialects.protocol import COMPLETIONS, Dialect, Messages, Unlike
 from bench_pipeline.engines.llama_cpp.asking import WrongAnswer, ask, local_client
-from bench_pipeline.harness.client.streaming import Messages
 from bench_pipeline.records.workload import Workload
-
-T = TypeVar("T")
 
 NONCE_DIGITS = 8
 FILLERS = (" and", " so", " then", " now", " too", ".")
@@ -17,25 +16,34 @@ FILLERS = (" and", " so", " then", " now", " too", ".")
 
 
 class PromptFitter:
-    """Counts and fits prompts through one server's `/apply-template` and `/tokenize`."""
+    """Counts and fits prompts through one server: by what its family has for that, else by what
+    it says that a prompt had, when it has answered with one token."""
 
-    def __init__(self, base_url: str) -> None:
-        self._client = local_client(base_url)
+    def __init__(self, base_url: str, dialect: Dialect = llama_server.DIALECT) -> None:
+        self._client, self._dialect = local_client(base_url), dialect
 
     def close(self) -> None:
         self._client.close()
 
     def count_tokens(self, messages: Messages) -> int:
         """Tokens of the rendered prompt, special tokens included, as the server counts them."""
-        rendered = self._ask("/apply-template", {"messages": messages}, "prompt", str)
-        body = {"content": rendered, "add_special": True, "parse_special": True}
-        return len(self._ask("/tokenize", body, "tokens", list))
+        counted = self._dialect.count(self._ask, messages)
+        return self._tried(messages) if counted is None else counted
 
-    def _ask(self, path: str, body: dict, key: str, kind: type[T]) -> T:
-        found = ask(self._client, "POST", path, body).get(key)
-        if not isinstance(found, kind) or not found:
-            raise WrongAnswer(path, f"has no `{key}`")
-        return found
+    def _tried(self, messages: Messages) -> int:
+        body = self._dialect.body(messages, 1, cached=True) | {"stream": False}
+        body.pop("stream_options", None)
+        answer = self._ask("POST", COMPLETIONS, body)
+        try:
+            usage = fields.usage(answer)
+        except Unlike as error:
+            raise WrongAnswer(COMPLETIONS, f"is none: {error}") from None
+        if usage is None or not usage.prompt_tokens:
+            raise WrongAnswer(COMPLETIONS, "does not say how many tokens the prompt had")
+        return usage.prompt_tokens
+
+    def _ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        return ask(self._client, method, path, body)
 
     def fit(self, workload: Workload) -> "FittedPrompt":
         return self.fit_text(workload.system, workload.body, workload.prompt_tokens)

@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from pydantic_core import from_json
 
+from bench_pipeline.engines.dialects import llama_server
+from bench_pipeline.engines.dialects.protocol import Clock, Dialect, Messages, Unlike, Usage
 from bench_pipeline.engines.llama_cpp.log_reading import scrub
-from bench_pipeline.harness.client import events
-from bench_pipeline.harness.client.events import MOST_TOKENS_OF_AN_EVENT, Unlike
 from bench_pipeline.harness.client.http_stream import Patience, ReplyBroke, post
+from bench_pipeline.harness.client.server_sent import data_of
+from bench_pipeline.harness.client.stamps import Kinds, Stamps
 from bench_pipeline.harness.planning.profiles import STALL_TIMEOUT_S
 
 _SLOWEST_PROMPT_BYTES_S = 60.0
@@ -26,9 +28,6 @@ _SLOWEST_TOKEN_S = 10.0
 _MOST_BYTES_OF_A_TOKEN = 16 * 2**10
 """An event that carries one has about 700."""
 _MOST_BYTES_BESIDE = 2**20
-
-Messages = list[dict[str, str]]
-"""A chat so far: `role` and `content` of each message."""
 
 
 class StreamFailed(Exception):
@@ -57,25 +56,16 @@ async def stream_completion(
     messages: Messages,
     output_tokens: int,
     *,
+    dialect: Dialect = llama_server.DIALECT,
     cache_prompt: bool = False,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> RawStream:
-    """Sends one chat completion of exactly `output_tokens` and collects its chunks.
+    """Sends one chat completion of `output_tokens` and collects its chunks.
 
     StreamFailed: `hang` if nothing but pings came for `stall_timeout_s` (longer for a long
     prompt) or the end never does, else `crash` or `oom`.
     """
-    body = {
-        "messages": messages,
-        "max_tokens": output_tokens,
-        "ignore_eos": True,  # the same work for every model
-        "cache_prompt": cache_prompt,  # False: cold prefill is cold
-        "temperature": 0,
-        "seed": 1,
-        "stream": True,
-        "stream_options": {"include_usage": True},  # a second count of the tokens
-        "timings_per_token": True,  # a token counter, and the server's time, on every event
-    }
+    body = dialect.body(messages, output_tokens, cached=cache_prompt)
     text = json.dumps(body).encode()
     first_event_s = stall_timeout_s + len(text) / _SLOWEST_PROMPT_BYTES_S
     patience = Patience(
@@ -100,15 +90,22 @@ class Stream:
     """A stream as understood. Times are seconds of time.perf_counter() unless they end in `_ms`.
 
     token_times       arrival of each token whose arrival is known, in order; the tokens of one
-                      event share its time
+                      event share its time. Of an engine that does not count on its events: of
+                      all tokens, or of none if they are more than its events
     server_token_ms   the server's own time at each of them, from its first; None if it sends
                       none
     reasoning_tokens  hidden, the tags included: all until the first event with visible text,
                       of whose tokens the last is visible
-    output_tokens     the server's count at the end, by `timings`
-    usage_tokens      the same by `usage`; None if it sends none
+    prompt_tokens     as cached_tokens and output_tokens by the server's own account at the end,
+                      or by `usage`, where that is its only one
+    usage_tokens      output by `usage`; None if it sends none
     event_counts      the server's count on each event that carries one
     texts             how often text came: no more often than there are tokens
+    events            those that hold tokens
+    shared_reads      of them, how many came in one read with another that the server had not
+                      made at once
+    span              arrival of the first token and of the last; None: of `token_times`
+    finished_at       arrival of the event that says why the reply ended
     """
 
     sent_at: float
@@ -119,55 +116,56 @@ class Stream:
     reasoning_tokens: int
     prompt_tokens: int
     usage_prompt_tokens: int | None
-    cached_tokens: int
+    cached_tokens: int | None
     output_tokens: int
     usage_tokens: int | None
     event_counts: list[int]
     texts: int
-    server_prompt_ms: float
-    server_decode_ms: float
+    server_prompt_ms: float | None
+    server_decode_ms: float | None
     draft_tokens: int | None
     draft_accepted: int | None
     finish_reason: str
+    events: int = 0
+    shared_reads: int = 0
+    span: tuple[float, float] | None = None
+    finished_at: float | None = None
+
+    @property
+    def first_at(self) -> float:
+        return self.span[0] if self.span else self.token_times[0]
+
+    @property
+    def last_at(self) -> float:
+        return self.span[1] if self.span else self.token_times[-1]
 
 
-def understand(raw: RawStream) -> Stream:
+def understand(raw: RawStream, dialect: Dialect = llama_server.DIALECT) -> Stream:
     """Parses a raw stream. StreamFailed if it ended early, is garbled or holds an error event."""
     try:
-        return _understand(raw)
-    except KeyError as error:
-        raise StreamFailed("crash", f"the server's timings lack {error}") from None
+        return _understand(raw, dialect)
     except Unlike as error:
         raise StreamFailed("crash", str(error)) from None
 
 
-def _understand(raw: RawStream) -> Stream:
-    stamps, kinds = _Stamps(), _Kinds()
-    finish, finished_at, last_timings, done = "", raw.ended_at, None, False
-    usage: dict[str, Any] = {}
+def _understand(raw: RawStream, dialect: Dialect) -> Stream:
+    stamps, kinds = Stamps(), Kinds()
+    finish, finished_at = "", raw.ended_at
+    usage, clock = Usage(None, None, None), None
     for arrived, document in _documents(raw):
-        if document is None:
-            done = True
-            continue
-        timings, choice = events.timings(document), events.choice(document)
-        usage, last_timings = events.usage(document) or usage, timings or last_timings
-        if choice is None:
-            continue
-        if reason := choice.finish_reason:
-            finish, finished_at = reason, arrived
-        kinds.hear(choice.delta, arrived)
-        # The very first event holds no text but, if the first token has none to show, its
-        # count: that token's arrival is known all the same.
-        if timings:
-            stamps.add(arrived, timings["predicted_n"], timings.get("predicted_ms"))
-            kinds.sort(timings["predicted_n"])
-    if not done or last_timings is None or not stamps.times:
-        raise StreamFailed("crash", f"the stream ended after {len(stamps.times)} tokens")
-    output_tokens, server_decode_ms = last_timings["predicted_n"], last_timings["predicted_ms"]
-    # Tokens at the end may have no text to send (half a tag, half a character): the event with
-    # the finish reason is sent when the last of them is made.
-    stamps.add_rest(finished_at, output_tokens, server_decode_ms)
-    kinds.sort(output_tokens, last=True)
+        seen = dialect.see(document)
+        usage, clock = seen.usage or usage, seen.clock or clock
+        if seen.finish:
+            finish, finished_at = seen.finish, arrived
+        if seen.visible or seen.hidden:
+            kinds.hear(seen.visible, seen.hidden, arrived)
+        if (count := stamps.hear(arrived, seen)) is not None:
+            kinds.sort(count)
+    if not finish or not stamps.events or (clock is None and dialect.own_clock):
+        raise StreamFailed("crash", f"the stream ended after {stamps.count} tokens")
+    told = _told(clock or Clock(None, None), usage, counted=stamps.counted)
+    stamps.end(finished_at, told.output_tokens or 0, told.decode_ms, finish)
+    kinds.sort(told.output_tokens or 0, last=True)
     return Stream(
         sent_at=raw.sent_at,
         ended_at=raw.ended_at,
@@ -175,114 +173,57 @@ def _understand(raw: RawStream) -> Stream:
         server_token_ms=stamps.server_ms if len(stamps.server_ms) == len(stamps.times) else None,
         first_visible_at=kinds.first_visible_at,
         reasoning_tokens=kinds.hidden,
-        prompt_tokens=last_timings["prompt_n"] + last_timings["cache_n"],
-        usage_prompt_tokens=usage.get("prompt_tokens"),
-        cached_tokens=last_timings["cache_n"],
-        output_tokens=output_tokens,
-        usage_tokens=usage.get("completion_tokens"),
+        prompt_tokens=told.prompt_tokens or 0,
+        usage_prompt_tokens=usage.prompt_tokens,
+        cached_tokens=told.cached_tokens,
+        output_tokens=told.output_tokens or 0,
+        usage_tokens=usage.output_tokens,
         event_counts=stamps.counts,
         texts=kinds.texts,
-        server_prompt_ms=last_timings["prompt_ms"],
-        server_decode_ms=server_decode_ms,
-        draft_tokens=last_timings.get("draft_n"),
-        draft_accepted=last_timings.get("draft_n_accepted"),
+        server_prompt_ms=told.prompt_ms,
+        server_decode_ms=told.decode_ms,
+        draft_tokens=told.draft_tokens,
+        draft_accepted=told.draft_accepted,
         finish_reason=finish,
+        events=stamps.events,
+        shared_reads=stamps.shared_reads(),
+        span=stamps.span,
+        finished_at=finished_at,
     )
 
 
-def _documents(raw: RawStream) -> Iterator[tuple[float, dict[str, Any] | None]]:
-    """Each event with the arrival of its last byte; None for the one that ends the stream."""
-    buffer = b""
-    for arrived, chunk in raw.chunks:
-        buffer += chunk
-        *events, buffer = buffer.split(b"\n\n")  # one chunk can hold several events, or half
-        for event in events:
-            if not event.startswith(b"data: "):
-                continue  # comments and pings
-            if event == b"data: [DONE]":
-                yield arrived, None
-                continue
-            try:
-                document = from_json(event[6:])  # a third of the time of json.loads
-            except ValueError:
-                text = event[:100].decode(errors="replace")
-                raise StreamFailed("crash", f"an event is not JSON: {text}") from None
-            if not isinstance(document, dict):
-                raise Unlike(f"an event is a {type(document).__name__}, not an object")
-            if "error" in document:
-                error = document["error"]
-                said = error.get("message") if isinstance(error, dict) else error
-                message = scrub(str(said))[:300]
-                raise StreamFailed(_kind_of(message), message)
-            yield arrived, document
+def _told(clock: Clock, usage: Usage, *, counted: bool) -> Clock:
+    """The server's account at the end. What counts on its events has one of its own, all of which
+    must be there; else its counts are those of `usage`."""
+    if not counted:
+        return clock._replace(
+            output_tokens=usage.output_tokens,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+    needed = ("prompt_ms", "decode_ms", "prompt_tokens", "cached_tokens", "output_tokens")
+    for name in needed:
+        if getattr(clock, name) is None:
+            raise Unlike(f"the server's last timings lack its {name}")
+    return clock
 
 
-class _Stamps:
-    """Arrival and server time of each token, by the counter on the events."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.server_ms: list[float] = []
-        self.counts: list[int] = []
-        self._seen = 0
-
-    def add(self, arrived: float, count: int, server_ms: float | None) -> None:
-        """An event with the server's count at it."""
-        if server_ms is not None and self.server_ms and server_ms < self.server_ms[-1]:
-            raise Unlike(f"the server's time fell from {self.server_ms[-1]} to {server_ms} ms")
-        self.counts.append(count)
-        self.add_rest(arrived, count, server_ms)
-
-    def add_rest(self, arrived: float, count: int, server_ms: float | None) -> None:
-        """The tokens up to `count` that were not there before."""
-        # The first event may stand for several tokens: only its last has a known arrival.
-        new = count - self._seen if self.times else min(1, count)
-        if new <= 0:
-            return
-        if new > MOST_TOKENS_OF_AN_EVENT:
-            raise Unlike(f"one event counts {new:,} tokens")
-        self._seen = count
-        self.times += [arrived] * new
-        if server_ms is not None:
-            self.server_ms += [server_ms] * new
-
-
-class _Kinds:
-    """Which tokens are reasoning and which the answer: by count, as text has no length in
-    tokens."""
-
-    def __init__(self) -> None:
-        self.hidden = 0
-        self.texts = 0
-        self.first_visible_at: float | None = None
-        self._sorted = 0  # tokens whose kind is known
-        self._thinking = False  # the text before was hidden
-        self._heard: set[str] = set()  # text since `_sorted`
-
-    def hear(self, delta: dict[str, Any], arrived: float) -> None:
-        """The text of an event, if it has any."""
-        hidden, visible = delta.get("reasoning_content"), delta.get("content")
-        self._heard |= {"hidden"} if hidden else set()
-        self._heard |= {"visible"} if visible else set()
-        if visible and self.first_visible_at is None:
-            self.first_visible_at = arrived
-
-    def sort(self, count: int, *, last: bool = False) -> None:
-        """The tokens up to `count` are of the kind heard since the last were sorted.
-
-        Tokens without text wait for the next that has some: what the parser swallows where the
-        kind changes are the tags. Of an event that begins the answer, one token is visible.
-        """
-        if not self._heard and not last:
-            return
-        new = max(0, count - self._sorted)
-        self.texts += bool(self._heard)
-        if "visible" in self._heard:
-            after_hidden = self._thinking or "hidden" in self._heard
-            self.hidden += max(0, new - 1) if after_hidden else 0
-            self._thinking = False
-        elif "hidden" in self._heard or self._thinking:
-            self.hidden += new
-            self._thinking = True
-        self._sorted = max(self._sorted, count)
-        self._heard = set()
+def _documents(raw: RawStream) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Each event with the arrival of its last byte, but for the one that says that all is done:
+    some engines never send it, others also when they cut a reply off."""
+    for arrived, data in data_of(raw.chunks):
+        if data == b"[DONE]":
+            continue
+        try:
+            document = from_json(data)  # a third of the time of json.loads
+        except ValueError:
+            text = data[:100].decode(errors="replace")
+            raise StreamFailed("crash", f"an event is not JSON: data: {text}") from None
+        if not isinstance(document, dict):
+            raise Unlike(f"an event is a {type(document).__name__}, not an object")
+        if document.get("error") is not None:
+            error = document["error"]
+            said = error.get("message", error) if isinstance(error, dict) else error
+            message = scrub(str(said))[:300]
+            raise StreamFailed(_kind_of(message), message)
+        yield arrived, document

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench_pipeline.engines.dialects import llama_server
+from bench_pipeline.engines.dialects.protocol import COMPLETIONS, Dialect, Messages
 from bench_pipeline.harness.client.streaming import (
-    Messages,
     RawStream,
     Stream,
     StreamFailed,
@@ -22,6 +23,7 @@ async def run_wave(
     prompts: Sequence[Messages],
     output_tokens: int,
     *,
+    dialect: Dialect = llama_server.DIALECT,
     cache_prompt: bool = False,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> list[Stream]:
@@ -29,7 +31,7 @@ async def run_wave(
 
     StreamFailed of the first stream that fails; the others are cancelled.
     """
-    url = f"{base_url}/v1/chat/completions"
+    url = f"{base_url}{COMPLETIONS}"
 
     async def send(number: int, prompt: Messages) -> RawStream:
         try:
@@ -37,6 +39,7 @@ async def run_wave(
                 url,
                 prompt,
                 output_tokens,
+                dialect=dialect,
                 cache_prompt=cache_prompt,
                 stall_timeout_s=stall_timeout_s,
             )
@@ -48,12 +51,12 @@ async def run_wave(
             tasks = [group.create_task(send(n, prompt)) for n, prompt in enumerate(prompts)]
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [_understood(n, len(tasks), task.result()) for n, task in enumerate(tasks)]
+    return [_understood(n, len(tasks), task.result(), dialect) for n, task in enumerate(tasks)]
 
 
-def _understood(number: int, streams: int, raw: RawStream) -> Stream:
+def _understood(number: int, streams: int, raw: RawStream, dialect: Dialect) -> Stream:
     try:
-        return understand(raw)
+        return understand(raw, dialect)
     except StreamFailed as error:
         raise _of_stream(number, streams, error) from None
 
@@ -73,6 +76,8 @@ def as_requests(streams: Sequence[Stream], wave: int, window_start: float) -> li
 
 
 def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> Request:
+    if stream.server_prompt_ms is None or stream.server_decode_ms is None:
+        raise ValueError("a record of a request holds the server's own times")
     times = np.asarray(stream.token_times)
     gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
     p50, p95, p99 = (float(value) for value in np.percentile(gaps_ms, [50, 95, 99]))
@@ -92,11 +97,11 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         output_tokens=stream.output_tokens,
         received_tokens=len(times),
         reasoning_tokens=stream.reasoning_tokens,
-        ttft_ms=since_sent_ms(times[0]),
+        ttft_ms=since_sent_ms(stream.first_at),
         first_visible_ms=(
             None if stream.first_visible_at is None else since_sent_ms(stream.first_visible_at)
         ),
-        decode_ms=round(float(times[-1] - times[0]) * 1000, 3),
+        decode_ms=round((stream.last_at - stream.first_at) * 1000, 3),
         end_to_end_ms=since_sent_ms(stream.ended_at),
         server_prompt_ms=round(stream.server_prompt_ms, 3),
         server_decode_ms=round(stream.server_decode_ms, 3),
@@ -104,6 +109,7 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         itl_p95_ms=round(p95, 3),
         itl_p99_ms=round(p99, 3),
         itl_max_ms=round(float(gaps_ms.max()), 3),
+        shared_reads=stream.shared_reads,
         server_itl_p99_ms=server_p99,
         draft_tokens=stream.draft_tokens,
         draft_accepted=stream.draft_accepted,
@@ -111,10 +117,15 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
     )
 
 
+def all_busy(streams: Sequence[Stream]) -> tuple[float, float]:
+    """When the last of them had its first token, and when the first had its last: while all were
+    decoding, unless that is before the other."""
+    return max(stream.first_at for stream in streams), min(stream.last_at for stream in streams)
+
+
 def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
     """The window in which every stream was decoding, and the tokens that arrived in it."""
-    opened = max(stream.token_times[0] for stream in streams)
-    closed = min(stream.token_times[-1] for stream in streams)
+    opened, closed = all_busy(streams)
     arrived = sum(opened < moment <= closed for s in streams for moment in s.token_times)
     return Wave(
         wave=wave,

@@ -46,8 +46,8 @@ _SETTINGS = {
     "submitted_by": "Who sent the run, in their own words; empty for the owner of the site.",
     "signed_by": "The public key by which the run file is signed; empty for one that is not.",
     "status": "ok or failed.",
-    "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted or "
-    "refused.",
+    "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted, "
+    "unclocked or refused.",
     "failure_message": "What went wrong, in the words of harness or engine.",
     "memory_verdict": "fits, spilled or unverified: whether the model stood where it should.",
     "stop_reason": "converged: the interval was narrow enough; repetitions: their number was "

@@ -249,6 +249,7 @@ create table requests (
     itl_p95_ms double not null,
     itl_p99_ms double not null,
     itl_max_ms double not null,
+    shared_reads integer,
     server_itl_p99_ms double,
     draft_tokens integer,
     draft_accepted integer,

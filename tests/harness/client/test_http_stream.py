@@ -1,9 +1,11 @@
 """Replies over a bare connection: stamped, whole, or an error."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 
@@ -17,16 +19,21 @@ def patience(silence_s: float, most_bytes: int = 2**20) -> Patience:
     return Patience(silence_s, first_event_s=silence_s, whole_s=60, most_bytes=most_bytes)
 
 
-def ask(*parts: bytes, pause_s: float = 0.02, silence_s: float = 20) -> tuple[Reply, bytes]:
+def ask(
+    *parts: bytes, pause_s: float = 0.02, silence_s: float = 20, reset: bool = False
+) -> tuple[Reply, bytes]:
     """The reply that comes in these parts, with a pause after each, and the request for it.
 
     Both ends share one event loop, which reads what has arrived before it goes on after a pause:
-    however busy the machine is, the client has each part before the next is sent.
+    however busy the machine is, the client has each part before the next is sent. `reset`: the
+    connection ends as that of a server that died.
     """
-    return asyncio.run(_ask(parts, pause_s, silence_s))
+    return asyncio.run(_ask(parts, pause_s, silence_s, reset))
 
 
-async def _ask(parts: Sequence[bytes], pause_s: float, silence_s: float) -> tuple[Reply, bytes]:
+async def _ask(
+    parts: Sequence[bytes], pause_s: float, silence_s: float, reset: bool
+) -> tuple[Reply, bytes]:
     seen: list[bytes] = []
     served = asyncio.Event()
 
@@ -35,6 +42,9 @@ async def _ask(parts: Sequence[bytes], pause_s: float, silence_s: float) -> tupl
         for part in parts:
             writer.write(part)
             await asyncio.sleep(pause_s)
+        if reset:
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, at_once)
         writer.close()
         with suppress(OSError):  # the client may be the first to go
             await writer.wait_closed()
@@ -70,6 +80,22 @@ def test_a_reply_cut_anywhere_reads_the_same(size: int) -> None:
     parts = [whole[at : at + size] for at in range(0, len(whole), size)]
     reply, _ = ask(*parts, pause_s=0.001)
     assert b"".join(data for _, data in reply.pieces) == b"abc0123456789"
+
+
+UNTIL_IT_CLOSES = b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+"""As mlx-lm answers."""
+
+
+def test_a_reply_may_end_with_its_connection() -> None:
+    """Nor is a comment that looks like the end of chunks its end."""
+    parts = [b": keepalive 40/50\r\n\r\n", b"data: a\r\n\r\n", b": keepalive 50/50\n\n", b"b"]
+    reply, _ = ask(UNTIL_IT_CLOSES, *parts)
+    assert b"".join(data for _, data in reply.pieces) == b"".join(parts)
+
+
+def test_a_reply_that_ends_with_its_connection_does_not_end_with_a_broken_one() -> None:
+    with pytest.raises(ReplyBroke, match="broke off within"):
+        ask(UNTIL_IT_CLOSES, b"data: a\n\n", reset=True)
 
 
 def test_an_error_s_text_is_kept() -> None:

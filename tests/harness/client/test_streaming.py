@@ -202,3 +202,13 @@ def test_a_garbled_stream_is_a_failure_that_says_how(wire: bytes, said: str):
     with pytest.raises(StreamFailed, match=said) as caught:
         understand(raw((0.1, event(1)), (0.2, wire + ending(2))))
     assert caught.value.kind == "crash"
+
+
+@pytest.mark.parametrize(("apart_ms", "shared"), [(0.4, 0), (20.0, 2)])
+def test_events_in_one_read_came_late_unless_the_server_made_them_at_once(apart_ms, shared):
+    """A draft model's tokens are sent together; those of a starved client only read so."""
+    together = event(2, predicted_ms=20.0) + event(3, predicted_ms=20.0 + apart_ms)
+    stream = understand(
+        raw((0.1, event(1)), (0.3, together), (0.4, event(4, predicted_ms=60.0) + ending(4)))
+    )
+    assert (stream.events, stream.shared_reads) == (4, shared)

@@ -1,0 +1,13 @@
+"""Every family that can be talked to: a line for each."""
+
+from bench_pipeline.engines.dialects import dasllama, llama_server, transformers
+from bench_pipeline.engines.dialects.protocol import Dialect
+
+FAMILIES: dict[str, Dialect] = {
+    each.name: each
+    for each in (
+        llama_server.DIALECT,
+        dasllama.DIALECT,
+        transformers.DIALECT,
+    )
+}

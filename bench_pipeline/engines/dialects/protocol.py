@@ -1,0 +1,100 @@
+"""What a dialect is, and what it makes of an event."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+Messages = list[dict[str, str]]
+"""A chat so far: `role` and `content` of each message."""
+
+Ask = Callable[[str, str, Any], dict[str, Any]]
+"""Method, path and body of a question to the server; the object that it answers.
+httpx.HTTPError if it answers none."""
+
+COMPLETIONS = "/v1/chat/completions"
+"""Where all of them are asked."""
+
+HEAD_TOKENS = 16
+"""Of a prompt, what may stand before its nonce: a template's head has 3 to 5."""
+
+
+class Unlike(Exception):
+    """An event is not as the protocol has it; says how."""
+
+
+class Usage(NamedTuple):
+    """The server's account of a reply, by OpenAI's `usage`."""
+
+    prompt_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    """Of the prompt, not computed; None: it does not tell."""
+
+
+class Clock(NamedTuple):
+    """The server's own account of one request so far, beside `usage`; None: it does not tell.
+
+    prompt_ms        until the first token, queueing excluded
+    decode_ms        from the first token to the last
+    output_tokens    a count of its own
+    """
+
+    prompt_ms: float | None
+    decode_ms: float | None
+    output_tokens: int | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    draft_tokens: int | None = None
+    draft_accepted: int | None = None
+
+
+class Seen(NamedTuple):
+    """What an event holds.
+
+    visible, hidden    text of the answer, text of reasoning
+    token              at least one token; without a count of its own that is all that is known
+    total, total_ms    tokens of the reply up to and with this event, and the server's time at the
+                       last of them from the first, where the engine puts them on its events
+    finish             why the reply ended
+    """
+
+    visible: bool = False
+    hidden: bool = False
+    token: bool = False
+    total: int | None = None
+    total_ms: float | None = None
+    finish: str | None = None
+    usage: Usage | None = None
+    clock: Clock | None = None
+
+
+class Dialect(Protocol):
+    """One engine family.
+
+    name            as run files have it
+    own_clock       it tells with each request how long decoding took
+    fixed_length    it can be made to write exactly as many tokens as it is asked for
+    head_tokens     most of a cold prompt that it may have had in a cache: 0 where caching can be
+                    switched off, else what may stand before the nonce
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def own_clock(self) -> bool: ...
+    @property
+    def fixed_length(self) -> bool: ...
+    @property
+    def head_tokens(self) -> int: ...
+
+    def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
+        """A streamed chat completion of `tokens` tokens, with fields that it understands and no
+        others: an unknown one is ignored without a word. `cached`: the prompt may be reused."""
+        ...
+
+    def see(self, event: dict[str, Any]) -> Seen:
+        """Unlike if it is not as the family has it."""
+        ...
+
+    def count(self, ask: Ask, messages: Messages) -> int | None:
+        """Tokens of the rendered prompt. None: it cannot be asked, only tried."""
+        ...
