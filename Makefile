@@ -103,6 +103,7 @@ lock:
 	$(COMPILE) pyproject.toml --extra build --extra farm --extra test -c requirements/farm.txt \
 	    -o requirements/test.txt
 	$(COMPILE) requirements/rig.in -c requirements/run.txt -o requirements/rig.txt
+	$(COMPILE) requirements/engines-test.in -o requirements/engines-test.txt
 
 clean:
 	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .site_out.* .pytest_cache \
