@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.records.run import HostLoad, Run
 from bench_pipeline.records.yaml.files import read_record
@@ -52,16 +50,22 @@ def test_quick_is_shown_until_there_is_a_full(project, put, small, rows):
     assert rows("select profile, run_ids from speed_ranges") == [("quick", [quick.run_id])]
 
 
-@pytest.mark.parametrize("profile", ["full", "quick"])
-def test_the_newest_of_a_profile_is_shown(project, put, small, rows, profile):
-    runs = [
-        small(profile=profile, started_at=NOON + timedelta(days=day), decode_tok_s=100 + day)
-        for day in (2, 0, 1)
-    ]
-    for run in runs:
-        put(run)
+def test_the_newest_of_a_profile_is_shown(project, put, small, rows):
+    newest = {}
+    for profile, rig in (("full", "a-rig"), ("quick", "b-rig")):
+        runs = [
+            small(
+                **{"profile": profile, "rig": rig, "decode_tok_s": 100 + day},
+                started_at=NOON + timedelta(days=day),
+            )
+            for day in (2, 0, 1)
+        ]
+        for run in runs:
+            put(run)
+        newest[profile] = runs[0].run_id
     refresh(project)
-    assert rows(SHOWN) == [(runs[0].run_id,)]
+    assert dict(rows("select profile, run_id from workload_speeds")) == newest
+    assert rows("select count(*) from workload_speeds") == [(2,)]
 
 
 def test_each_workload_is_chosen_by_itself_and_a_quick_part_is_said(project, put, small, rows):
@@ -204,25 +208,30 @@ def test_the_good_cells_of_a_failed_run_are_shown(project, put, small, rows):
     assert rows("select workload from workload_speeds") == [("chat",)]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"rig": "another-rig"},
-        {"backend": "vulkan"},
-        {"build": "b10092"},
-        {"mode": "reasoning-off"},
-        {"mode": "draft-smollm2-other"},
-        {"power_cap_w": 300.0},
-        {"model": SMOLLM2.model_copy(update={"slug": "smollm2-other", "quant": "Q8_0"})},
-        {"concurrencies": [4]},
-    ],
-    ids=lambda other: str(other.get("mode") or next(iter(other))),
+OTHER_KEYS = (
+    {"rig": "another-rig"},
+    {"backend": "vulkan"},
+    {"build": "b10092"},
+    {"mode": "reasoning-off"},
+    {"mode": "draft-smollm2-other"},
+    {"power_cap_w": 300.0},
+    {"model": SMOLLM2.model_copy(update={"slug": "smollm2-other", "quant": "Q8_0"})},
+    {"concurrencies": [4]},
 )
-def test_what_differs_in_its_key_is_a_row_of_its_own(project, put, small, rows, other):
-    put(small())
-    put(small(seed=2, **other))
+
+
+def test_what_differs_in_its_key_is_a_row_of_its_own(project, put, small, rows):
+    """Each differs from the first in one part, and from all others in two."""
+    keys = {}
+    for seed, other in enumerate(({}, *OTHER_KEYS), start=1):
+        put(run := small(seed=seed, **other))
+        keys[run.run_id] = str(other.get("mode") or next(iter(other), "the first"))
+    assert len(keys) == 1 + len(OTHER_KEYS)
     refresh(project)
-    assert rows("select count(*) from speed_ranges") == [(2,)]
+    found = rows("select run_ids from speed_ranges")
+    assert sorted([keys[run_id] for run_id in run_ids] for (run_ids,) in found) == sorted(
+        [key] for key in keys.values()
+    )
 
 
 def test_a_range_spans_the_workloads_at_one_concurrency(project, put, rows):
