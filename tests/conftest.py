@@ -45,7 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONGEST_FIRST = (
-    *("defs/new_builds/test_with_the_daemon", "cli/test_bench", "harness/test_run"),
+    *(
+        "farm/test_farm",
+        "defs/new_builds/test_with_the_daemon",
+        "cli/test_bench",
+        "harness/test_run",
+    ),
     *(
         "cli/test_first_hour",
         "faults/",

@@ -15,7 +15,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from bench_pipeline.definitions import build_defs
-from bench_pipeline.deploy.coordinator import RIG_TAG, RigQueue
+from bench_pipeline.deploy.coordinator import RIG_TAG, FarmQueue, RigQueue
 from bench_pipeline.deploy.instance import (
     COMMAND_TAG,
     SINGLE_MACHINE,
@@ -119,3 +119,11 @@ def test_the_queue_knows_which_rig_a_run_keeps_busy(
         run = instance.get_run_by_id(unfinished_run(instance, tags))
         instance.run_coordinator.tag_with_rig(run)
         assert instance.get_run_by_id(run.run_id).tags.get(RIG_TAG) == rig
+
+
+def test_on_a_farm_a_run_goes_to_its_rig_s_queue_and_is_done_whole_again_if_it_dies() -> None:
+    assert FarmQueue().tags_for("a") == {
+        RIG_TAG: "a",
+        "dagster-celery/queue": "rig.a",
+        "dagster/retry_strategy": "ALL_STEPS",
+    }

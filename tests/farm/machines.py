@@ -34,21 +34,19 @@ from tests.checkouts import (
     with_short_looks,
     with_tiny_workloads,
 )
+from tests.conftest import SMALL_MODEL
 from tests.farm.networks import Network, network
 from tests.waiting import wait_until
 
 BEAT_S = 1.0
+TWIN = f"{SMALL_MODEL}-twin"
+"""The same file under another name."""
 RIG_FILE = """\
 title: {slug}
 machine_id: "{machine_id}"
 backends:
   cpu:
     threads: 1
-  vulkan:
-    env:
-      GGML_VK_VISIBLE_DEVICES: "0"
-    threads: 1
-    gpu_layers: 0
 """
 
 
@@ -71,8 +69,11 @@ class Machine:
         self._processes: list[subprocess.Popen[bytes]] = []
         for name in ("home", "cache", "tmp"):
             (folder / name).mkdir(parents=True)
-        for name in ("engines", "models"):
-            (folder / "cache" / name).symlink_to(artefact_cache() / name)
+        cache = folder / "cache"
+        (cache / "engines").symlink_to(artefact_cache() / "engines")
+        (cache / "models").mkdir()
+        for slug in (SMALL_MODEL, TWIN):
+            (cache / "models" / slug).symlink_to(artefact_cache() / "models" / SMALL_MODEL)
         (folder / "machine-id").write_text(f"{abs(hash(str(folder))) % 16**32:032x}\n")
 
     @property
@@ -155,7 +156,6 @@ class Rig(Machine):
     slug: str
 
     def declare(self, slug: str) -> None:
-        """With two backends: the CPU, and Vulkan in software."""
         self.slug = slug
         ask = "from bench_pipeline.inventory.identity import machine_id; print(machine_id())"
         identity = self.run("python", "-c", ask).strip()
@@ -258,7 +258,7 @@ class Control(Machine):
 
 
 def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) -> None:
-    """Content that wants one short run of the small model on each rig and backend."""
+    """Content that wants two short runs of the small model, under two names, on each rig."""
     copy_checkout(machine.project.root)
     project = machine.project
     for path in (
@@ -277,12 +277,15 @@ def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) 
         "curve_depths": "()",
     }
     with_rules(project.root, **few)
-    with_model(project, model)
+    twin = {"slug": TWIN, "variant": f"{model.variant}, twin"}
+    models = [model, model.model_copy(update=twin)]
+    for each in models:
+        with_model(project, each)
     campaign = {
         "title": "The farm",
         "why": "A short run of everything.",
-        "places": [f"{rig}/{backend}" for rig in rigs for backend in ("cpu", "vulkan")],
-        "models": [model.slug],
+        "places": [f"{rig}/cpu" for rig in rigs],
+        "models": [each.slug for each in models],
         "workloads": ["short"],
         "concurrencies": [1],
         "profile": "quick",

@@ -14,7 +14,7 @@ from bench_pipeline.records.yaml.files import read_run, run_files
 from tests.farm.machines import Farm, enterable_folder, eventually, running_farm
 
 RIGS = ["left-rig", "right-rig"]
-PARTITIONS = [f"{rig}/{backend}" for rig in RIGS for backend in ("cpu", "vulkan")]
+PARTITIONS = [f"{rig}/cpu" for rig in RIGS]
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,14 @@ def farm(small_model, engine) -> Iterator[Farm]:
 
 
 def test_a_backfill_is_measured_on_both_rigs_and_published(farm: Farm) -> None:
+    """Two backfills at once, so that each rig is asked for two things: four runs, four run files,
+    of which the second backfill makes none."""
     control = farm.control
-    control.backfill(PARTITIONS)
+    for _ in range(2):
+        control.backfill(PARTITIONS)
     eventually(lambda: len(list(run_files(control.project.runs))) == 4, "four run files", farm)
     runs = [read_run(path) for path in run_files(control.project.runs)]
-    assert sorted(f"{run.rig}/{run.backend}" for run in runs) == PARTITIONS
+    assert sorted(f"{run.rig}/{run.backend}" for run in runs) == sorted(2 * PARTITIONS)
     assert {run.status for run in runs} == {"ok"}
 
     with control.instance() as instance:

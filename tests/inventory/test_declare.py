@@ -38,6 +38,12 @@ def test_this_machine_is_declared_once_and_then_found(new):
     assert list(read_rigs(new.rigs)) == [rig.slug]
 
 
+def test_it_is_called_what_somebody_calls_it(new):
+    rig, _ = declare_this_machine(new, named="Under the Desk")
+    assert rig.slug == "under-the-desk"
+    assert declare_this_machine(new, named="another") == (rig, False)
+
+
 def test_a_rig_file_that_a_person_edited_is_left_alone(new):
     rig, _ = declare_this_machine(new)
     path = new.rigs / f"{rig.slug}.yaml"
