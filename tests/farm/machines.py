@@ -268,6 +268,7 @@ def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) 
     ):
         path.unlink()
     with_tiny_workloads(project.root, tokens)
+    (project.workloads / "shorter.yaml").unlink()
     with_short_looks(project.root)
     few = {
         "min_waves": "1",
@@ -286,7 +287,6 @@ def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) 
         "why": "A short run of everything.",
         "places": [f"{rig}/cpu" for rig in rigs],
         "models": [each.slug for each in models],
-        "workloads": ["short"],
         "concurrencies": [1],
         "profile": "quick",
     }
