@@ -45,12 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONGEST_FIRST = (
-    *(
-        "farm/test_farm",
-        "defs/new_builds/test_with_the_daemon",
-        "cli/test_bench",
-        "harness/test_run",
-    ),
+    *("defs/new_builds/test_with_the_daemon", "cli/test_bench", "harness/test_run"),
     *(
         "cli/test_first_hour",
         "faults/",

@@ -46,6 +46,8 @@ title: {slug}
 machine_id: "{machine_id}"
 backends:
   cpu:
+    channel: wheel
+    build: {build}
     threads: 1
 """
 
@@ -155,11 +157,11 @@ class Machine:
 class Rig(Machine):
     slug: str
 
-    def declare(self, slug: str) -> None:
+    def declare(self, slug: str, build: str) -> None:
         self.slug = slug
         ask = "from bench_pipeline.inventory.identity import machine_id; print(machine_id())"
         identity = self.run("python", "-c", ask).strip()
-        text = RIG_FILE.format(slug=slug, machine_id=identity)
+        text = RIG_FILE.format(slug=slug, machine_id=identity, build=build)
         (self.project.rigs / f"{slug}.yaml").write_text(text)
 
     def carry(self, join: Path) -> None:
@@ -302,7 +304,7 @@ class Farm:
 
 
 @contextmanager
-def running_farm(folder: Path, model: Any, slugs: list[str]) -> Iterator[Farm]:
+def running_farm(folder: Path, model: Any, build: str, slugs: list[str]) -> Iterator[Farm]:
     """Its control plane serves; its rigs are declared and have not joined yet."""
     places = {name: folder / name for name in ("control", *slugs)}
     for place in places.values():
@@ -318,7 +320,7 @@ def running_farm(folder: Path, model: Any, slugs: list[str]) -> Iterator[Farm]:
                 make_clone(machine, slugs, model)
             control.serve(wires.address, free_ports(3))
             for rig, slug in zip(rigs, slugs, strict=True):
-                rig.declare(slug)
+                rig.declare(slug, build)
                 rig.carry(control.project.farm / "join.json")
             yield Farm(control, rigs, wires, model.slug)
         finally:

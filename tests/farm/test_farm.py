@@ -2,6 +2,7 @@
 or of the control plane's files."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,13 +14,22 @@ from bench_pipeline.farm.access import read_access
 from bench_pipeline.records.yaml.files import read_run, run_files
 from tests.farm.machines import Farm, enterable_folder, eventually, running_farm
 
+WANTED = "BENCH_PIPELINE_TEST_FARM"
+pytestmark = pytest.mark.skipif(
+    WANTED not in os.environ,
+    reason=f"takes minutes: only with {WANTED}=1. What it is made of is tested beside it",
+)
+
 RIGS = ["left-rig", "right-rig"]
 PARTITIONS = [f"{rig}/cpu" for rig in RIGS]
 
 
 @pytest.fixture(scope="module")
 def farm(small_model, engine) -> Iterator[Farm]:
-    with enterable_folder() as folder, running_farm(folder, small_model[0], RIGS) as farm:
+    with (
+        enterable_folder() as folder,
+        running_farm(folder, small_model[0], engine.build, RIGS) as farm,
+    ):
         for rig in farm.rigs:
             rig.join()
         eventually(
