@@ -1,6 +1,6 @@
 """Every family that can be talked to: a line for each."""
 
-from bench_pipeline.engines.dialects import dasllama, llama_server, transformers
+from bench_pipeline.engines.dialects import dasllama, llama_server, mlx_lm, transformers, vllm
 from bench_pipeline.engines.dialects.protocol import Dialect
 
 FAMILIES: dict[str, Dialect] = {
@@ -8,6 +8,8 @@ FAMILIES: dict[str, Dialect] = {
     for each in (
         llama_server.DIALECT,
         dasllama.DIALECT,
+        mlx_lm.DIALECT,
         transformers.DIALECT,
+        vllm.DIALECT,
     )
 }

@@ -2,34 +2,24 @@
 
 The role comes at once, long before the first token; a token without text has no event, and no
 `[DONE]` ends the stream. Its length is fixed through a generation config, which it takes as text.
+It caches no prompts.
 """
 
 import json
 from typing import Any
 
-from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
+from bench_pipeline.engines.dialects.plain import PlainDialect
+from bench_pipeline.engines.dialects.protocol import Messages
 
 
-class TransformersDialect:
+class TransformersDialect(PlainDialect):
     name = "transformers"
-    own_clock = False
     fixed_length = True
-    head_tokens = 0  # it caches no prompts
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": False}
-        return {
-            "messages": messages,
-            "generation_config": json.dumps(length),
-            "stream": True,
-        }
-
-    def see(self, event: dict[str, Any]) -> Seen:
-        return fields.seen(event)
-
-    def count(self, ask: Ask, messages: Messages) -> int | None:
-        return None
+        config = json.dumps(length)
+        return {"messages": messages, "generation_config": config, "stream": True}
 
 
 DIALECT = TransformersDialect()

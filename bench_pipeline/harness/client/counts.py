@@ -59,12 +59,13 @@ def _miscount_by_usage(
         )
     if stream.events > made:
         return f"text came {stream.events} times, but the server counts {made} tokens"
-    if made != asked and stream.events != made:
+    counted = stream.events if not stream.event_counts else stream.event_counts[-1]
+    if made != asked and counted != made:
         return (
-            f"only the server's usage says that there were {made} tokens; {stream.events} came in "
+            f"only the server's usage says that there were {made} tokens; {counted} came in "
             "events of their own"
         )
-    if stream.reasoning_tokens and stream.events != made:
+    if stream.reasoning_tokens and counted != made:
         return f"{made} tokens came in {stream.events} events: which are hidden cannot be told"
     if prompt_tokens is not None and abs(stream.prompt_tokens - prompt_tokens) > PROMPT_WITHIN:
         return (

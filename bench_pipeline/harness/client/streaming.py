@@ -163,7 +163,7 @@ def _understand(raw: RawStream, dialect: Dialect) -> Stream:
             kinds.sort(count)
     if not finish or not stamps.events or (clock is None and dialect.own_clock):
         raise StreamFailed("crash", f"the stream ended after {stamps.count} tokens")
-    told = _told(clock or Clock(None, None), usage, counted=stamps.counted)
+    told = _told(clock or Clock(None, None), usage, dialect, counted=stamps.counted)
     stamps.end(finished_at, told.output_tokens or 0, told.decode_ms, finish)
     kinds.sort(told.output_tokens or 0, last=True)
     return Stream(
@@ -192,17 +192,16 @@ def _understand(raw: RawStream, dialect: Dialect) -> Stream:
     )
 
 
-def _told(clock: Clock, usage: Usage, *, counted: bool) -> Clock:
-    """The server's account at the end. What counts on its events has one of its own, all of which
-    must be there; else its counts are those of `usage`."""
-    if not counted:
+def _told(clock: Clock, usage: Usage, dialect: Dialect, *, counted: bool) -> Clock:
+    """The server's account at the end. What times and counts on its events has an account of its
+    own, all of which must be there; else its counts are those of `usage`."""
+    if not (counted and dialect.own_clock):
         return clock._replace(
             output_tokens=usage.output_tokens,
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
         )
-    needed = ("prompt_ms", "decode_ms", "prompt_tokens", "cached_tokens", "output_tokens")
-    for name in needed:
+    for name in ("prompt_ms", "decode_ms", "prompt_tokens", "cached_tokens", "output_tokens"):
         if getattr(clock, name) is None:
             raise Unlike(f"the server's last timings lack its {name}")
     return clock

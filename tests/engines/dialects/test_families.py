@@ -9,6 +9,7 @@ from bench_pipeline.engines.dialects.dasllama import DIALECT as DASLLAMA
 from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.engines.dialects.protocol import COMPLETIONS, Dialect, Unlike
 from bench_pipeline.engines.dialects.transformers import DIALECT as TRANSFORMERS
+from bench_pipeline.engines.dialects.vllm import DIALECT as VLLM
 from bench_pipeline.engines.llama_cpp.asking import WrongAnswer
 from bench_pipeline.harness.client.prompts import PromptFitter
 from tests.stand_ins import answering
@@ -46,6 +47,17 @@ def test_no_family_is_asked_what_it_would_ignore() -> None:
 def test_an_event_that_is_none_is_told(event: dict) -> None:
     with pytest.raises(Unlike):
         DASLLAMA.see(event)
+
+
+def test_vllm_counts_a_prompt_by_its_messages() -> None:
+    asked = []
+
+    def ask(method: str, path: str, body: object) -> dict:
+        asked.append((method, path, body))
+        return {"count": 44, "tokens": [1] * 44}
+
+    assert VLLM.count(ask, MESSAGES) == 44
+    assert asked == [("POST", "/tokenize", {"messages": MESSAGES})]
 
 
 def counted(answer: object) -> tuple[int, list[dict]]:

@@ -6,6 +6,7 @@ from bench_pipeline.engines.dialects.dasllama import DIALECT as DASLLAMA
 from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.engines.dialects.protocol import Dialect
 from bench_pipeline.engines.dialects.transformers import DIALECT as TRANSFORMERS
+from bench_pipeline.engines.dialects.vllm import DIALECT as VLLM
 from bench_pipeline.harness.client.counts import miscount
 from bench_pipeline.harness.client.streaming import StreamFailed
 from tests.harness.client.replayed import (
@@ -135,3 +136,33 @@ def test_a_prompt_of_another_length_than_it_was_fitted_to_is_a_miscount():
     """Some servers cut a long prompt without a word."""
     said = miscount(read(honest(prompt=32), DASLLAMA), ASKED, 40, DASLLAMA)
     assert "fitted to 40 tokens, the server's usage says 32" in str(said)
+
+
+def said_by_vllm(total: int, content: str = "word", reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": reason}
+    counts = {"prompt_tokens": 44, "total_tokens": 44 + total, "completion_tokens": total}
+    return sse({"choices": [choice], "usage": counts})
+
+
+def test_merged_outputs_are_counted_by_the_usage_on_each_event():
+    """vLLM sends what its front end comes late for as one: 3 or 5 tokens. Some hold no text."""
+    sent = [
+        (0.01, said_by_vllm(0, "")),  # the role
+        (0.30, said_by_vllm(1, "")),
+        (0.35, said_by_vllm(2)),
+        (0.50, said_by_vllm(5, "🦙")),
+        (0.60, said_by_vllm(7)),
+        (0.65, said_by_vllm(8, reason="length") + usage(prompt=44, cached=None) + DONE),
+    ]
+    stream = read(sent, VLLM)
+    assert stream.token_times == [0.30, 0.35, 0.50, 0.50, 0.50, 0.60, 0.60, 0.65]
+    assert (stream.last_at - stream.first_at) == pytest.approx(DECODE_S)
+    assert (stream.events, stream.shared_reads, stream.server_decode_ms) == (5, 0, None)
+    assert miscount(stream, ASKED, 44, VLLM) is None
+    lying = [*sent[:-1], (0.65, said_by_vllm(8, reason="length") + usage(9, prompt=44))]
+    assert miscount(read(lying, VLLM), ASKED, 44, VLLM) is not None
+
+
+def test_a_fixed_length_that_had_no_effect_is_told_of_vllm_too():
+    sent = [(0.3, said_by_vllm(1)), (0.4, said_by_vllm(2, reason="stop") + usage(4, prompt=44))]
+    assert "ended after 4 of 8" in str(miscount(read(sent, VLLM), ASKED, 44, VLLM))

@@ -1,0 +1,30 @@
+"""What OpenAI's protocol alone gives: text on the events, `usage` at the end if it is asked for."""
+
+from typing import Any
+
+from bench_pipeline.engines.dialects import fields
+from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
+
+
+class PlainDialect:
+    """For families to build on: each says in what it differs."""
+
+    own_clock = False
+    fixed_length = False
+    head_tokens = 0
+
+    def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
+        return {
+            "messages": messages,
+            "max_tokens": tokens,
+            "temperature": 0,
+            "seed": 1,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+
+    def see(self, event: dict[str, Any]) -> Seen:
+        return fields.seen(event)
+
+    def count(self, ask: Ask, messages: Messages) -> int | None:
+        return None

@@ -1,0 +1,35 @@
+"""vLLM: `usage` on every event, which counts its tokens also where it sends several as one.
+
+A token without text has an event. It caches no prompt when started with
+`--no-enable-prefix-caching`. Its own clock is `/metrics`, sums over requests: not read yet.
+"""
+
+from typing import Any
+
+from bench_pipeline.engines.dialects import fields
+from bench_pipeline.engines.dialects.plain import PlainDialect
+from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
+
+
+class VllmDialect(PlainDialect):
+    name = "vllm"
+    fixed_length = True
+
+    def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
+        options = {"include_usage": True, "continuous_usage_stats": True}
+        plain = super().body(messages, tokens, cached=cached)
+        return {**plain, "ignore_eos": True, "stream_options": options}
+
+    def see(self, event: dict[str, Any]) -> Seen:
+        seen = fields.seen(event)
+        if not event.get("choices") or seen.usage is None:
+            return seen
+        return seen._replace(total=seen.usage.output_tokens)
+
+    def count(self, ask: Ask, messages: Messages) -> int | None:
+        found = ask("POST", "/tokenize", {"messages": messages})
+        fields.check(found, ("count",))
+        return found.get("count")
+
+
+DIALECT = VllmDialect()
