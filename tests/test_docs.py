@@ -36,6 +36,8 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("export", "cd", "cat", "diff", "playwright", "llama-bench", "llama-server"), "the reader's"
     ),
+    "dasllama-server": "tests/engines/dialects starts it so",
+    "transformers": "an engine of 1.2 GB",
     **dict.fromkeys((".", "sh", "pip", "python3"), "its files are looked up instead"),
 }
 INVENTED = {"big-model", "small-model", "draft-small-model", "a", "b"}
