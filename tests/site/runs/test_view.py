@@ -1,57 +1,106 @@
 """What a run's page says of the run: conditions, cells, servers, how to make it again."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench_pipeline.records.run import HostLoad, Ladder, Run, Session
+from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.run import HostLoad, Ladder, Model, Run, Session
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import wording
 from bench_pipeline.site.runs import conditions
 from bench_pipeline.site.runs.cells import CellRow
 from bench_pipeline.site.runs.view import RunPage
+from bench_pipeline.site.tables.rows import TableRow, model_href
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, slowed, started_server
 from tests.session_factories import session_runs
 from tests.site.conftest import EARLIER, MISTRAL, make, on_h100
 
+Case = Callable[[Model], list[Run]]
+CASES: list[Case] = []
+
+
+def case(runs: Case) -> Case:
+    """Of a model of its own, among those that one refresh takes in."""
+    CASES.append(runs)
+    return runs
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the pages say of one case."""
+
+    runs: tuple[RunPage, ...]
+    rows: tuple[TableRow, ...]
+
+    @property
+    def run(self) -> RunPage:
+        (run,) = self.runs
+        return run
+
+    @property
+    def cell(self) -> CellRow:
+        (cell,) = self.run.cells
+        return cell
+
+    def finding(self, label: str) -> str | None:
+        return dict(self.run.findings).get(label)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Shown]:
+    models = {
+        f"case-{n}": SMOLLM2.model_copy(
+            update={"slug": f"case-{n}", "variant": f"Case {n}", "sha256": f"{n:064x}"}
+        )
+        for n in range(len(CASES))
+    }
+    taken = zip(CASES, models.values(), strict=True)
+    runs = [run for case, model in taken for run in case(model)]
+    site = make(tmp_path_factory.mktemp("cases"), runs).view
+    pages = {model.runs[0].model_href: model.runs for model in site.models}
+    assert len(pages) == len(CASES)
+    return {
+        case: Shown(pages[model_href(slug)], tuple(row for row in site.rows if row.model == slug))
+        for case, slug in zip(CASES, models, strict=True)
+    }
+
 
 def a_run(**fields: Any) -> Run:
     return measured_run(**{"workloads": ["chat"], "concurrencies": [1], **fields})
 
 
-def section(folder: Path, run: Run) -> RunPage:
-    (shown,) = make(folder, [run]).view.models[0].runs
-    return shown
+def a_cell(**shape: Any) -> Cell:
+    return measured_cell("chat", 1, **{"decode_tok_s": 115.0, **shape})
 
 
-def finding(folder: Path, label: str, run: Run) -> str | None:
-    return dict(section(folder, run).findings).get(label)
-
-
-def a_cell(folder: Path, **shape: Any) -> CellRow:
-    cell = measured_cell("chat", 1, **{"decode_tok_s": 115.0, **shape})
-    (shown,) = section(folder, a_run(cells=[cell])).cells
-    return shown
-
-
-def test_memory_is_said_for_each_number_of_streams(tmp_path):
+@case
+def of_many_verdicts(model: Model) -> list[Run]:
     verdicts = {1: "fits", 4: "fits", 8: "unverified", 16: "spilled"}
-    servers = [started_server(c, SMOLLM2, None, verdict) for c, verdict in verdicts.items()]
-    run = a_run(concurrencies=list(verdicts), servers=servers)
-    reason = servers[0].memory.reason
-    assert finding(tmp_path, "Memory", run) == (
+    servers = [started_server(c, model, None, verdict) for c, verdict in verdicts.items()]
+    return [a_run(model=model, concurrencies=list(verdicts), servers=servers)]
+
+
+def test_memory_is_said_for_each_number_of_streams(shown):
+    reason = started_server(1, SMOLLM2, None, "fits").memory.reason
+    assert shown[of_many_verdicts].finding("Memory") == (
         f"spilled at 16 streams ({reason}); unverified at 8 streams ({reason});"
         " fits at 1 and 4 streams"
     )
 
 
-def test_each_server_shows_its_own_proof(tmp_path):
-    run = a_run(concurrencies=[1, 4], **curve_and_bare_engine())
-    first, second = section(tmp_path, run).servers
+@case
+def with_a_curve(model: Model) -> list[Run]:
+    return [a_run(model=model, concurrencies=[1, 4], **curve_and_bare_engine())]
+
+
+def test_each_server_shows_its_own_proof(shown):
+    first, second = shown[with_a_curve].run.servers
     assert (first.title, second.title) == (
         "Server for 1 stream and the curve over prompt lengths",
         "Server for 4 streams",
@@ -66,11 +115,16 @@ def test_each_server_shows_its_own_proof(tmp_path):
     }
 
 
-def test_a_server_that_did_not_start_shows_why(tmp_path):
+@case
+def with_a_server_that_did_not_start(model: Model) -> list[Run]:
     failure = {"kind": "load", "message": "unknown model architecture"}
     gone = {"argv": ["llama-server"], "failure": failure}
-    (_, shown) = section(tmp_path, a_run(servers=[a_run().servers[0], gone])).servers
-    assert (shown.title, shown.failure) == ("Server", "did not load: unknown model architecture")
+    return [a_run(model=model, servers=[a_run().servers[0], gone])]
+
+
+def test_a_server_that_did_not_start_shows_why(shown):
+    (_, gone) = shown[with_a_server_that_did_not_start].run.servers
+    assert (gone.title, gone.failure) == ("Server", "did not load: unknown model architecture")
 
 
 @pytest.mark.parametrize(
@@ -100,13 +154,19 @@ def test_an_unknown_knee_says_why(ended, words):
     assert conditions.knee({"knee": None, "ladder": ladder, "ladder_ended": ended}) == words
 
 
-def test_a_climb_that_ended_flat_shows_its_knee_on_the_page(tmp_path):
+@case
+def that_ended_flat(model: Model) -> list[Run]:
     cells = [
         measured_cell("chat", streams, decode_tok_s=aggregate / streams)
         for streams, aggregate in ((1, 100), (4, 300), (8, 303))
     ]
-    run = a_run(cells=cells, ladder=Ladder(concurrencies=[1, 4, 8], ended="flat"))
-    assert finding(tmp_path, "Knee", run).startswith("all together grow up to 4 streams; 8 ")
+    ladder = Ladder(concurrencies=[1, 4, 8], ended="flat")
+    return [a_run(model=model, cells=cells, ladder=ladder)]
+
+
+def test_a_climb_that_ended_flat_shows_its_knee_on_the_page(shown):
+    knee = shown[that_ended_flat].finding("Knee")
+    assert knee.startswith("all together grow up to 4 streams; 8 ")
 
 
 @pytest.mark.parametrize(
@@ -129,18 +189,21 @@ def test_a_change_has_a_sign_and_its_interval():
     assert conditions.drift(row).endswith("(95 %: −2.1 to +0.3 %)")
 
 
-def test_a_run_whose_machine_drifted_is_flagged_on_both_pages(tmp_path):
-    slower = measured_cell("chat", 1, decode_tok_s=100.0, seed=2)
-    site = make(tmp_path, [a_run(closing=slower)]).view
-    (run,), (row,) = site.models[0].runs, site.rows
+@case
+def that_drifted(model: Model) -> list[Run]:
+    return [a_run(model=model, closing=a_cell(decode_tok_s=100.0, seed=2))]
+
+
+def test_a_run_whose_machine_drifted_is_flagged_on_both_pages(shown):
+    run, (row,) = shown[that_drifted].run, shown[that_drifted].rows
     assert run.status == "flagged"
     assert dict(run.findings)["Drift"].startswith("ended 1")
     assert (row.source_text, row.flags) == ("flagged", ("machine drifted",))
 
 
-@pytest.mark.parametrize(
-    ("load", "words"),
-    [
+HOSTS = [
+    (case(lambda model, load=load: [a_run(model=model, host_load=load)]), words)
+    for load, words in (
         (HostLoad(cpu_busy_fraction=0.04, quiet=True), "quiet, CPU 4 % busy before"),
         (
             HostLoad(cpu_busy_fraction=0.04, waited_s=12.2, quiet=True),
@@ -153,10 +216,13 @@ def test_a_run_whose_machine_drifted_is_flagged_on_both_pages(tmp_path):
         ),
         (HostLoad(cpu_busy_fraction=0.04), None),
         (None, None),
-    ],
-)
-def test_whether_the_host_was_quiet(tmp_path, load, words):
-    assert finding(tmp_path, "Host", a_run(host_load=load)) == words
+    )
+]
+
+
+@pytest.mark.parametrize(("case", "words"), HOSTS)
+def test_whether_the_host_was_quiet(shown, case, words):
+    assert shown[case].finding("Host") == words
 
 
 def test_a_run_on_a_busy_host_reads_provisional_everywhere(tmp_path):
@@ -170,39 +236,57 @@ def test_a_run_on_a_busy_host_reads_provisional_everywhere(tmp_path):
     assert '<span class="note flags">host not quiet</span>' in text
 
 
-def test_a_run_of_a_session_that_ended_early_reads_provisional_everywhere(tmp_path):
-    early = session_runs({"b10092": 1.0, "b10434": 1.0}, turns=2, ended="budget")
-    site = make(tmp_path, early).view
-    assert [run.status for run in site.models[0].runs] == ["provisional", "provisional"]
-    assert {row.source_text for row in site.rows} == {"provisional"}
+@case
+def of_a_session_that_ended_early(model: Model) -> list[Run]:
+    return session_runs({"b10092": 1.0, "b10434": 1.0}, turns=2, ended="budget", model=model)
 
 
-def test_a_cell_says_what_disturbed_it(tmp_path):
+def test_a_run_of_a_session_that_ended_early_reads_provisional_everywhere(shown):
+    early = shown[of_a_session_that_ended_early]
+    assert [run.status for run in early.runs] == ["provisional", "provisional"]
+    assert {row.source_text for row in early.rows} == {"provisional"}
+
+
+@case
+def disturbed(model: Model) -> list[Run]:
     heat = {"device": "CUDA0", "throttle_reasons": ["power-cap", "thermal"]}
-    cell = a_cell(tmp_path, others_cpu_fraction=0.37, **heat)
+    return [a_run(model=model, cells=[a_cell(others_cpu_fraction=0.37, **heat)])]
+
+
+def test_a_cell_says_what_disturbed_it(shown):
+    cell = shown[disturbed].cell
     assert cell.flags == ("throttled: power-cap and thermal", "other programs used 37 % of the CPU")
     assert (cell.verdict, cell.limit) == ("listed", "")
 
 
-def test_a_card_at_its_cap_is_told_and_not_flagged(tmp_path):
-    cell = a_cell(tmp_path, device="CUDA0", throttle_reasons=["power-cap"])
+@case
+def at_its_cap(model: Model) -> list[Run]:
+    return [a_run(model=model, cells=[a_cell(device="CUDA0", throttle_reasons=["power-cap"])])]
+
+
+def test_a_card_at_its_cap_is_told_and_not_flagged(shown):
+    cell = shown[at_its_cap].cell
     assert (cell.flags, cell.limit) == ((), "held at its power cap")
 
 
 def test_a_cell_whose_tokens_came_late_says_so_and_is_not_listed(tmp_path):
-    late = measured_cell("chat", 1, decode_tok_s=115.0, arrival_ratio=2.0)
-    site = make(tmp_path, [a_run(cells=[late])]).view
+    site = make(tmp_path, [a_run(cells=[a_cell(arrival_ratio=2.0)])]).view
     assert [row.text for row in site.rows] == ["tokens came late, not listed"]
     assert site.models[0].runs[0].cells[0].verdict == "tokens came late, not listed"
     assert not site.charts
 
 
-def test_outliers_stand_beside_the_repetitions(tmp_path):
-    cell = measured_cell("chat", 1, decode_tok_s=115.0, repetitions=12)
+@case
+def with_an_outlier(model: Model) -> list[Run]:
+    cell = a_cell(repetitions=12)
     slow = slowed(cell.requests[0], 5)
     odd = cell.model_copy(update={"requests": [slow, *cell.requests[1:]]})
-    (shown,) = section(tmp_path, a_run(cells=[odd])).cells
-    assert (shown.n, shown.outliers) == (12, "1 outlier")
+    return [a_run(model=model, cells=[odd])]
+
+
+def test_outliers_stand_beside_the_repetitions(shown):
+    cell = shown[with_an_outlier].cell
+    assert (cell.n, cell.outliers) == (12, "1 outlier")
 
 
 def figures(run: RunPage) -> dict[str, str]:
@@ -211,24 +295,37 @@ def figures(run: RunPage) -> dict[str, str]:
     }
 
 
-def test_hidden_tokens_and_acceptance_are_shown_where_there_are_any(tmp_path):
-    cell = measured_cell("chat", 1, decode_tok_s=115.0, reasoning_tokens=20, draft_acceptance=0.71)
+@case
+def with_a_draft(model: Model) -> list[Run]:
+    cell = a_cell(reasoning_tokens=20, draft_acceptance=0.71)
     draft = SMOLLM2.model_copy(update={"slug": "small"})
-    run = section(tmp_path / "one", a_run(mode="draft-small", draft=draft, cells=[cell]))
-    shown = figures(run)
-    assert (shown["reasoning_tokens"], shown["draft_acceptance"]) == ("20.0", "71 %")
-    assert float(shown["first_visible_ms"]) > float(shown["ttft_ms"])
+    return [a_run(model=model, mode="draft-small", draft=draft, cells=[cell])]
+
+
+@case
+def plain(model: Model) -> list[Run]:
+    return [a_run(model=model)]
+
+
+def test_hidden_tokens_and_acceptance_are_shown_where_there_are_any(shown):
+    run = shown[with_a_draft].run
+    found = figures(run)
+    assert (found["reasoning_tokens"], found["draft_acceptance"]) == ("20.0", "71 %")
+    assert float(found["first_visible_ms"]) > float(found["ttft_ms"])
     assert dict(run.facts)["Draft model"] == "small"
     assert ", draft-small, " in run.title
-    plain = section(tmp_path / "two", a_run())
     hidden = {"reasoning_tokens", "draft_acceptance", "first_visible_ms", "ceiling_share"}
-    assert not hidden & set(plain.metrics)
+    assert not hidden & set(shown[plain].run.metrics)
 
 
-def test_the_share_of_the_ceiling_comes_with_the_bandwidth_it_is_of(tmp_path):
+@case
+def with_a_bandwidth(model: Model) -> list[Run]:
     bandwidth = Bandwidth(device="host", bytes_per_s=20e9, source="measured", how="a copy loop")
-    model = SMOLLM2.model_copy(update={"experts": 0})
-    run = section(tmp_path, a_run(model=model, bandwidth=[bandwidth]))
+    return [a_run(model=model.model_copy(update={"experts": 0}), bandwidth=[bandwidth])]
+
+
+def test_the_share_of_the_ceiling_comes_with_the_bandwidth_it_is_of(shown):
+    run = shown[with_a_bandwidth].run
     assert figures(run)["ceiling_share"].endswith(" %")
     assert dict(run.facts)["Bandwidth of host"] == "20.0 GB/s, measured: a copy loop"
 
@@ -266,25 +363,33 @@ def test_flags_have_words_and_an_unknown_one_is_still_said():
     )
 
 
-def test_an_undisturbed_older_run_is_shown_before_a_flagged_one(tmp_path):
-    hot = measured_cell("chat", 1, decode_tok_s=700, device="CUDA0", throttle_reasons=["thermal"])
-    calm = on_h100(workloads=["chat"], concurrencies=[1], started_at=EARLIER)
-    later = on_h100(cells=[hot], started_at=EARLIER + timedelta(days=1))
-    (row,) = make(tmp_path, [calm, later]).view.rows
+@case
+def flagged_after_a_calm_one(model: Model) -> list[Run]:
+    hot = a_cell(decode_tok_s=700, device="CUDA0", throttle_reasons=["thermal"])
+    calm = on_h100(model=model, workloads=["chat"], concurrencies=[1], started_at=EARLIER)
+    later = on_h100(model=model, cells=[hot], started_at=EARLIER + timedelta(days=1))
+    return [calm, later]
+
+
+def test_an_undisturbed_older_run_is_shown_before_a_flagged_one(shown):
+    (row,) = shown[flagged_after_a_calm_one].rows
     assert (row.source_text, row.flags) == ("measured", ())
 
 
-def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(tmp_path):
-    ids = {"b10068": "0" * 12, "b10434": "1" * 12}
+IDS = {"b10068": "0" * 12, "b10434": "1" * 12}
+
+
+@case
+def in_turns(model: Model) -> list[Run]:
     session = {
         "session_id": "ab" * 6,
-        "builds": list(ids),
+        "builds": list(IDS),
         "blocks": ["b10068", "b10434", "b10434", "b10068"],
         "ended": "known",
     }
     runs = []
-    for build, run_id in ids.items():
-        run = a_run(build=build, run_id=run_id)
+    for build, run_id in IDS.items():
+        run = a_run(model=model, build=build, run_id=run_id)
         (cell,) = run.cells
         waves = [wave.model_copy(update={"server": wave.wave % 2}) for wave in cell.waves]
         changed = {
@@ -293,9 +398,12 @@ def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(t
             "session": Session.model_validate(session),
         }
         runs.append(run.model_copy(update=changed))
-    shown = {run.build: run for run in make(tmp_path, runs).view.models[0].runs}
-    older = shown["b10068"]
-    assert older.partners == (("b10434", f"runs/{ids['b10434']}.html"),)
+    return runs
+
+
+def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(shown):
+    older = next(run for run in shown[in_turns].runs if run.build == "b10068")
+    assert older.partners == (("b10434", f"runs/{IDS['b10434']}.html"),)
     assert [server.title for server in older.servers] == ["Server of block 1", "Server of block 2"]
     assert older.repeat.endswith("BUILD=b10068 BASELINE=b10434")
     assert dict(older.findings)["Session"] == (
@@ -304,10 +412,22 @@ def test_a_run_of_a_session_names_its_partners_its_blocks_and_how_to_repeat_it(t
     assert dict(older.facts)["Blocks of the session"] == "b10068 b10434 b10434 b10068"
 
 
-def test_what_cannot_be_told_of_a_run_and_who_computed_beside_it_are_said(tmp_path):
-    run = a_run(unknown=["Which card it was cannot be told."])
+UNKNOWN = "Which card it was cannot be told."
+
+
+@case
+def that_cannot_be_told(model: Model) -> list[Run]:
+    return [a_run(model=model, unknown=[UNKNOWN])]
+
+
+@case
+def beside_others(model: Model) -> list[Run]:
+    run = a_run(model=model, unknown=[UNKNOWN])
     load = run.host_load.model_copy(update={"processes_on_other_gpus": 2})
-    beside = run.model_copy(update={"host_load": load})
-    assert finding(tmp_path / "1", "Unknown", run) == "Which card it was cannot be told."
-    words = finding(tmp_path / "2", "Host", beside)
+    return [run.model_copy(update={"host_load": load})]
+
+
+def test_what_cannot_be_told_of_a_run_and_who_computed_beside_it_are_said(shown):
+    assert shown[that_cannot_be_told].finding("Unknown") == UNKNOWN
+    words = shown[beside_others].finding("Host")
     assert words.endswith("; 2 programs computed on GPUs that this run does not use")
