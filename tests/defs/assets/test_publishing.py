@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 
 from bench_pipeline.definitions import build_defs
 from bench_pipeline.defs.checks import ALL_CHECKS
@@ -140,6 +141,16 @@ def checks_after(
     return after
 
 
+def asked(check: str, project: Project) -> dg.AssetCheckResult:
+    definition = BY_NAME[check].node_def
+    assert isinstance(definition, dg.OpDefinition)
+    function = definition.compute_fn
+    assert isinstance(function, DecoratedOpFunction)
+    result = function.decorated_fn(project)
+    assert isinstance(result, dg.AssetCheckResult)
+    return result
+
+
 @pytest.fixture(scope="module")
 def to_be_tampered_with(
     published_once: Published, tmp_path_factory: pytest.TempPathFactory
@@ -151,17 +162,15 @@ def to_be_tampered_with(
 
 @pytest.fixture
 def verdict(published_once: Published, to_be_tampered_with: Project) -> Verdict:
-    """What a check says of the warehouse after this statement; asked as a function, without a job
-    of Dagster's, whose start takes longer than all checks."""
+    """What a check says of the warehouse after this statement; asked as a function, without an
+    instance and a job of Dagster's, which take longer than all checks."""
 
     def after(sql: str, check: str) -> dg.AssetCheckResult:
         project = to_be_tampered_with
         shutil.copy(published_once.project.warehouse, project.warehouse)
         with Warehouse(project.warehouse).write() as connection:
             connection.execute(sql)
-        result = BY_NAME[check](project=project)
-        assert isinstance(result, dg.AssetCheckResult)
-        return result
+        return asked(check, project)
 
     return after
 
@@ -233,8 +242,7 @@ def test_a_point_whose_clocks_disagree_has_no_figure_and_holds_nothing_up(
     curves = [point.model_copy(update={"cold": cold}), *rest]
     write_run(measured_run(seed=2, curves=curves), project.runs)
     assert refresh(project).ingested == 1
-    result = BY_NAME["figures_finite_and_positive"](project=project)
-    assert isinstance(result, dg.AssetCheckResult) and result.passed
+    assert asked("figures_finite_and_positive", project).passed
 
 
 def test_a_run_file_that_vanished_is_caught(checks_after: ChecksAfter) -> None:
