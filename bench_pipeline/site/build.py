@@ -17,8 +17,10 @@ from bench_pipeline.paths import Project
 from bench_pipeline.processes import few_collections
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.site.data.run_files import check_run_files
-from bench_pipeline.site.groups import Plan, key_of, plan
+from bench_pipeline.site.earlier import keep_newest
+from bench_pipeline.site.groups import Plan, plan
 from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
 from bench_pipeline.site.source import OF_THE_SITE, Tables, read_tables
 from bench_pipeline.warehouse.seal import as_remembered, broken_tables
@@ -108,6 +110,7 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
     )
     swap(making, out)
     kept.put(key, {}, state=_State(report, stamps))
+    keep_newest(kept, {model: group.key for group in parts.groups for model in group.models})
     kept.sweep()
     return report
 

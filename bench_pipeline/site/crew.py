@@ -17,8 +17,10 @@ from bench_pipeline.progress import Reporter
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts import specs
 from bench_pipeline.site.data.parts import part_of
-from bench_pipeline.site.groups import Group, Plan, TrendPlace, key_of
+from bench_pipeline.site.earlier import earlier_of
+from bench_pipeline.site.groups import Group, Plan, TrendPlace
 from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.pages import group as group_pages
 from bench_pipeline.site.pages import press, trends
 from bench_pipeline.site.pages.press import Press
@@ -136,10 +138,17 @@ def _make(
     wanted = ("rigs", "site", "workloads", *BY_MODEL, *BY_RUN)
     read = read_tables(connection, warehouse, wanted, models=models)
     for group, tables in _divided(read, task.groups):
-        made = group_pages.make(Press(tables.site), tables, divided=group.divided)
-        part, run_files = part_of(connection, group.models, tables.run_files, root)
-        pages = made.pages | run_files
-        kept.put(group.key, pages, said=made.said, catalogue=made.catalogue, part=part)
+        earlier = earlier_of(kept, group.models)
+        made = group_pages.make(Press(tables.site), tables, earlier, divided=group.divided)
+        part, run_files = part_of(connection, group.models, tables.run_files, root, earlier)
+        kept.put(
+            group.key,
+            made.pages | run_files,
+            said=made.said,
+            catalogue=made.catalogue,
+            part=part,
+            made_of=earlier.made_of,
+        )
 
 
 def _divided(read: Tables, groups: Sequence[Group]) -> Iterator[tuple[Group, Tables]]:

@@ -5,17 +5,13 @@ from the rows of its models and from what `Around` says of the others: the hash 
 key. As long as that stays, so do the pages.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
-from platform import python_version
 from typing import TYPE_CHECKING
 
 from bench_pipeline.site.devices import device_of
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.source import BY_MODEL, BY_RUN, Around, Row, Tables
 from bench_pipeline.site.tables.around import around_of
 from bench_pipeline.site.tables.rows import model_name, plain_slug
@@ -29,8 +25,6 @@ ROWS_ON_ONE_PAGE = 160
 answers for the first workload: 160 rows weigh about 52 KB gzipped, charts aside, and the page
 must stay within 100."""
 
-_DRAWN_WITH = ("altair", "duckdb", "jinja2", "pydantic", "vl-convert-python")
-_CODE = Path(__file__).parent.parent
 _SETTING = "model, rig, backend, engine, build, mode, power_cap_w, provenance"
 
 
@@ -66,24 +60,6 @@ class Plan:
         """Of its groups and places."""
         groups = [group.key for group in self.groups]
         return (*groups, *(place.key for place in self.trend_places))
-
-
-def key_of(*parts: object) -> str:
-    """Of values that have the same `repr` where they are equal, and of this code."""
-    return hashlib.sha256("\n".join([_code(), *map(repr, parts)]).encode()).hexdigest()[:40]
-
-
-@cache
-def _code() -> str:
-    """Hash of every file of this package, and of what draws."""
-    sums = hashlib.sha256(python_version().encode())
-    for name in _DRAWN_WITH:
-        sums.update(f"{name} {version(name)}\n".encode())
-    for path in sorted(_CODE.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            sums.update(f"{path.relative_to(_CODE)}\n".encode())
-            sums.update(hashlib.sha256(path.read_bytes()).digest())
-    return sums.hexdigest()
 
 
 def plan(connection: "DuckDBPyConnection", tables: Tables) -> Plan:

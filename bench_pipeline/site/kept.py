@@ -67,6 +67,18 @@ class Kept:
         """What was put with an entry that `has` found."""
         return self._read(key, name)
 
+    def page(self, key: str, path: str) -> bytes | None:
+        """Of an entry whether in use or not; None where it is not there as it was put."""
+        if key not in self._pages:
+            self._pages[key] = self._read(key, "pages") or {}
+        page = self._pages[key].get(path)
+        if page is None or not self._sound(key, page):
+            return None
+        try:
+            return Path(self.folder, key, page.file).read_bytes()
+        except OSError:
+            return None
+
     def publish(self, key: str, site: Path) -> int:
         """Links the pages of an entry that `has` found into `site`; how many of them are HTML."""
         pages = self._pages[key]

@@ -12,6 +12,8 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import run_files, write_run
 from bench_pipeline.site import crew
 from bench_pipeline.site.build import PAGES, build_site
+from bench_pipeline.site.pages.press import Press
+from bench_pipeline.site.tables.rows import model_href, run_href
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, measured_run
 from tests.session_factories import session_runs
@@ -138,6 +140,30 @@ def test_a_run_more_leaves_other_families_pages_as_they_lie(own_two_models: Made
     assert gemma.stat().st_ino == before[0]
     assert smol.stat().st_ino != before[1]
     assert more.run_id in smol.read_text()
+
+
+def test_a_run_more_draws_its_own_page_and_its_models_again_of_its_family(
+    own_two_models: Made, monkeypatch
+):
+    small: dict[str, Any] = {"workloads": ["chat"], "concurrencies": [1]}
+    twin = SMOLLM2.model_copy(update={"slug": "twin", "variant": "1B"})
+    write_run(measured_run(model=twin, **small), own_two_models.project.runs)
+    refresh(own_two_models.project)
+    own_two_models.build()
+    more = measured_run(started_at=EARLIER, **small, seed=5)
+    write_run(more, own_two_models.project.runs)
+    refresh(own_two_models.project)
+    made: list[str] = []
+    page = Press.page
+
+    def noted(press: Press, template: str, path: str = "", **values: Any) -> bytes:
+        made.append(path or template)
+        return page(press, template, path, **values)
+
+    monkeypatch.setattr(Press, "page", noted)
+    own_two_models.build()
+    own = [path for path in made if path.startswith(("models/", "runs/"))]
+    assert own == [run_href(more.run_id), model_href(SMOLLM2.slug)]
 
 
 def test_a_page_that_somebody_wrote_into_is_made_again(two_models: Made):

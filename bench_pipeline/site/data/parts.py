@@ -10,12 +10,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.site.data.dictionary import TABLES
 from bench_pipeline.site.data.run_files import content_of
+from bench_pipeline.site.earlier import Earlier
 from bench_pipeline.site.source import Row, published_path
 from bench_pipeline.warehouse.export import csv_lines
 
@@ -59,8 +61,16 @@ def packed(content: bytes) -> bytes:
     return gzip.compress(content, _LEVEL, mtime=0)
 
 
+def _packed(file: Row, root: Path) -> bytes:
+    return packed(content_of(file, root))
+
+
 def part_of(
-    connection: DuckDBPyConnection, models: Iterable[str], run_files: Iterable[Row], root: Path
+    connection: DuckDBPyConnection,
+    models: Iterable[str],
+    run_files: Iterable[Row],
+    root: Path,
+    earlier: Earlier,
 ) -> tuple[Part, dict[str, bytes]]:
     """Of these models, and the packed run files by their path below the site's root.
 
@@ -70,9 +80,11 @@ def part_of(
     models = tuple(models)
     files, downloads = {}, []
     for file in run_files:
-        content = packed(content_of(file, root))
-        download = Download.of(f"runs/{published_path(file['path'])}", content)
-        files[f"data/{download.name}"] = content
+        name = f"runs/{published_path(file['path'])}"
+        pack = partial(_packed, file, root)
+        content = earlier.or_made(f"data/{name}", file["sha256"], pack)
+        download = Download.of(name, content)
+        files[f"data/{name}"] = content
         downloads.append(download)
     tables = {}
     for name, table in TABLES.items():

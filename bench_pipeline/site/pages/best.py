@@ -4,8 +4,8 @@ many rows for the front page."""
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench_pipeline.site.groups import key_of
 from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.answers import may_answer

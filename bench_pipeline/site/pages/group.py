@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench_pipeline.site.compare.configurations import Catalogue, Outline, catalogue
+from bench_pipeline.site.earlier import Earlier
 from bench_pipeline.site.models import ModelLine, model_pages
 from bench_pipeline.site.pages import best, compare, families, models
 from bench_pipeline.site.pages.compare import Choice
@@ -37,14 +38,14 @@ class Made:
     catalogue: Catalogue
 
 
-def make(press: Press, tables: Tables, *, divided: bool) -> Made:
+def make(press: Press, tables: Tables, earlier: Earlier, *, divided: bool) -> Made:
     """`tables` with the rows of its models; `divided`: whether families have pages of their own."""
     rows = table_rows(tables)
     elsewhere = engine_rows(tables)
     found = model_pages(tables, rows, elsewhere)
     known = catalogue(tables)
     choices, scripts = compare.scripts(known)
-    pages = models.pages(press, found, tables) | scripts
+    pages = models.pages(press, found, tables, earlier) | scripts
     if divided:
         pages |= families.pages(press, rows, tables)
     said = Said(

@@ -74,6 +74,7 @@ class Press:
     def __init__(self, owner: Sequence[Row] = ()) -> None:
         """`owner`: the warehouse's table `site`, whose it is and where it will stand."""
         self.files, assets = _static_files()
+        self.owner = owner[0] if owner else NOBODY
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -86,7 +87,7 @@ class Press:
             assets=assets,
             columns=COLUMNS,
             dictionary=DEFINITIONS,
-            owner=owner[0] if owner else NOBODY,
+            owner=self.owner,
         )
         self._environment.filters.update(
             month=wording.month, counted=wording.counted, listed=wording.listed

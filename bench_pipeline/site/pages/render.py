@@ -7,8 +7,9 @@ from bench_pipeline.site import hardware
 from bench_pipeline.site.compare.address import PAGE
 from bench_pipeline.site.compare.configurations import Catalogue, Outline
 from bench_pipeline.site.data.downloads import BY_HAND, Downloads
-from bench_pipeline.site.groups import Plan, key_of
+from bench_pipeline.site.groups import Plan
 from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.pages import (
     compare,
     data,

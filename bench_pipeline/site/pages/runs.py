@@ -1,36 +1,41 @@
 """A page for each run."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from markupsafe import Markup
 
 from bench_pipeline.site.charts import curves, scaling
 from bench_pipeline.site.charts.curves import Curve
 from bench_pipeline.site.charts.scaling import Scaling
+from bench_pipeline.site.earlier import Earlier
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.runs import conditions, samples
 from bench_pipeline.site.runs.view import RunPage
 
 
-def pages(press: Press, runs: Iterable[RunPage]) -> dict[str, bytes]:
-    made = {}
-    for run in runs:
-        strips = (
-            {strip.id: Markup(samples.draw(strip, run.samples)) for strip in run.samples.strips}
-            if run.samples
-            else {}
-        )
-        made[run.href] = press.page(
-            "run.html",
-            run.href,
-            page=run,
-            strips=strips,
-            panels=drawn(run.curve) | drawn(run.scaling),
-            holds=conditions.HOLDS,
-            moments=conditions.MOMENTS,
-        )
-    return made
+def pages(press: Press, runs: Iterable[RunPage], earlier: Earlier) -> dict[str, bytes]:
+    return {
+        run.href: earlier.or_made(run.href, (press.owner, run), partial(_page, press, run))
+        for run in runs
+    }
+
+
+def _page(press: Press, run: RunPage) -> bytes:
+    strips = (
+        {strip.id: Markup(samples.draw(strip, run.samples)) for strip in run.samples.strips}
+        if run.samples
+        else {}
+    )
+    return press.page(
+        "run.html",
+        run.href,
+        page=run,
+        strips=strips,
+        panels=drawn(run.curve) | drawn(run.scaling),
+        holds=conditions.HOLDS,
+        moments=conditions.MOMENTS,
+    )
 
 
 def drawn(shown: Curve | Scaling | None) -> dict[str, Markup]:

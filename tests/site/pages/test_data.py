@@ -14,6 +14,7 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.data import run_file_lists
 from bench_pipeline.site.data.downloads import Downloads, run_schema, write_downloads, write_parquet
 from bench_pipeline.site.data.parts import Download, part_of
+from bench_pipeline.site.earlier import Earlier
 from bench_pipeline.site.pages import data as data_page
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.view import Site
@@ -39,7 +40,7 @@ def downloads(made: Made, folder: Path) -> Downloads:
     tables, root = made.tables, made.project.root
     models = sorted({run["model"] for run in tables.runs})
     with Warehouse(made.project.warehouse).read() as connection:
-        part, files = part_of(connection, models, tables.run_files, root)
+        part, files = part_of(connection, models, tables.run_files, root, Earlier())
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
