@@ -42,7 +42,7 @@ def set_up() -> None:
 
 def few_collections() -> None:
     """What Dagster imports stays: to look for garbage in it as often as Python does of its own
-    takes a fifth of a command's start."""
+    makes a command start later."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 

@@ -93,7 +93,7 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
     only_added = declared is None and runs.only_added
     changed = bool(declared or runs.ingested or runs.removed)
     if changed:
-        # numpy, and all that judges: a third of what a refresh takes that finds nothing new
+        # numpy, and all that judges: nothing for a refresh that finds nothing new
         from bench_pipeline.warehouse.builds.comparisons import touched_series, write_comparisons
         from bench_pipeline.warehouse.builds.trends import write_trends
 
