@@ -10,7 +10,7 @@ their own: never by the code that made them.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -22,6 +22,9 @@ from bench_pipeline.paths import Project
 from bench_pipeline.warehouse.files import run_hashes
 from bench_pipeline.warehouse.seal import broken_tables
 from bench_pipeline.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 ProjectHere = dg.ResourceParam[Project]
 
@@ -262,6 +265,8 @@ def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
                 [path],
             )
             own = f"select {published} from {table}"
+            if _sums(connection, "as_published") == _sums(connection, f"({own})"):
+                continue
             found = connection.execute(f"from as_published except all ({own})").fetchall()
             missing = connection.execute(f"({own}) except all from as_published").fetchall()
             differing += [(name, "only published", *row[: len(texts)]) for row in found]
@@ -272,6 +277,13 @@ def site_equals_warehouse(project: ProjectHere) -> dg.AssetCheckResult:
         ["file", "where", *[""] * (width - 2)],
         "rows that differ between site and warehouse",
     )
+
+
+def _sums(connection: "DuckDBPyConnection", rows: str) -> tuple[Any, ...] | None:
+    """The same for the same rows in whatever order: quicker than to look for each in the other."""
+    return connection.execute(
+        f"select count(*), sum(hash(r)), bit_xor(hash(r, 1)) from {rows} r"
+    ).fetchone()
 
 
 @dg.asset_check(
