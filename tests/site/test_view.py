@@ -1,17 +1,26 @@
 import pytest
 
 from bench_pipeline.records.inventory import Gpu, Inventory
-from bench_pipeline.records.run import Source
+from bench_pipeline.records.run import Model, Run, Source
 from bench_pipeline.site import hardware, wording
 from bench_pipeline.site.tables.rows import TableRow, model_name
 from bench_pipeline.site.view import Site
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
+from tests.site.cases import Case, Cases, Shown
 from tests.site.conftest import EARLIER, MISTRAL, OUT_OF_MEMORY, Made, make, on_h100
+
+CASES = Cases()
+case = CASES.of_its_own
 
 
 @pytest.fixture(scope="module")
 def shown(made: Made) -> Site:
     return made.view
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Shown]:
+    return CASES.shown(tmp_path_factory.mktemp("cases"))
 
 
 def only(site: Site, **wanted: object) -> TableRow:
@@ -69,13 +78,19 @@ def test_a_quick_run_is_provisional(shown: Site):
     assert row.source_text == "provisional"
 
 
-def test_a_full_run_is_shown_before_a_newer_quick_one(tmp_path):
-    full = measured_run(started_at=EARLIER)
-    site = make(tmp_path, [full, measured_run(profile="quick", decode_tok_s=90)]).view
-    rows = [row for row in site.rows if row.concurrency == 1]
+@case
+def full_and_then_quick(model: Model) -> list[Run]:
+    full = measured_run(model=model, started_at=EARLIER)
+    return [full, measured_run(model=model, profile="quick", decode_tok_s=90)]
+
+
+def test_a_full_run_is_shown_before_a_newer_quick_one(cases):
+    both = cases[full_and_then_quick]
+    rows = [row for row in both.rows if row.concurrency == 1]
     assert [row.source_text for row in rows] == ["measured"]
+    quick, full = both.runs
+    assert (quick.profile, full.profile) == ("quick", "full")
     assert full.run_id in rows[0].href
-    assert len(site.models[0].runs) == 2
 
 
 def test_a_row_says_which_of_its_workloads_are_missing_and_why(shown: Site):
@@ -99,16 +114,27 @@ def test_clocks_that_disagree_are_not_listed_as_a_speed(tmp_path):
     assert not site.charts
 
 
-def test_a_run_that_failed_is_forgotten_once_a_later_one_succeeds(tmp_path):
-    failed = measured_run(cells=[], status="failed", failure=OUT_OF_MEMORY, started_at=EARLIER)
-    site = make(tmp_path, [failed, measured_run(concurrencies=[1])]).view
-    assert [row.problem for row in site.rows] == [""]
-    assert [run.status for run in site.models[0].runs] == ["measured", "failed"]
+@case
+def failed_and_then_succeeded(model: Model) -> list[Run]:
+    failed = {"cells": [], "status": "failed", "failure": OUT_OF_MEMORY, "started_at": EARLIER}
+    return [measured_run(model=model, **failed), measured_run(model=model, concurrencies=[1])]
 
 
-def test_another_power_cap_is_another_row(tmp_path):
-    site = make(tmp_path, [on_h100(concurrencies=[1]), on_h100(power_cap_w=350, seed=2)]).view
-    caps = {row.hardware.details[1] for row in site.rows if row.concurrency == 1}
+def test_a_run_that_failed_is_forgotten_once_a_later_one_succeeds(cases):
+    both = cases[failed_and_then_succeeded]
+    assert [row.problem for row in both.rows] == [""]
+    assert [run.status for run in both.runs] == ["measured", "failed"]
+
+
+@case
+def under_two_caps(model: Model) -> list[Run]:
+    capped = on_h100(model=model, power_cap_w=350, seed=2)
+    return [on_h100(model=model, concurrencies=[1]), capped]
+
+
+def test_another_power_cap_is_another_row(cases):
+    rows = cases[under_two_caps].rows
+    caps = {row.hardware.details[1] for row in rows if row.concurrency == 1}
     assert caps == {"700 W", "350 W"}
 
 
@@ -211,10 +237,14 @@ def test_a_measured_run_shows_the_command_that_repeats_it(shown: Site):
         )
 
 
-def test_a_column_without_any_figure_is_left_out(tmp_path):
+@case
+def crashed(model: Model) -> list[Run]:
     cell = measured_cell("chat", 1, decode_tok_s=100)
-    site = make(tmp_path, [measured_run(cells=[cell, failed_cell("rag", 1)])]).view
-    (run,) = site.models[0].runs
+    return [measured_run(model=model, cells=[cell, failed_cell("rag", 1)])]
+
+
+def test_a_column_without_any_figure_is_left_out(cases):
+    run = cases[crashed].run
     assert "joules_per_token" not in run.metrics and "ttft_ms" in run.metrics
     assert run.cells[1].verdict == "crashed"
 
@@ -226,14 +256,18 @@ def test_a_warehouse_without_runs_makes_a_page_that_says_so(tmp_path):
     assert "No run has been measured yet" in text
 
 
-@pytest.mark.parametrize("url", ["https://example.org/page", "javascript:alert(1)"])
-def test_a_source_is_linked_only_where_it_is_a_web_page(tmp_path, url):
-    run = measured_run(concurrencies=[1])
-    imported = run.model_copy(
-        update={"provenance": "imported", "source": Source(title="Their page", url=url)}
-    )
-    made = make(tmp_path, [imported])
+def test_a_source_is_linked_only_where_it_is_a_web_page(tmp_path):
+    urls = ("https://example.org/page", "javascript:alert(1)")
+    runs = [
+        measured_run(concurrencies=[1], seed=seed).model_copy(
+            update={"provenance": "imported", "source": Source(title="Their page", url=url)}
+        )
+        for seed, url in enumerate(urls)
+    ]
+    made = make(tmp_path, runs)
     made.build()
-    page = (made.project.site / made.view.models[0].runs[0].href).read_text()
-    assert "Their page" in page
-    assert (f'href="{url}"' in page) == url.startswith("https")
+    pages = {run.run_id: made.project.site / run.href for run in made.view.models[0].runs}
+    for run, url in zip(runs, urls, strict=True):
+        page = pages[run.run_id].read_text()
+        assert "Their page" in page, url
+        assert (f'href="{url}"' in page) == url.startswith("https"), url

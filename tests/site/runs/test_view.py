@@ -1,7 +1,5 @@
 """What a run's page says of the run: conditions, cells, servers, how to make it again."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -12,63 +10,21 @@ from bench_pipeline.records.run import HostLoad, Ladder, Model, Run, Session
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site import wording
 from bench_pipeline.site.runs import conditions
-from bench_pipeline.site.runs.cells import CellRow
 from bench_pipeline.site.runs.view import RunPage
-from bench_pipeline.site.tables.rows import TableRow, model_href
 from bench_pipeline.site.view import Site
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.factories import SMOLLM2, measured_cell, measured_run, slowed, started_server
 from tests.session_factories import session_runs
+from tests.site.cases import Case, Cases, Shown
 from tests.site.conftest import EARLIER, MISTRAL, make, on_h100
 
-Case = Callable[[Model], list[Run]]
-CASES: list[Case] = []
-
-
-def case(runs: Case) -> Case:
-    """Of a model of its own, among those that one refresh takes in."""
-    CASES.append(runs)
-    return runs
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the pages say of one case."""
-
-    runs: tuple[RunPage, ...]
-    rows: tuple[TableRow, ...]
-
-    @property
-    def run(self) -> RunPage:
-        (run,) = self.runs
-        return run
-
-    @property
-    def cell(self) -> CellRow:
-        (cell,) = self.run.cells
-        return cell
-
-    def finding(self, label: str) -> str | None:
-        return dict(self.run.findings).get(label)
+CASES = Cases()
+case = CASES.of_its_own
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Shown]:
-    models = {
-        f"case-{n}": SMOLLM2.model_copy(
-            update={"slug": f"case-{n}", "variant": f"Case {n}", "sha256": f"{n:064x}"}
-        )
-        for n in range(len(CASES))
-    }
-    taken = zip(CASES, models.values(), strict=True)
-    runs = [run for case, model in taken for run in case(model)]
-    site = make(tmp_path_factory.mktemp("cases"), runs).view
-    pages = {model.runs[0].model_href: model.runs for model in site.models}
-    assert len(pages) == len(CASES)
-    return {
-        case: Shown(pages[model_href(slug)], tuple(row for row in site.rows if row.model == slug))
-        for case, slug in zip(CASES, models, strict=True)
-    }
+    return CASES.shown(tmp_path_factory.mktemp("cases"))
 
 
 def a_run(**fields: Any) -> Run:
