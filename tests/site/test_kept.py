@@ -1,6 +1,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -130,6 +132,18 @@ def test_a_site_of_which_nothing_changed_is_left_as_it_lies(two_models: Made):
     assert page_of(two_models, GEMMA3.slug).parent.stat().st_ino == before
 
 
+def test_an_unchanged_site_imports_nothing_that_makes_pages(two_models: Made):
+    two_models.build()
+    build = (
+        "import sys; from pathlib import Path; from bench_pipeline.site.build import build_site;"
+        " build_site(*map(Path, sys.argv[1:])); print(*sys.modules)"
+    )
+    project = two_models.project
+    argv = [sys.executable, "-c", build, str(project.warehouse), str(project.site)]
+    loaded = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "altair", "jinja2", "bench_pipeline.site.crew"} & set(loaded)
+
+
 def test_a_run_more_leaves_other_families_pages_as_they_lie(own_two_models: Made):
     gemma, smol = (page_of(own_two_models, slug) for slug in (GEMMA3.slug, SMOLLM2.slug))
     before = gemma.stat().st_ino, smol.stat().st_ino
@@ -142,8 +156,22 @@ def test_a_run_more_leaves_other_families_pages_as_they_lie(own_two_models: Made
     assert more.run_id in smol.read_text()
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the pages that this process makes."""
+    made: list[str] = []
+    page = Press.page
+
+    def noted(press: Press, template: str, path: str = "", **values: Any) -> bytes:
+        made.append(path or template)
+        return page(press, template, path, **values)
+
+    monkeypatch.setattr(Press, "page", noted)
+    return made
+
+
 def test_a_run_more_draws_its_own_page_and_its_models_again_of_its_family(
-    own_two_models: Made, monkeypatch
+    own_two_models: Made, drawn: list[str]
 ):
     small: dict[str, Any] = {"workloads": ["chat"], "concurrencies": [1]}
     twin = SMOLLM2.model_copy(update={"slug": "twin", "variant": "1B"})
@@ -153,16 +181,9 @@ def test_a_run_more_draws_its_own_page_and_its_models_again_of_its_family(
     more = measured_run(started_at=EARLIER, **small, seed=5)
     write_run(more, own_two_models.project.runs)
     refresh(own_two_models.project)
-    made: list[str] = []
-    page = Press.page
-
-    def noted(press: Press, template: str, path: str = "", **values: Any) -> bytes:
-        made.append(path or template)
-        return page(press, template, path, **values)
-
-    monkeypatch.setattr(Press, "page", noted)
+    drawn.clear()
     own_two_models.build()
-    own = [path for path in made if path.startswith(("models/", "runs/"))]
+    own = [path for path in drawn if path.startswith(("models/", "runs/"))]
     assert own == [run_href(more.run_id), model_href(SMOLLM2.slug)]
 
 
