@@ -20,7 +20,6 @@ from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
 from bench_pipeline.deploy.bench_pipeline_cli import MODULE, make_home
-from bench_pipeline.deploy.storage import make_once
 from bench_pipeline.errors import BenchError
 from bench_pipeline.paths import Project
 
@@ -45,7 +44,6 @@ def command_instance(project: Project) -> Iterator[dg.DagsterInstance]:
     BenchError if another command holds it.
     """
     home = prepare_home(project)
-    make_once()
     with _command_lock(home), dg.DagsterInstance.get() as instance:
         _end_abandoned(instance, _of_commands)
         with suppress(BenchError), ui_lock(home, wait_s=0):  # else their UI may be alive
