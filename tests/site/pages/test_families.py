@@ -9,7 +9,8 @@ import pytest
 
 from bench_pipeline.site import view as view_module
 from bench_pipeline.site.charts.views import RUNTIME
-from bench_pipeline.site.pages.best import pages as best_pages
+from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.pages import best
 from bench_pipeline.site.pages.families import pages as family_pages
 from bench_pipeline.site.pages.front import pages as front_page
 from bench_pipeline.site.pages.press import Press
@@ -20,7 +21,7 @@ from tests.site.many_rows import many_rows
 
 
 @pytest.fixture(scope="module")
-def divided(made: Made) -> dict[str, str]:
+def divided(made: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The pages of the very data that otherwise stand on one, by path, with what their charts
     load."""
     tables = made.tables
@@ -30,9 +31,11 @@ def divided(made: Made) -> dict[str, str]:
         patch.setattr(view_module, "FEWEST_ANSWERS", 2)
         site = view(tables)
     press = Press()
-    found = {}
-    for pages in (front_page, best_pages):
-        found |= pages(press, site, tables)
+    found = front_page(press, site, tables)
+    kept = Kept(tmp_path_factory.mktemp("kept"))
+    keys = best.keep(press, kept, site, [best.rows_by_rig(site.rows)], tables.site)
+    for key, machine in zip(keys, site.machines, strict=True):
+        found |= {board.href: kept.page(key, board.href) for board in machine.boards}
     found |= family_pages(press, site.rows, tables)
     return {path: content.decode() for path, content in found.items()}
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from bench_pipeline.records.cell import Failure
+from bench_pipeline.site.earlier import Earlier
 from bench_pipeline.site.pages import models as model_pages
 from bench_pipeline.site.pages import rigs as pages_of_rigs
 from bench_pipeline.site.pages.press import Press
@@ -36,7 +37,7 @@ def pressed(made: Made, folder: Path) -> Path:
     site = view(tables)
     press = Press()
     written = dict(press.files)
-    written |= model_pages.pages(press, site.models, tables)
+    written |= model_pages.pages(press, site.models, tables, Earlier())
     for rig in rig_pages(tables, site.runs):
         written |= pages_of_rigs.pages(press, rig)
     for path, content in written.items():
