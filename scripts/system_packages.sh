@@ -11,7 +11,7 @@ loads() {
     "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null
 }
 
-browser() { # its package: the one without windows where there is one, which works less
+browser() { # its package: the one without windows where there is one, at a third of the work
     if apt-cache show chromium-headless-shell >/dev/null 2>&1; then
         echo chromium-headless-shell
     else
