@@ -11,16 +11,8 @@ loads() {
     "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null
 }
 
-browser() { # its package: the one without windows where there is one, at a third of the work
-    if apt-cache show chromium-headless-shell >/dev/null 2>&1; then
-        echo chromium-headless-shell
-    else
-        echo chromium
-    fi
-}
-
-has_browser() { # those that tests/browser.py looks for
-    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+has_browser() { # those that tests/site/conftest.py looks for
+    for name in chromium chromium-browser google-chrome; do
         ! has $name || return 0
     done
     downloads=${PLAYWRIGHT_BROWSERS_PATH:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/ms-playwright}
@@ -64,7 +56,7 @@ look() {
         need libgomp1 loads libgomp.so.1 # every engine build is linked to it
     fi
     if [ "$purpose" = test ]; then
-        need "$(browser)" has_browser
+        need chromium has_browser
         need libatomic1 loads libatomic.so.1 # the browser driver's node is linked to it
         need mesa-vulkan-drivers has_software_vulkan
         need redis-server has redis-server # tests/farm starts both
@@ -78,15 +70,13 @@ look() {
 look
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing system packages:$missing ..."
     export DEBIAN_FRONTEND=noninteractive
-    if apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null; then
-        look # the lists may have another browser now
-        echo "Installing system packages:$missing ..."
-        # shellcheck disable=SC2086 # a list of names
+    # shellcheck disable=SC2086 # a list of names
+    apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null &&
         apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing \
             >/dev/null || true # what is still missing is named below
-        look
-    fi
+    look
 fi
 if [ -n "$missing" ]; then
     echo "error: \`make $purpose\` needs these system packages:$missing" >&2

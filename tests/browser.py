@@ -13,9 +13,8 @@ from tests.waiting import PATIENCE_S
 
 
 def installed_chromium() -> str | None:
-    """None: there is none but Playwright's own. The one that never has a window comes first: it
-    draws the same pages at a third of the work."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    """None: there is none but Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
