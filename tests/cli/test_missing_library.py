@@ -13,8 +13,10 @@ from tests.engines.relinked import copy_of, link_anew, path_build
 
 
 @pytest.fixture
-def clone(tmp_path: Path, engine: InstalledEngine) -> Path:
-    """A checkout whose rig has a build of its own that lacks a library."""
+def clone(tmp_path: Path, engine: InstalledEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose rig has a build of its own that lacks a library, and an empty cache."""
+    # before it is declared: a machine without an id of its own is known by one that is kept there
+    monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path / "cache"))
     copy = as_on_a_new_machine(copy_checkout(tmp_path / "clone"))
     project = Project(copy)
     rig, _ = declare_this_machine(project)
@@ -26,10 +28,7 @@ def clone(tmp_path: Path, engine: InstalledEngine) -> Path:
     return copy
 
 
-def test_it_is_told_before_a_model_is_fetched_or_a_page_built(
-    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCH_PIPELINE_CACHE", str(tmp_path / "cache"))
+def test_it_is_told_before_a_model_is_fetched_or_a_page_built(clone: Path, tmp_path: Path) -> None:
     done = run_in(clone, "python", "-m", "bench_pipeline", "bench")
     assert done.returncode == 1
     *_, problem, mend = done.stderr.splitlines()
