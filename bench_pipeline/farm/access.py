@@ -7,13 +7,13 @@ Dagster sends through the queue, command lines) names the files.
 
 import dataclasses
 import json
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from bench_pipeline.errors import BenchError
+from bench_pipeline.records.yaml.files import write_atomically
 
 FILE = "access.json"
 AUTHORITY = "authority.pem"
@@ -94,14 +94,8 @@ def read_access(path: Path) -> Access:
 
 
 def write_private(path: Path, text: str) -> None:
-    """For its owner alone, from the first moment on; whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.unlink(missing_ok=True)
-    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w") as opened:
-        opened.write(text)
-    partial.replace(path)
+    """For its owner alone, from the first moment on. As `write_atomically`."""
+    write_atomically(path, text, mode=0o600)
 
 
 def _libpq(home: Path) -> dict[str, object]:

@@ -142,7 +142,7 @@ def look(
 ) -> Iterator[str]:
     """Once. What there is to tell."""
     declared = take_declarations(instance, project)
-    yield from (f"{line}" for line in declared)
+    yield from declared
     if declared:
         reload()
     if line := post.said(post.receive(instance, project)):

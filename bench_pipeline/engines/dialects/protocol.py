@@ -13,9 +13,6 @@ httpx.HTTPError if it answers none."""
 COMPLETIONS = "/v1/chat/completions"
 """Where all of them are asked."""
 
-HEAD_TOKENS = 16
-"""Of a prompt, what may stand before its nonce: a template's head has 3 to 5."""
-
 
 class Unlike(Exception):
     """An event is not as the protocol has it; says how."""

@@ -212,8 +212,9 @@ def dump_record(record: Record) -> str:
     return sealed(text) if is_run else text
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Either the whole file is there afterwards, or what was there before.
+def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Either the whole file is there afterwards, or what was there before; never more open than
+    `mode`.
 
     Temp file beside it, fsync, rename, fsync of the folder. RecordError on a full disk.
     """
@@ -226,7 +227,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
         temporary = None
         folder = os.open(path.parent, os.O_RDONLY)
