@@ -11,7 +11,9 @@ BenchError                 a problem, the thing it concerns, and the mend
 └── SiteError              the warehouse holds something the site refuses to publish
 """
 
+import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -84,3 +86,18 @@ class WarehouseError(BenchError):
 
 class SiteError(BenchError):
     pass
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """That of a command which makes runs by `work`: 1 with its error told, 130 interrupted."""
+    try:
+        return work()
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
+            file=sys.stderr,
+        )
+        return 130

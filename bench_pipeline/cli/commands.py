@@ -1,12 +1,11 @@
 """`python -m bench_pipeline COMMAND`: which commands there are, and how each of them may end."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from bench_pipeline.cli import adding, bench, farm, listing, migrating, mine, planning, ui
 from bench_pipeline.cli.sharing import checking, importing, publishing, receiving, signing
-from bench_pipeline.errors import BenchError
+from bench_pipeline.errors import exit_code
 from bench_pipeline.paths import checkout
 
 COMMANDS = (
@@ -33,15 +32,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 all is well; 1 something failed, and the last lines say what; 2 a wrong
     option; 130 interrupted."""
     options = parser().parse_args(argv)
-    try:
-        ended: int = options.run(checkout(), options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
-            file=sys.stderr,
-        )
-        return 130
-    return ended
+    return exit_code(lambda: options.run(checkout(), options))

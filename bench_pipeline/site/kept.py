@@ -9,7 +9,7 @@ import os
 import pickle
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,13 @@ class Kept:
                 making.rename(self.folder / key)
         finally:
             shutil.rmtree(making, ignore_errors=True)
+
+    def keep(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> str:
+        """Puts the pages that `make` gives unless there is a sound entry; `key`, in use then."""
+        if not self.has(key):
+            self.put(key, make())
+            self.has(key)
+        return key
 
     def value(self, key: str, name: str) -> Any:
         """What was put with an entry that `has` found."""

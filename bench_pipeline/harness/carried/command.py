@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench_pipeline.errors import BenchError
+from bench_pipeline.errors import exit_code
 from bench_pipeline.harness.carried.folder import OutFolder
 from bench_pipeline.harness.carried.machine import machine_of
 from bench_pipeline.harness.carried.sums import SUMS
@@ -57,25 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 all that is wanted is there; 1 something could not be made or failed, and the
     last lines say what; 2 a wrong option; 130 interrupted."""
     options = parser().parse_args(argv)
+    return exit_code(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     reporter = Terminal()
     out = OutFolder(options.out or options.plan.with_name(f"{options.plan.stem}-runs"))
     files = options.files.resolve() if options.files else artefact_cache()
-    try:
-        plan = read_record(Plan, options.plan)
-        with ended_as_by_ctrl_c(), out.held():
-            if options.until_eof:
-                end_with(sys.stdin.fileno())
-            rig = machine_of(plan, out.home, options.this_is, reporter)
-            worked = work_off(plan, rig, out, cache=files, carried=files, reporter=reporter)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "interrupted: the server is stopped; finished runs are kept, run it again to go on",
-            file=sys.stderr,
-        )
-        return 130
+    plan = read_record(Plan, options.plan)
+    with ended_as_by_ctrl_c(), out.held():
+        if options.until_eof:
+            end_with(sys.stdin.fileno())
+        rig = machine_of(plan, out.home, options.this_is, reporter)
+        worked = work_off(plan, rig, out, cache=files, carried=files, reporter=reporter)
     _tell(worked, out, reporter)
     return 0 if worked.is_done else 1
 

@@ -3,12 +3,13 @@ many rows for the front page."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Row
-from bench_pipeline.site.tables.answers import may_answer
+from bench_pipeline.site.tables.answers import Machine, may_answer
 from bench_pipeline.site.tables.rows import TableRow
 from bench_pipeline.site.view import Site
 
@@ -39,14 +40,14 @@ def keep(
     keys = []
     for machine in site.machines:
         key = key_of("best", owner, ways, machine.rig, [each.get(machine.rig) for each in rows])
-        if not kept.has(key):
-            made = {
-                board.href: press.page(
-                    "best.html", board.href, machines=site.machines, machine=machine, board=board
-                )
-                for board in machine.boards
-            }
-            kept.put(key, made)
-            kept.has(key)
-        keys.append(key)
+        keys.append(kept.keep(key, partial(_boards, press, site, machine)))
     return keys
+
+
+def _boards(press: Press, site: Site, machine: Machine) -> dict[str, bytes]:
+    return {
+        board.href: press.page(
+            "best.html", board.href, machines=site.machines, machine=machine, board=board
+        )
+        for board in machine.boards
+    }

@@ -94,12 +94,13 @@ def keep_method(press: Press, kept: Kept, tables: Tables, site: Site, downloads:
     by_hand = next((f"data/{f.name}" for f in downloads.others if f.name == BY_HAND), "")
     example = example_of(site.rows)
     key = key_of("method", tables.site, example, tables.workloads, by_hand)
-    if not kept.has(key):
+
+    def made() -> dict[str, bytes]:
         from bench_pipeline.site.pages import method
 
-        kept.put(key, method.pages(press, example, tables.workloads, by_hand))
-        kept.has(key)
-    return key
+        return method.pages(press, example, tables.workloads, by_hand)
+
+    return kept.keep(key, made)
 
 
 def render(
