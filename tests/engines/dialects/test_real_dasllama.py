@@ -62,7 +62,8 @@ def test_every_count_has_a_second_witness_and_every_request_two_clocks(
         assert miscount(stream, TOKENS, PROMPT_TOKENS, DIALECT) is None
         assert stream.cached_tokens == 0
         assert stream.server_prompt_ms and stream.server_decode_ms
-        assert stream.sent_at < stream.first_at < stream.last_at <= stream.ended_at
+        # a client that the machine starves reads a whole reply at once
+        assert stream.sent_at < stream.first_at <= stream.last_at <= stream.ended_at
         assert stream.server_token_ms is None and stream.event_counts == []
     verdict = judge(waves, TOKENS, DIALECT, PROMPT_TOKENS)
     assert verdict.clocks == "two"
