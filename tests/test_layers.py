@@ -98,8 +98,8 @@ FLOORS: dict[str, list[set[str]]] = {
         {"build"},
     ],
     "farm": [
-        {"access", "beats", "certificates"},
-        {"declared", "homes", "post", "queues", "services"},
+        {"access", "beats", "certificates", "storage"},
+        {"declared", "post", "queues", "services"},
         {"founding", "joining", "launcher", "pulse", "watch"},
         {"control", "status", "worker"},
     ],

@@ -2,7 +2,8 @@
 the control plane and on a rig.
 
 Passwords stand in that file and in libpq's, next to it; everything else (`dagster.yaml`, what
-Dagster sends through the queue, command lines) names the files.
+Dagster sends through the queue, command lines) names the files. With them in one folder lies the
+`dagster.yaml` of that machine, made from `deploy/dagster.farm.yaml`.
 """
 
 import dataclasses
@@ -21,6 +22,8 @@ PASSWORDS = "pgpass"
 DATABASE = "dagster"
 CONTROL, RIG = "control", "rig"
 """Who logs in, to Redis and to Postgres."""
+TEMPLATE = Path(__file__).parent.parent / "deploy" / "dagster.farm.yaml"
+_LINE = "# ---- on the control plane alone ----"
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,35 @@ def write_private(path: Path, text: str) -> None:
     write_atomically(path, text, mode=0o600)
 
 
+def write_home(home: Path, access: Access) -> None:
+    """Anew at each start: what it says follows from the access file alone."""
+    if '"' in str(home):
+        raise BenchError("its name has a quotation mark", mend="move the checkout", where=home)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    access.write(home)
+    text, of_control = TEMPLATE.read_text().split(_LINE)
+    is_control = access.user == CONTROL
+    for name, value in {
+        '"$POSTGRES_URL"': json.dumps(access.postgres_url(home)),
+        '"$HOME_FOLDER"': json.dumps(str(home)),
+        "$MAKES_TABLES": str(is_control).lower(),
+    }.items():
+        text, of_control = text.replace(name, value), of_control.replace(name, value)
+    write_private(home / "dagster.yaml", text + (of_control if is_control else ""))
+
+
 def _libpq(home: Path) -> dict[str, object]:
     return {
         "sslmode": "verify-full",
         "sslrootcert": str(home / AUTHORITY),
         "passfile": str(home / PASSWORDS),
         "connect_timeout": 10,
+        # a connection whose other end is gone without a word is given up in a minute
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
     }
 
 

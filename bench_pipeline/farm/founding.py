@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_pipeline.errors import BenchError
-from bench_pipeline.farm.access import CONTROL, RIG, Access, read_access, write_private
+from bench_pipeline.farm.access import (
+    CONTROL,
+    RIG,
+    Access,
+    read_access,
+    write_home,
+    write_private,
+)
 from bench_pipeline.farm.certificates import make_certificates, names_in
-from bench_pipeline.farm.homes import write_home
 from bench_pipeline.farm.services import make_database, owner_of_database, write_redis_settings
 from bench_pipeline.paths import Project
 

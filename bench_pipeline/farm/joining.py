@@ -9,10 +9,9 @@ import dagster as dg
 
 from bench_pipeline.deploy.coordinator import queue_of
 from bench_pipeline.errors import BenchError
-from bench_pipeline.farm.access import FILE, RIG, Access, read_access
+from bench_pipeline.farm.access import FILE, RIG, Access, read_access, write_home
 from bench_pipeline.farm.beats import database_time, last_beats
 from bench_pipeline.farm.declared import tell_declaration
-from bench_pipeline.farm.homes import write_home
 from bench_pipeline.farm.queues import redis_client
 from bench_pipeline.inventory.declare import declare_this_machine
 from bench_pipeline.inventory.identity import rig_here

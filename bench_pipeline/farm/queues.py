@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def celery_settings(home: Path) -> dict[str, Any]:
             # a task is acknowledged before it begins, so this is for what was never begun
             "visibility_timeout": 600,
             "socket_keepalive": True,
+            "socket_keepalive_options": _keepalive(),
             "health_check_interval": 30,
         },
         "worker_prefetch_multiplier": 1,
@@ -34,6 +36,13 @@ def celery_settings(home: Path) -> dict[str, Any]:
         "result_expires": 7 * 86400,
         "task_default_queue": CONTROL_QUEUE,
     }
+
+
+def _keepalive() -> dict[int, int]:
+    """A worker that only waits hears nothing of a control plane that lost its power, nor of a
+    router that forgot the connection: it asks, and gives up in a minute what does not answer."""
+    wanted = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): s for name, s in wanted.items() if hasattr(socket, name)}
 
 
 def redis_client(access: Access, home: Path) -> Any:

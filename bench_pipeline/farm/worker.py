@@ -22,6 +22,7 @@ from bench_pipeline.farm.queues import (
     celery_settings,
     run_in,
 )
+from bench_pipeline.farm.storage import be_patient
 
 _PR_SET_PDEATHSIG = 1
 
@@ -79,6 +80,7 @@ def _in_the_process_of_a_run(**_: object) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
+    be_patient()
     os.setpgrp()  # Ctrl-C is for the worker, which lets its run end first
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from bench_pipeline.errors import BenchError
-from bench_pipeline.farm.access import CONTROL, FILE, Access, read_access
+from bench_pipeline.farm.access import CONTROL, FILE, Access, read_access, write_home
 from bench_pipeline.farm.certificates import make_certificates, names_in
-from bench_pipeline.farm.homes import write_home
 from bench_pipeline.farm.services import write_redis_settings
 
 
@@ -48,7 +47,7 @@ def test_both_homes_are_of_one_template_and_a_rig_launches_nothing(
             (tmp_path / access.user / "dagster.yaml").read_text()
         )
     assert settings["rig"].keys() < settings["control"].keys()
-    postgres = {who: each["storage"]["postgres"] for who, each in settings.items()}
+    postgres = {who: each["storage"]["custom"]["config"] for who, each in settings.items()}
     assert "sslmode=verify-full" in postgres["rig"]["postgres_url"]
     assert "rig@[fd00::7]:5490/" in postgres["rig"]["postgres_url"]
     assert not postgres["rig"]["should_autocreate_tables"]
