@@ -11,6 +11,7 @@ import dagster as dg
 
 from bench_pipeline.deploy.coordinator import RIG_TAG, queue_of
 from bench_pipeline.farm.beats import BEAT_S, Beat, database_time, last_beats
+from bench_pipeline.farm.queues import CONTROL_QUEUE
 
 STALE_S = 4 * BEAT_S
 """A rig that was silent for so long may have been cut off; it is not given up yet."""
@@ -60,12 +61,19 @@ def why_lost(
     return _gone(silent_s) if silent_s > vanished_s else None
 
 
+def why_lost_here(run: Launched, now: float, vanished_s: float = VANISHED_S) -> str | None:
+    """Of a run on no rig. That the control plane's own worker ended is seen by who started it."""
+    if run.is_begun or run.is_queued or now - run.changed_at <= vanished_s:
+        return None
+    return "it was in no queue, and nothing began it: the queue lost it"
+
+
 def _gone(silent_s: float) -> str:
     return f"its rig has given no sign for {silent_s / 60:.0f} minutes"
 
 
 class Watch:
-    """Over the runs that rigs have in hand. Remembers since when it has known each as it is: what
+    """Over the runs that are in hand. Remembers since when it has known each as it is: what
     Dagster notes was written by the clock of whoever changed it."""
 
     def __init__(self, instance: dg.DagsterInstance, vanished_s: float = VANISHED_S) -> None:
@@ -74,34 +82,39 @@ class Watch:
 
     def end_lost_runs(self, waiting: Callable[[list[str]], dict[str, set[str]]]) -> dict[str, str]:
         """Why, by run. `waiting`: ids of the Dagster runs that wait in Redis, by queue."""
-        filters = dg.RunsFilter(statuses=list(_IN_HAND))
-        runs = [run for run in self._instance.get_runs(filters) if RIG_TAG in run.tags]
-        rigs = sorted({run.tags[RIG_TAG] for run in runs})
+        runs = self._instance.get_runs(dg.RunsFilter(statuses=list(_IN_HAND)))
+        rigs = sorted({run.tags[RIG_TAG] for run in runs if RIG_TAG in run.tags})
         if not runs:
             self._known = {}
             return {}
-        queued = waiting([queue_of(rig) for rig in rigs])
+        queued = waiting([CONTROL_QUEUE, *map(queue_of, rigs)])
         beats, now = last_beats(self._instance, rigs), database_time(self._instance)
         known, ended = {}, {}
         for run in runs:
-            rig = run.tags[RIG_TAG]
-            is_queued = run.run_id in queued[queue_of(rig)]
+            rig = run.tags.get(RIG_TAG)
+            is_queued = run.run_id in queued[queue_of(rig) if rig else CONTROL_QUEUE]
             state = (run.run_id, run.status.value, is_queued)
             known[state] = self._known.get(state, now)
             is_begun = run.status is not dg.DagsterRunStatus.STARTING
             launched = Launched(is_begun, known[state], is_queued)
-            why = why_lost(run.run_id, launched, beats.get(rig), now, self._vanished_s)
+            if rig:
+                why = why_lost(run.run_id, launched, beats.get(rig), now, self._vanished_s)
+            else:
+                why = why_lost_here(launched, now, self._vanished_s)
+            if why is None:
+                continue
             fresh = self._instance.get_run_by_id(run.run_id)
-            if why is not None and fresh is not None and fresh.status in _IN_HAND:
+            if fresh is not None and fresh.status in _IN_HAND:
                 self._instance.report_run_failed(run, f"Lost: {why}.")
-                ended[run.run_id] = f"on {rig}: {why}"
+                ended[run.run_id] = f"on {rig}: {why}" if rig else f"here: {why}"
         self._known = known
         return ended
 
 
 def end_runs_of_no_rig(instance: dg.DagsterInstance) -> None:
-    """As the control plane starts: what its own worker had in hand ended with it. Rigs go on."""
+    """As the control plane's worker starts: what the one before had in hand ended with it. Rigs go
+    on."""
     begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     for run in instance.get_runs(dg.RunsFilter(statuses=begun)):
         if RIG_TAG not in run.tags:
-            instance.report_run_failed(run, "Lost: the control plane ended while this ran.")
+            instance.report_run_failed(run, "Lost: what ran this on the control plane ended.")

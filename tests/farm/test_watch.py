@@ -3,7 +3,7 @@
 import pytest
 
 from bench_pipeline.farm.beats import BEAT_S, Beat
-from bench_pipeline.farm.watch import HANDOVER_S, VANISHED_S, Launched, why_lost
+from bench_pipeline.farm.watch import HANDOVER_S, VANISHED_S, Launched, why_lost, why_lost_here
 
 NOW = 1_000_000.0
 
@@ -55,3 +55,16 @@ def test_a_run_that_its_rig_does_not_have_is_lost(
     said = why_lost("run", run, last, NOW)
     assert said is not None
     assert why in said
+
+
+@pytest.mark.parametrize(
+    ("run", "is_lost"),
+    [
+        (begun(3 * VANISHED_S), False),  # its worker's end is seen otherwise
+        (handed_over(3 * VANISHED_S, is_queued=True), False),
+        (handed_over(VANISHED_S - 1), False),  # a busy control plane
+        (handed_over(VANISHED_S + 1), True),
+    ],
+)
+def test_a_run_of_no_rig_that_is_nowhere_is_lost(run: Launched, is_lost: bool) -> None:
+    assert (why_lost_here(run, NOW) is not None) == is_lost
