@@ -3,12 +3,13 @@ a look at the rigs every few seconds. All of it ends together."""
 
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 
@@ -55,26 +56,51 @@ def services(farm: Farm) -> Iterator[list[Service]]:
         yield [redis, postgres]
 
 
-@contextmanager
-def only_one(farm: Farm) -> Iterator[None]:
-    """Of all control planes that use this database, on whatever machine. BenchError if there is
-    another: each would launch what is due, and end what it takes for lost."""
-    import psycopg2
+class OnlyOne:
+    """Of all control planes that use this database, on whatever machine, while the block lasts.
+    BenchError if there is another: each would launch what is due, and end what it takes for
+    lost."""
 
-    connection = psycopg2.connect(**farm.control.postgres_connection(farm.home))
-    try:
+    def __init__(self, farm: Farm) -> None:
+        self._access, self._home = farm.control, farm.home
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        self._take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def hold(self) -> None:
+        """Asked now and then: a lock of Postgres's ends with Postgres, and is taken anew.
+        BenchError if another control plane was quicker; psycopg2.OperationalError while there is
+        no Postgres."""
+        import psycopg2
+
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("select 1")
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            self._connection.close()
+            self._take()
+
+    def _take(self) -> None:
+        import psycopg2
+
+        connection = psycopg2.connect(**self._access.postgres_connection(self._home))
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(%s)", (ONE_CONTROL_PLANE,))
-            if cursor.fetchone() != (True,):
-                raise BenchError(
-                    "another control plane uses this farm's database",
-                    mend="stop that one first",
-                    where=f"{farm.control.host}:{farm.control.postgres_port}",
-                )
-        yield
-    finally:
-        connection.close()
+            is_ours = cursor.fetchone() == (True,)
+        if not is_ours:
+            connection.close()
+            raise BenchError(
+                "another control plane uses this farm's database",
+                mend="stop that one first",
+                where=f"{self._access.host}:{self._access.postgres_port}",
+            )
+        self._connection = connection
 
 
 def serve(project: Project, farm: Farm, port: int) -> int:
@@ -82,55 +108,89 @@ def serve(project: Project, farm: Farm, port: int) -> int:
     with ExitStack() as running:
         running.enter_context(ui_lock(farm.home))
         parts = running.enter_context(services(farm))
-        running.enter_context(only_one(farm))
+        lock = running.enter_context(OnlyOne(farm))
         with dg.DagsterInstance.get() as instance:
             end_runs_of_no_rig(instance)
         command = [sys.executable, "-m", "bench_pipeline.farm.worker", str(farm.home)]
-        worker = running.enter_context(Service(command, farm.folder / "worker.log"))
-        parts = [*parts, worker]
-        running.enter_context(looking_after(project, farm.home, parts, lambda: reload_code(port)))
-        return supervised(services_command(port), project.root)
+        log = farm.folder / "worker.log"  # in this checkout, whichever package is installed
+        worker = running.enter_context(Service(command, log, folder=project.root))
+        watching = Look(project, farm.home, lock, parts, worker, lambda: reload_code(port))
+        running.enter_context(watching)
+        status = supervised(services_command(port), project.root)
+        if watching.displaced is not None:
+            raise watching.displaced
+        return status
 
 
-@contextmanager
-def looking_after(
-    project: Project, home: Path, parts: list[Service], reload: Callable[[], None]
-) -> Iterator[None]:
-    """A thread that takes in what comes home, ends what is lost, and starts again what ended."""
-    ended = threading.Event()
-    given = (project, home, parts, reload, ended)
-    thread = threading.Thread(target=look_on, args=given, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(BEAT_S)
+class Look:
+    """A thread, while the block lasts, that takes in what comes home, ends what is lost, and starts
+    again what ended."""
+
+    def __init__(
+        self,
+        project: Project,
+        home: Path,
+        lock: OnlyOne,
+        services: list[Service],
+        worker: Service,
+        reload: Callable[[], None],
+    ) -> None:
+        self._project, self._home, self._lock, self._reload = project, home, lock, reload
+        self._services, self._worker = services, worker
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._last_problem, self._worker_ended = "", False
+        self.displaced: BenchError | None = None
+        """Why this control plane had to end."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(BEAT_S)
+
+    def _look_on(self) -> None:
+        client = redis_client(read_access(self._home / FILE), self._home)
+        with dg.DagsterInstance.get() as instance:
+            watch = Watch(instance)
+            while not self._ended.wait(BEAT_S / 3):
+                for service in self._services:
+                    _say(service.revive())
+                try:
+                    self._lock.hold()
+                except BenchError as error:
+                    self.displaced = error
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+                except Exception as error:  # Postgres starts
+                    self._cannot(error)
+                    continue
+                try:
+                    if line := self._worker.revive():
+                        _say(line)
+                        self._worker_ended = True
+                    if self._worker_ended:
+                        end_runs_of_no_rig(instance)
+                        self._worker_ended = False
+                    for line in look(instance, self._project, watch, client, self._reload):
+                        _say(line)
+                    self._last_problem = ""
+                except Exception as error:  # a service that restarts, a full disk: next time
+                    self._cannot(error)
+
+    def _cannot(self, error: Exception) -> None:
+        """Said once."""
+        problem = (str(error).strip().splitlines() or [repr(error)])[0]
+        if problem != self._last_problem:
+            self._last_problem = problem
+            _say(f"cannot look after the rigs: {problem}")
 
 
-def look_on(
-    project: Project,
-    home: Path,
-    parts: list[Service],
-    reload: Callable[[], None],
-    ended: threading.Event,
-) -> None:
-    last = ""
-    client = redis_client(read_access(home / FILE), home)
-    with dg.DagsterInstance.get() as instance:
-        watch = Watch(instance)
-        while not ended.wait(BEAT_S / 3):
-            for part in parts:
-                if line := part.revive():
-                    print(f"farm: {line}", flush=True)
-            try:
-                for line in look(instance, project, watch, client, reload):
-                    print(f"farm: {line}", flush=True)
-                last = ""
-            except Exception as error:  # a service that restarts, a full disk: next time
-                if (problem := str(error).strip().splitlines()[0:1]) and problem[0] != last:
-                    last = problem[0]
-                    print(f"farm: cannot look after the rigs: {last}", flush=True)
+def _say(line: str | None) -> None:
+    if line:
+        print(f"farm: {line}", flush=True)
 
 
 def look(

@@ -157,10 +157,14 @@ class Service:
     this process is killed, the kernel asks it. What it says is in `log`."""
 
     def __init__(
-        self, command: list[str], log: Path, owner: pwd.struct_passwd | None = None
+        self,
+        command: list[str],
+        log: Path,
+        owner: pwd.struct_passwd | None = None,
+        folder: Path = Path("/"),
     ) -> None:
         self.log = log
-        self._command, self._owner = command, owner
+        self._command, self._owner, self._folder = command, owner, folder
         self.process = self._start()
 
     def __enter__(self) -> Self:
@@ -187,7 +191,7 @@ class Service:
             self.log.chmod(0o600)
             return subprocess.Popen(
                 self._command,
-                cwd="/",
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

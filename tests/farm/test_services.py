@@ -14,7 +14,7 @@ import redis
 from bench_pipeline.errors import BenchError
 from bench_pipeline.farm import founding
 from bench_pipeline.farm.access import Access
-from bench_pipeline.farm.control import only_one, services
+from bench_pipeline.farm.control import OnlyOne, services
 from bench_pipeline.farm.founding import DATA_VARIABLE, Farm, found_farm
 from bench_pipeline.farm.queues import redis_client
 from bench_pipeline.farm.services import Service, wait_for
@@ -45,6 +45,11 @@ class Running:
     @property
     def home(self) -> Path:
         return self.farm.home
+
+
+def kill(service: Service) -> None:
+    service.process.send_signal(signal.SIGKILL)
+    service.process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +109,7 @@ def test_what_waits_and_what_is_known_outlives_a_kill_of_both(running: Running) 
         instance.daemon_cursor_storage.set_cursor_values({"a": "row"})
         for service in (running.redis, running.postgres):
             assert service.revive() is None
-            service.process.send_signal(signal.SIGKILL)
-            service.process.wait()
+            kill(service)
             assert "was started again" in (service.revive() or "")
         wait_for(client.ping, running.redis)
         wait_for(lambda: running.ask("select 1"), running.postgres)
@@ -115,10 +119,29 @@ def test_what_waits_and_what_is_known_outlives_a_kill_of_both(running: Running) 
 
 def test_a_second_control_plane_on_one_database_is_refused(running: Running) -> None:
     refused = pytest.raises(BenchError, match="another control plane")
-    with only_one(running.farm), refused, only_one(running.farm):
+    with OnlyOne(running.farm), refused, OnlyOne(running.farm):
         raise AssertionError("two at once")
-    with only_one(running.farm):
+    with OnlyOne(running.farm):
         pass
+
+
+def test_after_postgres_was_killed_the_one_control_plane_is_still_the_only_one(
+    running: Running,
+) -> None:
+    another = "another control plane"
+    with OnlyOne(running.farm) as first:
+        first.hold()
+        kill(running.postgres)
+        with pytest.raises(psycopg2.OperationalError):
+            first.hold()
+        assert "was started again" in (running.postgres.revive() or "")
+        wait_for(lambda: running.ask("select 1"), running.postgres)
+        first.hold()
+        with pytest.raises(BenchError, match=another), OnlyOne(running.farm):
+            raise AssertionError("two at once")
+        running.ask("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        with OnlyOne(running.farm), pytest.raises(BenchError, match=another):
+            first.hold()
 
 
 def test_found_again_it_is_the_same_farm(running: Running) -> None:
