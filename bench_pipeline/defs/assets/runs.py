@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -40,6 +41,8 @@ RUN_FILES = "run files"
 """Metadata of `benchmark_runs`: the files just written, relative to the folder of runs."""
 KEPT_FILES = "run files that were there"
 """Metadata of `benchmark_runs`: those that satisfied what was wanted, so that it was not made."""
+RETRY_TAG = "dagster/retry_number"
+"""On what Dagster itself asks for again."""
 
 
 @dg.op(
@@ -63,7 +66,11 @@ def plan_runs(
     wanted, by_whom = items_wanted(config, project, rig, place)
     there = made_runs(project, wanted)
     again = bool(config.models) and config.remeasure
-    missing = [item for item in wanted if again or there[item] is None]
+    missing = [
+        item
+        for item, path in there.items()
+        if path is None or (again and not made_before_lost(context.instance, context.run, path))
+    ]
     context.log.info(f"{len(wanted)} runs, {by_whom}; {len(missing)} of them to be made")
     engines, host = read_engines(project.engines), this_host()
     for number, item in enumerate(missing):
@@ -80,6 +87,16 @@ def plan_runs(
     files = [path.relative_to(project.runs).as_posix() for path in kept]
     send(context.instance, project, files)
     yield dg.Output(files, "there")
+
+
+def made_before_lost(instance: dg.DagsterInstance, run: dg.DagsterRun, path: Path) -> bool:
+    """Whether `run` repeats one that was lost, and that one had made the file by then. Both times
+    are the rig's."""
+    if RETRY_TAG not in run.tags or run.root_run_id is None:
+        return False
+    begun = instance.get_run_stats(run.root_run_id).start_time
+    made = read_run(path).started_at
+    return begun is not None and made is not None and made.timestamp() >= begun
 
 
 @dg.op
