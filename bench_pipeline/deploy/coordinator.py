@@ -1,13 +1,30 @@
-"""The queue's view of rigs: which rig a run keeps busy, and on a farm, whose queue it goes to."""
+"""The queue's view of rigs: which rig a run keeps busy, who goes first, and on a farm, whose queue
+a run goes to and at what hours it waits."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
+
+from bench_pipeline.errors import RecordError
+from bench_pipeline.paths import Project, checkout
+from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.yaml.files import read_record
 
 RIG_TAG = "bench/rig"
 QUEUE_TAG = "dagster-celery/queue"
 """Where `CeleryRunLauncher` reads which queue a run goes to."""
 WHOLE_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}
 """A run that died is planned anew: what it had measured by then is found, and kept."""
+PRIORITY_TAG = "dagster/priority"
+"""By which Dagster takes from the queue: the highest first, then the oldest. Who set it himself is
+believed."""
+PERSON, SENTINEL, CAMPAIGN = "20", "10", "0"
+"""One run that somebody asks for by hand; a new build's, or the week's; a backfill over many
+places, and whatever automation wants."""
+HELD_TAG, QUIET, NOT_HELD = "bench/held", "quiet hours", "no"
+"""Of a farm's queue, which launches nothing that is held (deploy/dagster.farm.yaml)."""
 
 
 class RigQueue(QueuedRunCoordinator):
@@ -25,7 +42,8 @@ class RigQueue(QueuedRunCoordinator):
         """The partition is `rig` or `rig/backend`; a run without one keeps no rig busy."""
         if key := run.tags.get("dagster/partition"):
             rig, _, _backend = key.partition("/")
-            self._instance.add_run_tags(run.run_id, self.tags_for(rig))
+            tags = {PRIORITY_TAG: priority_of(run.tags), **self.tags_for(rig)}
+            self._instance.add_run_tags(run.run_id, tags)
 
     def tags_for(self, rig: str) -> dict[str, str]:
         return {RIG_TAG: rig}
@@ -35,9 +53,58 @@ class FarmQueue(RigQueue):
     """On a farm: and the rig's own worker takes it."""
 
     def tags_for(self, rig: str) -> dict[str, str]:
-        return {RIG_TAG: rig, QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN}
+        held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, datetime.now(UTC)) else {}
+        return {RIG_TAG: rig, QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN, **held}
 
 
 def queue_of(rig: str) -> str:
     """Apart from the control plane's own, whatever a rig is called."""
     return f"rig.{rig}"
+
+
+def priority_of(tags: Mapping[str, str]) -> str:
+    """By who asks, which Dagster notes in a run's tags."""
+    if PRIORITY_TAG in tags:
+        return tags[PRIORITY_TAG]
+    if "dagster/backfill" in tags or "dagster/from_automation_condition" in tags:
+        return CAMPAIGN
+    if "dagster/sensor_name" in tags or "dagster/schedule_name" in tags:
+        return SENTINEL
+    return PERSON
+
+
+def is_quiet(project: Project, rig: str, now: datetime) -> bool:
+    """Whether the rig's file says that it is to be left alone at this hour."""
+    path = project.rigs / f"{rig}.yaml"
+    try:
+        return path.exists() and read_record(Rig, path).is_quiet(now)
+    except RecordError:
+        return False  # the checks name it
+
+
+class QuietHours:
+    """Holds back what waits for a rig in its quiet hours, and lets it go after them. What is
+    submitted meanwhile, `FarmQueue` has held already; what was begun before goes on."""
+
+    def __init__(self, instance: dg.DagsterInstance, project: Project) -> None:
+        self._instance, self._project = instance, project
+        self._quiet: set[str] = set()
+
+    def keep(self, rigs: list[str], now: datetime) -> list[str]:
+        """Once. A line for each rig whose hours began or ended."""
+        quiet = {rig for rig in rigs if is_quiet(self._project, rig, now)}
+        for rig in quiet - self._quiet:
+            self._tag({RIG_TAG: rig}, QUIET, quiet)
+        ended = self._tag({HELD_TAG: QUIET}, NOT_HELD, {*rigs} - quiet)
+        lines = [f"{rig}: quiet hours, nothing is begun there" for rig in quiet - self._quiet]
+        lines += [f"{rig}: its quiet hours are over" for rig in ended | (self._quiet - quiet)]
+        self._quiet = quiet
+        return sorted(lines)
+
+    def _tag(self, having: dict[str, str], value: str, rigs: set[str]) -> set[str]:
+        """Of which rigs runs were tagged."""
+        waiting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags=having)
+        found = [run for run in self._instance.get_runs(waiting) if run.tags[RIG_TAG] in rigs]
+        for run in found:
+            self._instance.add_run_tags(run.run_id, {HELD_TAG: value})
+        return {run.tags[RIG_TAG] for run in found}

@@ -8,18 +8,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
 
+from bench_pipeline.deploy.coordinator import QuietHours
 from bench_pipeline.deploy.instance import ui_lock
 from bench_pipeline.deploy.supervisor import run as supervised
 from bench_pipeline.deploy.supervisor import services_command
 from bench_pipeline.errors import BenchError
 from bench_pipeline.farm import post
 from bench_pipeline.farm.access import FILE, read_access
-from bench_pipeline.farm.beats import BEAT_S
+from bench_pipeline.farm.beats import BEAT_S, rigs_heard_of
 from bench_pipeline.farm.declared import take_declarations
 from bench_pipeline.farm.founding import Farm
 from bench_pipeline.farm.queues import redis_client, waiting_runs
@@ -154,7 +156,7 @@ class Look:
     def _look_on(self) -> None:
         client = redis_client(read_access(self._home / FILE), self._home)
         with dg.DagsterInstance.get() as instance:
-            watch = Watch(instance)
+            watch, hours = Watch(instance), QuietHours(instance, self._project)
             while not self._ended.wait(BEAT_S / 3):
                 for service in self._services:
                     _say(service.revive())
@@ -174,6 +176,8 @@ class Look:
                     if self._worker_ended:
                         end_runs_of_no_rig(instance)
                         self._worker_ended = False
+                    for line in hours.keep(rigs_heard_of(instance), datetime.now(UTC)):
+                        _say(line)
                     for line in look(instance, self._project, watch, client, self._reload):
                         _say(line)
                     self._last_problem = ""

@@ -1,5 +1,6 @@
 """A rig: one machine that benchmarks, declared in `content/rigs/<slug>.yaml`."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +19,10 @@ Backend = Literal["cuda", "vulkan", "rocm", "metal", "cpu", "sycl", "openvino"]
 
 PREFERRED: tuple[Backend, ...] = ("cuda", "rocm", "metal", "vulkan", "sycl", "openvino", "cpu")
 """What is measured rather: what a card's maker tuned for it, then what runs on every card."""
+
+
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+Hours = Annotated[str, Field(pattern=rf"^{_TIME}-{_TIME}$")]
 
 
 class BackendSetup(Record):
@@ -69,6 +74,8 @@ class Rig(Record):
     """Whose machine it is, where not the site's owner's; its runs say so in `submitted_by`."""
     public_key: PublicKey | None = None
     """With which its runs are signed; then one without that signature counts as a stranger's."""
+    quiet_hours: list[Hours] = []
+    """`20:00-05:00`, in UTC: a farm begins no run here between these times of day."""
     backends: dict[Backend, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each."""
 
@@ -84,6 +91,15 @@ class Rig(Record):
             if setup.channel == "path" and setup.build is None:
                 raise ValueError(f"backend {backend}: channel `path` needs `build`")
         return self
+
+    def is_quiet(self, at: datetime) -> bool:
+        """Whether `at`, with its zone, lies in the quiet hours. Those that begin and end at the
+        same time are the whole day."""
+        time = f"{at.astimezone(UTC):%H:%M}"
+        for begin, end in (hours.split("-") for hours in self.quiet_hours):
+            if begin <= time < end or (end <= begin and (time >= begin or time < end)):
+                return True
+        return False
 
     @property
     def partition_keys(self) -> list[str]:
