@@ -6,6 +6,7 @@ network and see each other's files; that they do not use them is then only likel
 """
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -34,13 +35,10 @@ from tests.checkouts import (
     with_short_looks,
     with_tiny_workloads,
 )
-from tests.conftest import SMALL_MODEL
 from tests.farm.networks import Network, network
 from tests.waiting import wait_until
 
 BEAT_S = 1.0
-TWIN = f"{SMALL_MODEL}-twin"
-"""The same file under another name."""
 RIG_FILE = """\
 title: {slug}
 machine_id: "{machine_id}"
@@ -49,7 +47,18 @@ backends:
     channel: wheel
     build: {build}
     threads: 1
+  vulkan:
+    channel: wheel
+    build: {build}
+    threads: 1
+    device: Vulkan0
+    gpu_layers: 0
+    args: [--no-op-offload]
+    env:
+      GGML_VK_VISIBLE_DEVICES: "0"
 """
+"""The second on a device in software, which is given no layer: its shaders take a minute."""
+BACKENDS = ("cpu", "vulkan")
 
 
 def free_ports(count: int) -> list[int]:
@@ -69,13 +78,13 @@ class Machine:
         self.folder, self.project = folder, Project(folder / "clone")
         self._others, self._netns = others, netns
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.further: dict[str, str] = {}
+        """Of its environment."""
         for name in ("home", "cache", "tmp"):
             (folder / name).mkdir(parents=True)
         cache = folder / "cache"
         (cache / "engines").symlink_to(artefact_cache() / "engines")
-        (cache / "models").mkdir()
-        for slug in (SMALL_MODEL, TWIN):
-            (cache / "models" / slug).symlink_to(artefact_cache() / "models" / SMALL_MODEL)
+        (cache / "models").symlink_to(artefact_cache() / "models")
         (folder / "machine-id").write_text(f"{abs(hash(str(folder))) % 16**32:032x}\n")
 
     @property
@@ -90,6 +99,7 @@ class Machine:
             LOCK_VARIABLE: str(self.folder / "rig.lock"),
             BEAT_VARIABLE: str(BEAT_S),
             DATA_VARIABLE: str(self.folder / "home" / "postgres"),
+            **self.further,
         }
 
     def command(self, *words: str) -> list[str]:
@@ -123,6 +133,7 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # as in a terminal of its own
             )
         self._processes.append(process)
         return process
@@ -184,6 +195,17 @@ class Rig(Machine):
                     found.append(process)
         return found
 
+    def inside(self, *words: str) -> None:
+        """In the namespaces of its worker."""
+        enter = ["nsenter", "-t", str(self.worker().pid), "-m", "-n"]
+        subprocess.run([*enter, *words], check=True)
+
+    def interrupt(self) -> "subprocess.Popen[bytes]":
+        """Ctrl-C at its terminal: to the worker and all that it did not put apart."""
+        (process,) = self._processes
+        os.killpg(process.pid, signal.SIGINT)
+        return process
+
     def worker(self) -> psutil.Process:
         """Celery's main process: what `farm-rig` became."""
         (process,) = self._processes
@@ -201,6 +223,12 @@ class Control(Machine):
     @property
     def home(self) -> Path:
         return self.project.farm / "control"
+
+    def service(self, name: str) -> psutil.Process:
+        """One that it started, by the name of its program."""
+        (process,) = self._processes
+        started = psutil.Process(process.pid).children()
+        return next(each for each in started if each.name() == name)
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
@@ -259,8 +287,8 @@ class Control(Machine):
         return answer["run"]["runId"]
 
 
-def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) -> None:
-    """Content that wants two short runs of the small model, under two names, on each rig."""
+def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int) -> None:
+    """Content that wants a short run of the model on each backend of each rig."""
     copy_checkout(machine.project.root)
     project = machine.project
     for path in (
@@ -280,15 +308,12 @@ def make_clone(machine: Machine, rigs: list[str], model: Any, tokens: int = 12) 
         "curve_depths": "()",
     }
     with_rules(project.root, **few)
-    twin = {"slug": TWIN, "variant": f"{model.variant}, twin"}
-    models = [model, model.model_copy(update=twin)]
-    for each in models:
-        with_model(project, each)
+    with_model(project, model)
     campaign = {
         "title": "The farm",
         "why": "A short run of everything.",
-        "places": [f"{rig}/cpu" for rig in rigs],
-        "models": [each.slug for each in models],
+        "places": [f"{rig}/{backend}" for rig in rigs for backend in BACKENDS],
+        "models": [model.slug],
         "concurrencies": [1],
         "profile": "quick",
     }
@@ -304,7 +329,9 @@ class Farm:
 
 
 @contextmanager
-def running_farm(folder: Path, model: Any, build: str, slugs: list[str]) -> Iterator[Farm]:
+def running_farm(
+    folder: Path, model: Any, build: str, slugs: list[str], tokens: int = 12
+) -> Iterator[Farm]:
     """Its control plane serves; its rigs are declared and have not joined yet."""
     places = {name: folder / name for name in ("control", *slugs)}
     for place in places.values():
@@ -317,7 +344,7 @@ def running_farm(folder: Path, model: Any, build: str, slugs: list[str]) -> Iter
             rigs.append(Rig(places[slug], others, wires.wire(number)))
         try:
             for machine in (control, *rigs):
-                make_clone(machine, slugs, model)
+                make_clone(machine, slugs, model, tokens)
             control.serve(wires.address, free_ports(3))
             for rig, slug in zip(rigs, slugs, strict=True):
                 rig.declare(slug, build)
