@@ -5,6 +5,8 @@
 set -u
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
+# Where it is set, each of the hundreds of processes below would compile all of ours anew.
+unset PYTHONDONTWRITEBYTECODE
 $python -m ruff check && $python -m ruff format --check --quiet || exit 1
 
 # The tests' files lie in memory where 6 GiB of it are free and programs may run there: databases
