@@ -88,6 +88,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"wording", "source", "keys", "kept"},
         {"devices", "earlier"},
         {"hardware"},
+        {"arrangements"},
         {"tables"},
         {"charts", "compare"},
         {"data", "runs", "trends"},

@@ -14,7 +14,7 @@ from bench_pipeline.errors import EngineError
 from bench_pipeline.inventory.declared_cards import api_of, cards, counted
 from bench_pipeline.records.engines import EngineCatalogue, ReleaseChannel
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.rig import PREFERRED, Backend, Rig
+from bench_pipeline.records.rig import Backend, BackendName, Rig, plain_backend
 
 _NEEDED: dict[Backend, tuple[str, str]] = {
     "vulkan": ("libvulkan.so.1", "the Vulkan loader (`libvulkan1` on Debian and Ubuntu)"),
@@ -28,7 +28,7 @@ _NEEDED: dict[Backend, tuple[str, str]] = {
 class Chosen:
     """`why`: after `Backend x`, in words."""
 
-    backend: Backend
+    backend: BackendName
     why: str
 
 
@@ -68,10 +68,11 @@ def default_backend(
     gives no answer, none of its builds is to be had.
     """
     reasons: list[str] = []
-    for backend in PREFERRED:
-        if backend not in rig.backends or backend == "cpu":
+    for backend in rig.best_first:
+        plain = plain_backend(backend)
+        if plain == "cpu":
             continue
-        names = card_names(inventory, backend)
+        names = card_names(inventory, plain)
         if not names:
             reasons.append(f"{backend} finds no card here")
             continue
@@ -81,7 +82,7 @@ def default_backend(
         except EngineError as error:
             reasons.append(f"{backend} has no build here ({error.problem})")
             continue
-        library, bringer = _NEEDED.get(backend, ("", ""))
+        library, bringer = _NEEDED.get(plain, ("", ""))
         if library and choice.channel != "path" and not loadable(library):
             reasons.append(f"{backend} lacks {bringer}")
             continue

@@ -19,7 +19,7 @@ from bench_pipeline.records.campaign import Campaign, Profile
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.rig import Rig, plain_backend
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 from bench_pipeline.site.wording import counted, megabytes
@@ -93,7 +93,11 @@ def backend_rows(
             told = f"{choice.build} ({choice.channel})"
         except EngineError as error:
             told = f"no build: {error.problem}"
-        on = inventory.cpu.model if backend == "cpu" else ", ".join(card_names(inventory, backend))
+        on = (
+            inventory.cpu.model
+            if (plain := plain_backend(backend)) == "cpu"
+            else ", ".join(card_names(inventory, plain))
+        )
         pinned = f"{setup.device} of " if setup.device and on else setup.device or ""
         mark = "*" if backend == usual.backend else " "
         rows.append((mark, backend, f"{told}, on {pinned}{on or 'no card that is found'}"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench_pipeline.progress import Reporter
     from bench_pipeline.records.engines import EngineCatalogue
     from bench_pipeline.records.model import ModelFile
-    from bench_pipeline.records.rig import Backend, Rig
+    from bench_pipeline.records.rig import BackendName, Rig
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -155,7 +155,7 @@ def _named(
     ]
 
 
-def _usual_build(rig: "Rig", backend: "Backend", catalogue: "EngineCatalogue") -> str:
+def _usual_build(rig: "Rig", backend: "BackendName", catalogue: "EngineCatalogue") -> str:
     from bench_pipeline.engines.builds.upstream import PATIENT_S, newest_today, redirected
     from bench_pipeline.errors import EngineError
     from bench_pipeline.harness.planning.plan import wanted_build
@@ -219,7 +219,7 @@ def _bring(
     folder = folder.resolve()
     for model in models:
         fetch_model(model, folder, reporter)
-    wanted = {(item.backend, build) for item in items for build in (item.build, *item.beside)}
+    wanted = {(item.plain_backend, build) for item in items for build in (item.build, *item.beside)}
     for backend, build in sorted(wanted):
         wheels = [w for w in catalogue.wheels if w.build == build and backend in w.backends]
         for wheel in wheels[:1]:

@@ -26,7 +26,7 @@ from bench_pipeline.harness.planning.plan import wanted_build
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project
 from bench_pipeline.records.engines import EngineCatalogue, Sentinel, WatchedPlace
-from bench_pipeline.records.rig import PREFERRED, Rig, RigBackend
+from bench_pipeline.records.rig import Rig, RigBackend
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.records.yaml.run_head import measured_builds
 
@@ -137,7 +137,7 @@ def watched_places(
     launchable = set(rig_backend_partitions.get_partition_keys())
     here, policy = this_rig(rigs), list(catalogue.new_builds.places)
     if here is not None and not any(place.place in here.partition_keys for place in policy):
-        backend = next(name for name in PREFERRED if name in here.backends)
+        backend = here.best_first[0]
         policy.append(WatchedPlace(place=RigBackend(here.slug, backend).key))
     places, unknown = [], []
     for watched in policy:

@@ -79,7 +79,7 @@ class Measurement:
     def make(self, reporter: Reporter) -> Run:
         """Everything in order. A run that fails is a result and is returned as one."""
         host_load = wait_until_quiet(
-            self.item.backend,
+            self.item.plain_backend,
             reporter,
             names=self.serving.cards(),
             patience_s=self.rules.quiet_patience_s,
@@ -165,7 +165,7 @@ class Measurement:
     def _measure_without_server(self, reporter: Reporter) -> None:
         depths = self._depths()
         self.record.bandwidth = read_bandwidth(
-            self.item.backend,
+            self.item.plain_backend,
             self.record.inventory.gpus_behind(self.record.devices),
             self.record.devices,
             self.threads,
@@ -175,7 +175,7 @@ class Measurement:
         self.record.bare_engine = run_llama_bench(
             self.engine,
             self.model_path,
-            backend=self.item.backend,
+            backend=self.item.plain_backend,
             setup=self.setup,
             threads=self.threads,
             devices=self.record.devices,

@@ -52,7 +52,7 @@ def make_runs(
             cache,
             reporter,
             env=rig.backends[item.backend].env,
-            backend=item.backend,
+            backend=item.plain_backend,
         )
         for build in (item.build, *item.beside)
     ]

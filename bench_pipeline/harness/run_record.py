@@ -70,7 +70,8 @@ class RunRecord:
         self.inventory = self.inventory.model_copy(update={"engine_devices": devices, "gpus": gpus})
 
     def as_run(self, host_load: HostLoad, failure: Failure | None = None) -> Run:
-        inventory, env = self.inventory, self.rig.backends[self.item.backend].env
+        inventory, setup = self.inventory, self.rig.backends[self.item.backend]
+        env = setup.env
         placement = self.placement or Placement()
         return Run(
             schema_version=4,
@@ -88,6 +89,7 @@ class RunRecord:
             ),
             rig=self.rig.slug,
             backend=self.item.backend,
+            arrangement=setup.arrangement,
             mode=self.item.mode,
             power_cap_w=self._power_cap_w(),
             unknown=self.unknown(),
@@ -100,7 +102,7 @@ class RunRecord:
                 version_line=self.engine.version_line,
                 binary_sha256=self.engine.binary_sha256,
                 env={
-                    **(SET if self.item.backend == "cuda" else {}),
+                    **(SET if self.item.plain_backend == "cuda" else {}),
                     **{name: without_addresses(value) for name, value in env.items()},
                 },
                 shell_env=recorded(env),

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.llama_cpp.asked import check_as_asked
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import left_out
 from bench_pipeline.engines.llama_cpp.log_reading import scrub
@@ -20,6 +21,7 @@ from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.run_record import RunRecord, model_record
 from bench_pipeline.harness.telemetry import Watch, engine_names
+from bench_pipeline.models.gguf_header import tensor_sizes
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.model import ModelFile
@@ -70,7 +72,7 @@ class Serving:
         """EngineError if it does not start or does not run as asked; ServerGone if it ends."""
         number = len(self.record.servers)
         server = self._server(slots, context_tokens_per_slot, number)
-        with Watch(backend=self.item.backend, names=self._watched(server)) as watch:
+        with Watch(backend=self.item.plain_backend, names=self._watched(server)) as watch:
             for gap in () if number else watch.gaps:
                 reporter.say(gap)
             loaded: list[DeviceMemory] = []
@@ -82,6 +84,7 @@ class Serving:
             try:
                 with server, asyncio.Runner(loop_factory=_loop_factory()) as runner:
                     modes.check_started(self.item.mode, server.log_lines())
+                    check_as_asked(self.setup, server.log_lines())
                     watch.server_pid = server.pid
                     if not number:
                         self.record.parameters = _parameters(server)
@@ -111,7 +114,7 @@ class Serving:
             self.engine,
             model=self.model_path,
             draft=self.draft[1] if self.draft else None,
-            backend=self.item.backend,
+            backend=self.item.plain_backend,
             setup=self.setup,
             threads=self.threads,
             slots=slots,
@@ -140,7 +143,7 @@ class Serving:
         """Which cards compute, from the engine's own lines."""
         self.record.devices = server.devices
         self.record.learn(read_placement(server.log_lines()))
-        if self.item.backend != "cpu":
+        if self.item.plain_backend != "cpu":
             watch.keep(engine_names(self.record.inventory, server.devices))
         for sentence in self.record.unknown():
             reporter.say(sentence)
@@ -149,6 +152,16 @@ class Serving:
                 f"Kept from the engine: {', '.join(names)} of your shell. What it needs of them "
                 "belongs into the rig file's `env`."
             )
+
+    def _tensors(self) -> dict[str, int]:
+        """What is in the file, where a part of it is asked to lie elsewhere."""
+        if not self.setup.meant_on_cpu and self.setup.gpu_layers is None:
+            return {}
+        names = self.model.file_names
+        try:
+            return tensor_sizes(self.model_path.with_name(name) for name in names)
+        except (OSError, ValueError):
+            return {}
 
     def _keep(
         self,
@@ -166,11 +179,13 @@ class Serving:
         memory = (
             judge_memory(
                 placement,
-                backend=self.item.backend,
+                backend=self.item.plain_backend,
                 model_bytes=self.model.size_bytes,
                 loaded=loaded,
                 peak=peak,
                 devices=server.devices,
+                meant=self.setup.arrangement,
+                tensors=self._tensors(),
                 swap_grown_mib=watch.swap_grown_mib(),
             )
             if loaded

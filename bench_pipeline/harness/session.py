@@ -72,7 +72,7 @@ class SessionMeasurement:
         """A run for each build that was measured, or failed; one that fails ends the session."""
         first = self.members[0].measurement
         load = wait_until_quiet(
-            first.item.backend,
+            first.item.plain_backend,
             reporter,
             names=first.serving.cards(),
             patience_s=first.rules.quiet_patience_s,
@@ -148,7 +148,7 @@ class SessionMeasurement:
                 continue  # another build failed before its first block
             if bandwidth is None:
                 bandwidth = read_bandwidth(
-                    measurement.item.backend,
+                    measurement.item.plain_backend,
                     record.inventory.gpus_behind(record.devices),
                     record.devices,
                     measurement.threads,

@@ -44,7 +44,7 @@ def ceiling_of(run: Run, place: Cell | CurvePoint | int) -> Ceiling | None:
     None where no such bound can be said: more than one stream (they share each reading of the
     weights), a draft model (several tokens a reading), a mixture of experts or a file whose log
     did not say that it is none (each token reads some weights only), a model that lies in two
-    places or where nobody could tell, or no bandwidth.
+    places (as was asked, or not) or where nobody could tell, or no bandwidth.
     """
     if isinstance(place, Cell) and place.concurrency > 1:
         return None
@@ -103,9 +103,9 @@ def _depth_tokens(place: Cell | CurvePoint | int) -> float | None:
 
 def _computes_on(run: Run, server: Server) -> str | None:
     """The one device that holds the weights by the engine's list, `host` on a CPU; else None."""
-    if server.memory is None or server.memory.verdict == "spilled":
+    if server.memory is None or server.memory.verdict in ("spilled", "placed"):
         return None
-    if run.backend == "cpu":
+    if run.plain_backend == "cpu":
         return HOST
     listed = {device.id for device in run.inventory.engine_devices}
     held = {_device(b.device) for b in server.memory.buffers if b.holds == "weights"} & listed

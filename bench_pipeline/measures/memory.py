@@ -14,7 +14,7 @@ def memory_peak_mib(run: Run, cell: Cell) -> float | None:
     peaks = [
         device.ours_peak_mib
         for device in (memory.devices if memory else [])
-        if (device.device == HOST) == (run.backend == "cpu")
+        if (device.device == HOST) == (run.plain_backend == "cpu")
     ]
     known = [peak for peak in peaks if peak is not None]
     return sum(known) if known and len(known) == len(peaks) else None

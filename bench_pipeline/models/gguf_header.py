@@ -1,7 +1,10 @@
 """What a GGUF file says of itself, read from its beginning."""
 
+import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 HEAD_BYTES = 2**20
@@ -27,8 +30,12 @@ class _End(Exception):
 
 
 class _Bytes:
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | mmap.mmap) -> None:
         self._content, self._at = content, 0
+
+    @property
+    def at(self) -> int:
+        return self._at
 
     def take(self, size: int) -> bytes:
         if self._at + size > len(self._content):
@@ -79,3 +86,41 @@ def read_header(head: bytes) -> Mapping[str, Any]:
     except _End:
         pass
     return found
+
+
+_ALIGNMENT = 32
+"""Where the file names none."""
+
+
+def tensor_sizes(files: Iterable[Path]) -> dict[str, int]:
+    """Bytes of each tensor of a model by its name, padding included; `files`: all its shards.
+    ValueError if one is no whole GGUF file."""
+    found: dict[str, int] = {}
+    for path in files:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found |= _tensors(data)
+    return found
+
+
+def _tensors(content: mmap.mmap) -> dict[str, int]:
+    data, alignment = _Bytes(content), _ALIGNMENT
+    try:
+        if data.take(4) != b"GGUF" or data.number("I") not in (2, 3):
+            raise ValueError("it does not begin as a GGUF file of version 2 or 3 does")
+        tensors, keys = data.number("Q"), data.number("Q")
+        for _ in range(keys):
+            key = data.text()
+            value = data.value(data.number("I"))
+            alignment = int(value) if key == "general.alignment" else alignment
+        offsets: dict[str, int] = {}
+        for _ in range(tensors):
+            name = data.text()
+            data.take(8 * data.number("I") + 4)  # dimensions and type
+            offsets[name] = data.number("Q")
+    except _End:
+        raise ValueError("it ends in the midst of its header") from None
+    begin = data.at + -data.at % alignment
+    ordered = sorted(offsets, key=offsets.__getitem__)
+    ends = [*(offsets[name] for name in ordered), len(content) - begin]
+    sizes = [end - start for start, end in pairwise(ends)]
+    return dict(zip(ordered, sizes, strict=True))

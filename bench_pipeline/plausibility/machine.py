@@ -45,7 +45,7 @@ def processor_has_its_cores(run: Run, _: Facts | None) -> str | None:
 def memory_holds_the_model(run: Run, _: Facts | None) -> str | None:
     total_mib = run.inventory.memory.total_mib
     held_mib = (run.model.size_bytes or 0) / 2**20
-    if run.backend != "cpu" or run.status != "ok" or not total_mib or held_mib <= total_mib:
+    if run.plain_backend != "cpu" or run.status != "ok" or not total_mib or held_mib <= total_mib:
         return None
     return f"a model of {held_mib:,.0f} MiB in a memory of {total_mib:,.0f} MiB"
 
@@ -83,7 +83,7 @@ def cap_can_be_set(gpu: Gpu) -> str | None:
 def card_is_the_engine_s(run: Run, _: Facts | None) -> str | None:
     """What an engine on CUDA says that it uses is what the driver named."""
     names = [gpu.name for gpu in run.inventory.gpus]
-    if run.backend != "cuda" or not names:
+    if run.plain_backend != "cuda" or not names:
         return None
     for server in run.servers:
         for line in server.log_proof:
@@ -99,14 +99,19 @@ def layers_belong_there(run: Run, _: Facts | None) -> str | None:
         if memory is None or memory.layers_offloaded is None or memory.layers_total is None:
             continue
         told = f"{memory.layers_offloaded} of {memory.layers_total} layers on a card"
-        if run.backend == "cpu" and memory.layers_offloaded:
+        if run.plain_backend == "cpu" and memory.layers_offloaded:
             return f"{told}, in a run on the processor (backend cpu)"
         if (
-            run.backend != "cpu"
+            run.plain_backend != "cpu"
             and memory.verdict == "fits"
             and memory.layers_offloaded < memory.layers_total
         ):
             return f"{told}, and yet it fits there"
+        meant = run.arrangement
+        if memory.verdict == "placed" and not (
+            meant and (meant.meant_on_cpu or meant.gpu_layers is not None)
+        ):
+            return f"{told}, as asked, and nothing asks for it"
     return None
 
 

@@ -117,7 +117,7 @@ def mode_has_its_parts(run: Run, _: Facts | None) -> str | None:
 
 def device_there(run: Run, _: Facts | None) -> str | None:
     found = run.inventory.gpus or run.inventory.engine_devices
-    if run.backend == "cpu" or found or run.status != "ok":
+    if run.plain_backend == "cpu" or found or run.status != "ok":
         return None
     return f"backend {run.backend} on a machine with no card, of whose devices none is the engine's"
 
@@ -204,7 +204,7 @@ def decode_within_memory(run: Run, cell: Cell) -> str | None:
 def _memory_bytes_s(run: Run) -> float:
     """With room for weights that a cache holds, of which only small models have all."""
     small = (run.model.size_bytes or 0) < 2**29
-    if run.backend == "cpu":
+    if run.plain_backend == "cpu":
         cores = run.inventory.cpu.logical_cores or 256
         return max(1.0e11, min(HOST_BYTES_S, cores * 5.0e10)) * (CEILING_TIMES if small else 1)
     gpus = run.inventory.gpus
@@ -223,7 +223,7 @@ def prefill_within_arithmetic(run: Run, cell: Cell) -> str | None:
     weights = run.model.parameters or (size_bytes or 0) * SMALLEST_WEIGHT_BYTES
     if rate is None or run.model.experts or not weights:
         return None
-    if run.backend == "cpu":
+    if run.plain_backend == "cpu":
         at_most = CORE_OPS_S * (run.inventory.cpu.logical_cores or 256)
     else:
         at_most = CARD_OPS_S * max(1, len(run.inventory.gpus))

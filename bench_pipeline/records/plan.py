@@ -11,7 +11,7 @@ from bench_pipeline.records.base import MOST_ITEMS, Name, Record, Sha256, Slug, 
 from bench_pipeline.records.campaign import Mode, Profile
 from bench_pipeline.records.engines import Build, EngineCatalogue
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Backend, Rig
+from bench_pipeline.records.rig import BackendName, Rig
 from bench_pipeline.records.workload import Workload
 
 PLAN_VERSION = 1
@@ -20,7 +20,7 @@ PLAN_VERSION = 1
 class PlannedRun(Record):
     """One run, or one of each build of a session."""
 
-    backend: Backend
+    backend: BackendName
     """One that the rig declares."""
     build: Annotated[Build, Field(min_length=1, max_length=80)]
     """The engine's, through whichever channel of `engines` has it."""

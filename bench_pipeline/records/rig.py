@@ -1,9 +1,10 @@
 """A rig: one machine that benchmarks, declared in `content/rigs/<slug>.yaml`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, cast, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bench_pipeline.records.base import (
     Count,
@@ -24,8 +25,66 @@ PREFERRED: tuple[Backend, ...] = ("cuda", "rocm", "metal", "vulkan", "sycl", "op
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"
 Hours = Annotated[str, Field(pattern=rf"^{_TIME}-{_TIME}$")]
 
+NAMES_OF_BACKENDS = rf"^({'|'.join(get_args(Backend))})(-[a-z0-9]+)*$"
 
-class BackendSetup(Record):
+
+def _no_backend_in_its_suffix(name: str) -> str:
+    """A rig's and a backend's name are joined by `-` in addresses, and must come apart again."""
+    if taken := {*name.split("-")[1:]} & {*get_args(Backend)}:
+        raise ValueError(f"what follows the backend may not be one: `{taken.pop()}`")
+    return name
+
+
+BackendName = Annotated[
+    str,
+    Field(pattern=NAMES_OF_BACKENDS, max_length=40),
+    AfterValidator(_no_backend_in_its_suffix),
+]
+"""A backend, or one of several setups of it on a rig: `cuda`, `cuda-2x`, `cuda-moe`."""
+
+
+def plain_backend(name: str) -> Backend:
+    """`cuda` of `cuda-2x`."""
+    return cast(Backend, name.partition("-")[0])
+
+
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+
+
+class Arrangement(Record):
+    """How a model is laid out and computed beyond the engine's defaults. Each word becomes a switch
+    of the server, and is looked for in its log; what is left out is left to the engine."""
+
+    split_mode: Literal["none", "layer", "row", "tensor"] | None = None
+    """`--split-mode`: how several GPUs share a model; `none` uses one. Newer builds know `tensor`
+    and advise against `row`."""
+    main_gpu: Count | None = None
+    """`--main-gpu`: the one that `none` uses."""
+    gpu_layers: Count | None = None
+    """`--gpu-layers`; None: 999 (all) on a GPU backend, 0 on `cpu`. With fewer than the model has
+    the others lie in the machine's memory, and are meant to."""
+    experts_on_cpu: Streams | Literal["all"] | None = None
+    """`--n-cpu-moe`, `--cpu-moe`: the experts of so many layers, counted from the first, lie in the
+    machine's memory and are computed there."""
+    tensors_on_cpu: list[Annotated[str, Field(pattern=r"^[^=,;\s]+$", max_length=200)]] = []
+    """`--override-tensor PATTERN=CPU`: tensors whose name matches one of these regular expressions
+    lie in the machine's memory and are computed there."""
+    cache_type_k: CacheType | None = None
+    """`--cache-type-k`: how the KV cache stores keys."""
+    cache_type_v: CacheType | None = None
+    """`--cache-type-v`: how it stores values; one that is quantized needs flash attention."""
+    flash_attention: Literal["on", "off"] | None = None
+    """`--flash-attn`."""
+    ubatch_tokens: Streams | None = None
+    """`--ubatch-size`: how many tokens of a prompt are computed at once."""
+
+    @property
+    def meant_on_cpu(self) -> bool:
+        """Whether it asks for weights in the machine's memory by name."""
+        return self.experts_on_cpu is not None or bool(self.tensors_on_cpu)
+
+
+class BackendSetup(Arrangement):
     """How the engine is started for one backend on one rig."""
 
     channel: Literal["wheel", "github-release", "path"] | None = None
@@ -47,6 +106,46 @@ class BackendSetup(Record):
     """More arguments for llama-server, as typed."""
     env: dict[str, str] = {}
     """Environment variables for the engine."""
+
+    @property
+    def arrangement(self) -> Arrangement | None:
+        """None where it asks for nothing."""
+        asked = {name: getattr(self, name) for name in Arrangement.model_fields}
+        found = Arrangement.model_construct(**asked)
+        return None if found == Arrangement() else found
+
+    @model_validator(mode="after")
+    def _says_a_thing_once(self) -> Self:
+        for word, options in OPTIONS.items():
+            if getattr(self, word) and (twice := [o for o in options if o in self.args]):
+                raise ValueError(f"`{word}` and `{twice[0]}` among `args` say the same: keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _names_each_device_once(self) -> Self:
+        devices = self.device.split(",") if self.device else []
+        if len(set(devices)) < len(devices):
+            raise ValueError(f"`device` names one twice: {self.device}")
+        if devices and self.main_gpu is not None and self.main_gpu >= len(devices):
+            raise ValueError(
+                f"`main_gpu` counts from 0 among `device`, which has {len(devices)}: there is no "
+                f"number {self.main_gpu}"
+            )
+        return self
+
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "experts_on_cpu": ("--n-cpu-moe", "-ncmoe", "--cpu-moe", "-cmoe"),
+    "tensors_on_cpu": ("--override-tensor", "-ot"),
+    "cache_type_k": ("--cache-type-k", "-ctk"),
+    "cache_type_v": ("--cache-type-v", "-ctv"),
+    "flash_attention": ("--flash-attn", "-fa"),
+    "ubatch_tokens": ("--ubatch-size", "-ub"),
+    "gpu_layers": ("--gpu-layers", "--n-gpu-layers", "-ngl"),
+    "split_mode": ("--split-mode", "-sm"),
+    "main_gpu": ("--main-gpu", "-mg"),
+}
+"""The server's own spellings of each word of an arrangement."""
 
 
 class Rig(Record):
@@ -76,8 +175,10 @@ class Rig(Record):
     """With which its runs are signed; then one without that signature counts as a stranger's."""
     quiet_hours: list[Hours] = []
     """`20:00-05:00`, in UTC: a farm begins no run here between these times of day."""
-    backends: dict[Backend, BackendSetup] = Field(min_length=1)
-    """How the engine computes here, and how it is started for each."""
+    backends: dict[BackendName, BackendSetup] = Field(min_length=1)
+    """How the engine computes here, and how it is started for each. Several setups of one backend
+    have names that begin with it: `cuda`, `cuda-2x`, `vulkan-igpu`; each is measured, shown and
+    ranked by itself."""
 
     @model_validator(mode="after")
     def _price_names_its_currency(self) -> Self:
@@ -101,6 +202,26 @@ class Rig(Record):
                 return True
         return False
 
+    @model_validator(mode="after")
+    def _setups_differ(self) -> Self:
+        """By more than their build, which every row shows anyway."""
+        seen: dict[tuple[Backend, str], str] = {}
+        for name, setup in self.backends.items():
+            how = plain_backend(name), setup.model_dump_json(exclude={"channel", "build"})
+            if (other := seen.setdefault(how, name)) != name:
+                raise ValueError(
+                    f"`{name}` is set up as `{other}` is, and would be measured twice: give it a "
+                    "`device` or another word of its own, or remove it"
+                )
+            if plain_backend(name) == "cpu" and setup.meant_on_cpu:
+                raise ValueError(f"backend {name}: everything lies on the CPU there already")
+        return self
+
+    @property
+    def best_first(self) -> list[BackendName]:
+        """Its backends, rather measured ones first; of one the plain name first."""
+        return sorted(self.backends, key=lambda n: (PREFERRED.index(plain_backend(n)), "-" in n))
+
     @property
     def partition_keys(self) -> list[str]:
         return [RigBackend(self.slug, backend).key for backend in self.backends]
@@ -110,7 +231,7 @@ class RigBackend(NamedTuple):
     """The Dagster partition `rig/backend`."""
 
     rig: str
-    backend: Backend
+    backend: BackendName
 
     @property
     def key(self) -> str:
@@ -119,4 +240,4 @@ class RigBackend(NamedTuple):
     @classmethod
     def parse(cls, key: str) -> "RigBackend":
         rig, backend = key.split("/")
-        return cls(rig, backend)  # type: ignore[arg-type]
+        return cls(rig, backend)

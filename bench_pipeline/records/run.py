@@ -34,7 +34,7 @@ from bench_pipeline.records.base import (
 from bench_pipeline.records.campaign import Mode, Profile
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure, Printed
 from bench_pipeline.records.inventory import Inventory
-from bench_pipeline.records.rig import Backend
+from bench_pipeline.records.rig import Arrangement, Backend, BackendName, plain_backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
 SCHEMA_VERSION = 4
@@ -205,8 +205,11 @@ class Run(Record):
     """The code that measured."""
     rig: Slug
     """Slug of the rig."""
-    backend: Backend
-    """How the engine computed."""
+    backend: BackendName
+    """How the engine computed: a backend, or a setup of it that the rig names."""
+    arrangement: Arrangement | None = None
+    """What of the rig's setup was asked beyond the engine's defaults; the servers' logs show
+    that it was so. None: nothing, or nobody noted it."""
     mode: Mode = "baseline"
     """What was switched on or off beyond the defaults."""
     power_cap_w: Positive | None = None
@@ -285,6 +288,11 @@ class Run(Record):
         cells = [*self.cells, *([self.closing] if self.closing else [])]
         numbers = [cell.server for cell in cells] + [point.server for point in self.curves]
         return numbers + [wave.server for cell in cells for wave in cell.waves if waves]
+
+    @property
+    def plain_backend(self) -> Backend:
+        """`cuda` of `cuda-2x`."""
+        return plain_backend(self.backend)
 
     @property
     def failures(self) -> list[str]:

@@ -76,8 +76,9 @@ class DeviceMemory(Record):
 class MemoryProof(Record):
     """Whether the model lay where the backend says."""
 
-    verdict: Literal["fits", "spilled", "unverified"]
-    """`spilled`: part of it left the device; `unverified`: could not be told."""
+    verdict: Literal["fits", "placed", "spilled", "unverified"]
+    """`placed`: part of it lies off the device, as the rig's file asks; `spilled`: part of it left
+    the device unasked; `unverified`: could not be told."""
     reason: str
     """One sentence with the figures behind the verdict."""
     layers_offloaded: Count | None = None

@@ -4,15 +4,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from bench_pipeline.records.inventory import Inventory
+from bench_pipeline.records.rig import plain_backend
 from bench_pipeline.site import wording
 from bench_pipeline.site.source import Row
 
 _MAKERS_SERIES = ("GeForce ", "Radeon ", "AMD Radeon ")
 
 
+def on_cpu(run: Row) -> bool:
+    """Whether no GPU computed in `run`, which has a column `backend`."""
+    return plain_backend(run["backend"]) == "cpu"
+
+
 def device_of(run: Row) -> str:
     """The GPU of a run, or the CPU for backend `cpu`, as it is called for short."""
-    return short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or "GPU not recorded")
+    return short(run["cpu"] if on_cpu(run) else run["gpu"] or "GPU not recorded")
 
 
 def shared_devices(runs: Iterable[Row]) -> frozenset[str]:
@@ -43,14 +49,14 @@ def headlines(runs: Iterable[Row]) -> dict[str, str]:
 
 def _rank(run: Row) -> tuple[bool, str, str]:
     started = run["started_at"].isoformat() if run["started_at"] else ""
-    return run["backend"] != "cpu", started, run["run_id"]
+    return not on_cpu(run), started, run["run_id"]
 
 
 def _headline(run: Row) -> str:
     name = device_of(run)
     for series in _MAKERS_SERIES:
         name = name.removeprefix(series)
-    if run["backend"] != "cpu":
+    if not on_cpu(run):
         power = run["power_cap_w"] and f"{wording.trimmed(run['power_cap_w'])} W"
         return _joined(name, _sold_as(run["gpu_memory_mib"]), power)
     inventory = Inventory.model_validate_json(run["inventory_json"])

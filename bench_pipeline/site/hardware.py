@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import EngineDevice, Gpu, Inventory, Settings
 from bench_pipeline.records.matching import is_software
+from bench_pipeline.records.rig import plain_backend
 from bench_pipeline.site import wording
-from bench_pipeline.site.devices import device_of, headlines, short
+from bench_pipeline.site.devices import device_of, headlines, on_cpu, short
 from bench_pipeline.site.source import Row, Tables
 
 PRINTED_DRIVER = "driver of each row"
@@ -105,7 +106,7 @@ def hardware_of(run: Row, rig_title: str, shared: Collection[str], price: str = 
     """
     inventory = Inventory.model_validate_json(run["inventory_json"])
     details = []
-    if run["backend"] == "cpu":
+    if on_cpu(run):
         if inventory.cpu.physical_cores:
             details.append(wording.counted(inventory.cpu.physical_cores, "core"))
         if inventory.memory.total_mib:
@@ -184,7 +185,7 @@ def _card(rig_row: Row, rig: str, headline: str, inventory: Inventory, tables: T
         kind=(rig_row.get("kind") or "not declared").replace("-", " "),
         summary=summary(
             inventory,
-            gpu_ran=any(run["rig"] == rig and run["backend"] != "cpu" for run in tables.runs),
+            gpu_ran=any(run["rig"] == rig and not on_cpu(run) for run in tables.runs),
         ),
         facts=tuple(facts),
         notes=tuple(" ".join(part.split()) for part in notes.split("\n\n") if part.strip()),
@@ -314,7 +315,7 @@ def settings_facts(run: Row) -> list[tuple[str, str, Callable[[str], str]]]:
     """What of it was set in `run`, a row of table `runs`; and its GPUs' Vulkan drivers."""
     inventory = Inventory.model_validate_json(run["inventory_json"])
     facts = _settings(inventory.settings)
-    if run["backend"] == "vulkan":
+    if plain_backend(run["backend"]) == "vulkan":
         drivers = dict.fromkeys(gpu.vulkan_driver for gpu in inventory.gpus if gpu.vulkan_driver)
         facts += [("Vulkan driver", driver) for driver in drivers]
     return [(label, words, str) for label, words in facts]

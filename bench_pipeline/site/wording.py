@@ -131,7 +131,9 @@ def size(size_bytes: int) -> str:
 
 
 def backend_name(backend: str) -> str:
-    return BACKEND_NAMES.get(backend, backend)
+    """`CUDA`; of one of several setups of it `CUDA 2x`."""
+    plain, *suffix = backend.split("-")
+    return " ".join([BACKEND_NAMES.get(plain, plain), *suffix])
 
 
 def failure(kind: str | None) -> str:

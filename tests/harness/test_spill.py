@@ -14,7 +14,6 @@ from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
-from tests.conftest import LAYERS
 from tests.engines.conftest import LLVMPIPE, RUNNABLE
 
 WEIGHTS_COMPUTED_ON_THE_CPU = ["--override-tensor", r"(blk|token_embd)\..*=CPU", "--no-op-offload"]
@@ -58,7 +57,8 @@ def test_a_half_offloaded_model_behind_a_large_kv_cache_reaches_no_range(
     proof = run.servers[0].memory
     on_device = sum(buffer.mib for buffer in proof.buffers if buffer.device == "Vulkan0")
     assert on_device > model.size_bytes / 2**20, "by its size all of it could be there"
-    assert (proof.verdict, proof.reason) == ("spilled", f"only 2 of {LAYERS + 1} layers on Vulkan0")
+    assert proof.verdict == "spilled"
+    assert "of weights on the device" in proof.reason, "besides the layers that it was asked for"
 
     refresh(brief)
     with Warehouse(brief.warehouse).read() as warehouse:

@@ -30,7 +30,7 @@ from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.engines import build_number
-from bench_pipeline.records.rig import Rig, RigBackend
+from bench_pipeline.records.rig import Rig, RigBackend, plain_backend
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.site import wording
 
@@ -160,7 +160,7 @@ def engine_builds(
             artefact_cache(),
             reporter,
             env=setup.env,
-            backend=place.backend,
+            backend=plain_backend(place.backend),
         )
         for build in (build_of(config.build), *config.beside)
     ]

@@ -25,7 +25,7 @@ from bench_pipeline.records.engines import (
     WheelBuild,
     build_number,
 )
-from bench_pipeline.records.rig import Backend, Rig
+from bench_pipeline.records.rig import Backend, BackendName, Rig, plain_backend
 
 RECIPE = "build it on this rig as docs/engines.md says (channel `path`)"
 """What to do where nobody offers a binary."""
@@ -57,7 +57,7 @@ Choice = WheelBuild | PathBuild | ReleaseBuild
 def choose(
     catalogue: EngineCatalogue,
     rig: Rig,
-    backend: Backend,
+    backend: BackendName,
     build: str | None,
     host: Host,
     *,
@@ -78,10 +78,10 @@ def choose(
             mend=f"choose one of these, or declare it in content/rigs/{rig.slug}.yaml",
             where=rig.slug,
         )
-    wanted = build or setup.build
+    plain, wanted = plain_backend(backend), build or setup.build
     known = [
         found
-        for found in _catalogued(catalogue, rig, backend)
+        for found in _catalogued(catalogue, rig, plain)
         if setup.channel in (None, found.channel)
     ]
     shortfalls, runs = {}, None
@@ -95,7 +95,7 @@ def choose(
     if runs is not None and (wanted is not None or build_number(runs.build) < 0):
         return runs
 
-    fitting = _fitting(catalogue.releases, backend, host)
+    fitting = _fitting(catalogue.releases, plain, host)
     releases = catalogue.releases if setup.channel in (None, "github-release") else None
     releases = redirected(releases) if releases else None
     if releases and fitting and (wanted is None or build_number(wanted) >= 0):
@@ -108,9 +108,9 @@ def choose(
             return runs
         if runs is not None and build_number(tag) <= build_number(runs.build):
             return runs
-        newest = host.cuda if backend == "cuda" else None
+        newest = host.cuda if plain == "cuda" else None
         archives = tuple(archive(asset, tag, newest) for asset in fitting)
-        return ReleaseBuild(tag, releases.api, releases.repository, backend, archives)
+        return ReleaseBuild(tag, releases.api, releases.repository, plain, archives)
 
     if runs is not None:
         return runs
@@ -135,7 +135,7 @@ def choose(
             where=where,
         )
     raise EngineError(
-        f"no engine for backend `{backend}` on {host.system}, {host.machine}{through}",
+        f"no engine for backend `{plain}` on {host.system}, {host.machine}{through}",
         mend=f"{other_ways}; or choose another backend",
         where=where,
     )

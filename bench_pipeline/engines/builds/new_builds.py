@@ -24,7 +24,7 @@ from bench_pipeline.records.engines import (
     build_number,
     highest_build,
 )
-from bench_pipeline.records.rig import BackendSetup, RigBackend
+from bench_pipeline.records.rig import BackendSetup, RigBackend, plain_backend
 from bench_pipeline.records.yaml.run_head import MeasuredBuild
 
 
@@ -105,7 +105,7 @@ def newest_offered(
     A release counts once the archive for the place lies ready. `host`: the place's machine,
     None if it is another one than this, so that it is not known what it can run.
     """
-    rig, backend = place
+    rig, backend = place.rig, plain_backend(place.backend)
     builds: list[Build] = []
     if setup.channel in (None, "path"):
         builds += [p.build for p in catalogue.paths if backend in p.backends and rig in p.rigs]

@@ -20,6 +20,27 @@ def placement_options(backend: Backend, setup: BackendSetup, pinned: str) -> lis
     return chosen
 
 
+def arrangement_options(setup: BackendSetup) -> list[str]:
+    """What else the rig file asks of how the model is laid out and computed."""
+    chosen = []
+    if setup.experts_on_cpu == "all":
+        chosen += ["--cpu-moe"]
+    elif setup.experts_on_cpu is not None:
+        chosen += ["--n-cpu-moe", str(setup.experts_on_cpu)]
+    if setup.tensors_on_cpu:
+        patterns = ",".join(f"{pattern}=CPU" for pattern in setup.tensors_on_cpu)
+        chosen += ["--override-tensor", patterns]
+    valued = {
+        "--cache-type-k": setup.cache_type_k,
+        "--cache-type-v": setup.cache_type_v,
+        "--flash-attn": setup.flash_attention,
+        "--ubatch-size": setup.ubatch_tokens,
+    }
+    for option, value in valued.items():
+        chosen += [option, str(value)] if value is not None else []
+    return chosen
+
+
 def sharing(placed: Sequence[str], more: Sequence[str]) -> list[str]:
     """The devices that hold the model by `placed` and what comes after it on the command line."""
     return devices_of_command([*placed, *more])

@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench_pipeline.engines import guard
+from bench_pipeline.engines.llama_cpp.command import arrangement_options
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
 from bench_pipeline.engines.llama_cpp.llama_bench_output import BenchRow, read_rows
@@ -64,6 +65,7 @@ _SWITCHES = {
     **dict.fromkeys(("-nkvo", "--no-kv-offload"), ("-nkvo", "1")),
     "--no-op-offload": ("-nopo", "1"),
     "--no-host": ("--no-host", "1"),
+    **dict.fromkeys(("-cmoe", "--cpu-moe"), ("-ot", "ffn_(up|down|gate|gate_up)_(ch|)exps=CPU")),
     **dict.fromkeys(("-nr", "--no-repack"), ("--repack", "0")),
 }
 
@@ -152,7 +154,7 @@ def bench_settings(
             placed += ["-mg", str(setup.main_gpu)]
     if variable := next((name for name in setup.env if name.startswith("LLAMA_ARG_")), None):
         raise CannotBeAlikeError(f"llama-bench does not read {variable}, which the rig file sets")
-    more = dict(_translated(setup.args))
+    more = dict(_translated([*arrangement_options(setup), *setup.args]))
     return ["-t", str(threads), *placed, *sum(({"-fa": "auto"} | more).items(), ())]
 
 

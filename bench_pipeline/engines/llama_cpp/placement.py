@@ -1,9 +1,10 @@
 """Whether a model lies where the backend computes: what the log says against what is in use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from bench_pipeline.engines.llama_cpp.asked import Elsewhere, as_held, elsewhere
 from bench_pipeline.engines.llama_cpp.buffers import (
     device_of,
     is_host,
@@ -14,10 +15,10 @@ from bench_pipeline.engines.llama_cpp.buffers import (
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement_log import Placement as Placement
 from bench_pipeline.engines.llama_cpp.placement_log import read_placement as read_placement
-from bench_pipeline.records.rig import Backend
+from bench_pipeline.records.rig import Arrangement, Backend
 from bench_pipeline.records.server import DeviceMemory, MemoryProof
 
-Verdict = tuple[Literal["fits", "spilled", "unverified"], str]
+Verdict = tuple[Literal["fits", "placed", "spilled", "unverified"], str]
 
 _METADATA = 0.01
 """Share of a file's size that is not weights."""
@@ -39,6 +40,8 @@ def judge_memory(
     loaded: Sequence[DeviceMemory],
     peak: Sequence[DeviceMemory] = (),
     devices: Sequence[str] = (),
+    meant: Arrangement | None = None,
+    tensors: Mapping[str, int] = {},
     swap_grown_mib: float | None = None,
 ) -> MemoryProof:
     """Whether the model, and the draft model if there is one, lie wholly where the backend
@@ -46,6 +49,8 @@ def judge_memory(
 
     loaded, peak    memory of every watched device, by the engine's name for it, and of `host`
     devices         those that the server was pinned to; empty: any of the backend
+    meant           what the rig's file asks to lie elsewhere
+    tensors         bytes of each tensor of the model's file, by name: only `meant` needs it
     swap_grown_mib  by how much swap grew while the model was loaded and measured
 
     On a GPU backend a model `fits` if the log says all of these: every layer was offloaded; the
@@ -56,6 +61,9 @@ def judge_memory(
     memory in use: a large KV cache hides missing weights. What the log contradicts, or a
     device does not account for, is `spilled`; what cannot be checked is `unverified`.
 
+    What the rig's file asks to lie in the machine's memory is no spill if the log says that just
+    that does, and the rest is as above: it is `placed`.
+
     On `cpu` it `fits` if only host buffers hold weights, they and the rest fit into the memory
     that was free before, and swap did not grow.
     """
@@ -63,11 +71,14 @@ def judge_memory(
     parts = [_part(placement, model_bytes / 2**20, "", devices)]
     if draft := placement.draft:
         parts.append(_part(draft, draft.file_mib, "the draft model: ", devices))
+    there = elsewhere(placement, meant, tensors)
     verdict, reason = (
         _judge_cpu(parts, loaded, swap_grown_mib)
         if backend == "cpu"
-        else _judge_gpu(parts, loaded, devices, any(map(is_undivided, placement.buffers)))
+        else _judge_gpu(parts, loaded, devices, any(map(is_undivided, placement.buffers)), there)
     )
+    if verdict == "placed" and (grown := _swap_grown(swap_grown_mib)):
+        verdict, reason = "spilled", grown
     highest = {device.device: device for device in peak}
     return MemoryProof(
         verdict=verdict,
@@ -127,8 +138,8 @@ def _judge_cpu(
     if host is None:
         return "unverified", "the machine's memory was not read"
     free_before = host.total_mib - host.used_before_mib
-    if swap_grown_mib is not None and swap_grown_mib > SWAP_NOISE_MIB:
-        return "spilled", f"swap grew by {swap_grown_mib:,.0f} MiB while the model was loaded"
+    if grown := _swap_grown(swap_grown_mib):
+        return "spilled", grown
     if needed > free_before:
         lacked = f"it needs {needed:,.0f} MiB, the machine had {free_before:,.0f} MiB free"
         held = host.ours_loaded_mib
@@ -145,21 +156,29 @@ def _judge_cpu(
     )
 
 
+def _swap_grown(mib: float | None) -> str:
+    grown = mib is not None and mib > SWAP_NOISE_MIB
+    return f"swap grew by {mib:,.0f} MiB while the model was loaded" if grown else ""
+
+
 def _judge_gpu(
     parts: Sequence[_Part],
     loaded: Sequence[DeviceMemory],
     devices: Sequence[str],
     together: bool,
+    there: Elsewhere | None,
 ) -> Verdict:
     doubts: list[Verdict] = []
-    for part, file_mib, name in parts:
-        if doubt := _misplaced(part, file_mib, devices):
+    for number, (part, file_mib, name) in enumerate(parts):
+        if doubt := _misplaced(part, file_mib, devices, None if number else there):
             doubts.append((doubt[0], f"{name}{doubt[1]}"))
     doubts.sort(key=lambda doubt: doubt[0] != "spilled")  # a certain one before an open one
     if doubts:
         return doubts[0]
-    verdict, reason = _accounted_for([part for part, _, _ in parts], loaded, together)
-    if verdict == "fits" and (unused := parts[0][0].unused_mib):
+    verdict, reason = _accounted_for([part for part, _, _ in parts], loaded, together, there)
+    if verdict == "fits" and there:
+        verdict = "placed"
+    if verdict in ("fits", "placed") and (unused := parts[0][0].unused_mib):
         reason += f"; {unused:,.0f} MiB of the file are for drafting, and ignored"
     return verdict, reason
 
@@ -171,19 +190,28 @@ def _holding(placement: Placement) -> list[str]:
 
 
 def _misplaced(
-    placement: Placement, file_mib: float | None, devices: Sequence[str]
+    placement: Placement, file_mib: float | None, devices: Sequence[str], there: Elsewhere | None
 ) -> Verdict | None:
-    """What the log has against a model's lying on its devices; None: nothing."""
+    """What the log has against a model's lying on its devices, but for what is meant to lie
+    `there`; None: nothing."""
     holding = _holding(placement)
     offloaded, total = placement.layers_offloaded, placement.layers_total
     if not placement.mib("weights") or offloaded is None or total is None:
         return "unverified", "the server's log names neither layers nor buffers of weights"
-    if not holding:
+    if there and there.problem:
+        return "spilled", there.problem
+    if not holding and not (there and there.layers and offloaded == 0):
         return "spilled", "no device holds weights: all of them lie in host memory"
-    if offloaded < total:
+    if offloaded < total and not (there and there.layers):
         return "spilled", f"only {offloaded} of {total} layers on {', '.join(holding)}"
     if strangers := [name for name in holding if devices and name not in devices]:
         return "spilled", f"weights on {', '.join(strangers)}, pinned to {', '.join(devices)}"
+
+    if there:
+        held, told = as_held(there, placement.mib("weights", host=False))
+        if not held:
+            return "unverified" if held is None else "spilled", told
+        return None if there.layers else _cache_in_host(placement)
 
     allowance = placement.embedding_limit_mib
     if allowance is None or file_mib is None:
@@ -210,6 +238,10 @@ def _misplaced(
         # A mapped buffer spans all between its first and last weight, so it may be right; and
         # with a second copy of the embedding on the device a few layers could be missing there.
         return "unverified", shares
+    return _cache_in_host(placement)
+
+
+def _cache_in_host(placement: Placement) -> Verdict | None:
     if kv_in_host := placement.mib("kv", host=True):
         return "spilled", f"{kv_in_host:,.0f} MiB of KV cache in host memory"
     return None
@@ -230,7 +262,10 @@ def _left_behind(placement: Placement, in_devices_mib: float) -> float | None:
 
 
 def _accounted_for(
-    models: Sequence[Placement], loaded: Sequence[DeviceMemory], together: bool
+    models: Sequence[Placement],
+    loaded: Sequence[DeviceMemory],
+    together: bool,
+    there: Elsewhere | None,
 ) -> Verdict:
     """Whether each device's memory in use is as much as the engine says it took there; all of them
     `together` where it does not say what it took on each."""
@@ -243,7 +278,8 @@ def _accounted_for(
     taken = {name: sum(model.mib(device=name) for model in models) for name in holding}
     if unread := [name for name in holding if name not in gpus]:
         return "unverified", (
-            f"by its log all {total} layers and {taken[unread[0]]:,.0f} MiB are on {unread[0]}, "
+            f"by its log {there.what if there else f'all {total} layers'} and "
+            f"{taken[unread[0]]:,.0f} MiB are on {unread[0]}, "
             "but that device's memory could not be read"
         )
     used = {name: _used_mib(gpus[name]) for name in holding}
@@ -260,7 +296,8 @@ def _accounted_for(
         f"{name} uses {used[name]:,.0f} MiB for buffers of {mib:,.0f}"
         for name, mib in taken.items()
     ]
-    return "fits", f"all {total} layers on {', '.join(holding)}; {'; '.join(accounts)}"
+    head = there.what if there else f"all {total} layers on {', '.join(holding)}"
+    return "fits", "; ".join([head, *accounts])
 
 
 def _used_mib(device: DeviceMemory) -> float:

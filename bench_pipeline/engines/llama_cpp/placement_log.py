@@ -54,6 +54,11 @@ _NUMBERS = {
 }
 _PARAMETERS = re.compile(r"model params\s*=\s*([\d.]+)\s*([KMBT])")
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_CACHE_TYPES = re.compile(r"\bK \((\w+)\):\s*[\d.]+ MiB, V \((\w+)\):")
+_FLASH = re.compile(
+    r"\bflash_attn\s*=\s*(enabled|disabled)|Flash Attention was auto, set to (enabled|disabled)"
+)
+_UBATCH = re.compile(r"\bn_ubatch\s*=\s*(\d+)")
 _FILE = re.compile(r"file size\s*=\s*([\d.]+) ([MG])iB \(([\d.]+) BPW\)")
 
 
@@ -70,6 +75,9 @@ class Placement:
     embedding_limit_mib   the token embedding has at most this size
     embedding_mib         sizes of it that a device may lack; None: the log does not tell
     vocab_type            `BPE`, `SPM`, ...
+    cache_types           of the KV cache's keys and values
+    flash_attention       `on`, `off`
+    ubatch_tokens         how many of a prompt are computed at once
     thinks                whether the chat template opens with hidden reasoning, as switched
     drafts                whether speculative decoding was set up; False also where it failed
     draft                 the draft model's own figures, if one was loaded
@@ -87,6 +95,9 @@ class Placement:
     experts: int | None = None
     vocab_type: str | None = None
     vocab_tokens: int | None = None
+    cache_types: tuple[str, str] | None = None
+    flash_attention: str | None = None
+    ubatch_tokens: int | None = None
     thinks: bool | None = None
     file_mib: float | None = None
     unused_mib: float | None = 0.0
@@ -122,6 +133,9 @@ class _ModelLines:
         self.file_mib: float | None = None
         self.bits: float | None = None
         self.unused_bytes: list[int | None] = []
+        self.cache_types: tuple[str, str] | None = None
+        self.flash_attention: str | None = None
+        self.ubatch_tokens: int | None = None
 
     def read(self, line: str) -> bool:
         """Whether the line proves where the model lies."""
@@ -131,7 +145,14 @@ class _ModelLines:
             self.layers = self.layers or (int(match[1]), int(match[2]))
         elif match := _UNUSED.search(line):
             self.unused_bytes.append(int(match["bytes"]) if match["bytes"] else None)
+        elif self.cache_types is None and (match := _CACHE_TYPES.search(line)):
+            self.cache_types = (match[1], match[2])
+            return self.cache_types != ("f16", "f16")
         else:
+            if match := _FLASH.search(line):
+                self.flash_attention = "on" if "enabled" in match.groups() else "off"
+            if self.ubatch_tokens is None and (match := _UBATCH.search(line)):
+                self.ubatch_tokens = int(match[1])
             for name, pattern in _NUMBERS.items():
                 if match := pattern.search(line):
                     self.numbers.setdefault(name, int(match[1]))
@@ -170,6 +191,9 @@ class _ModelLines:
             unused_mib=_mib_of(self.unused_bytes),
             embedding_limit_mib=limit,
             embedding_mib=sizes,
+            cache_types=self.cache_types,
+            flash_attention=self.flash_attention,
+            ubatch_tokens=self.ubatch_tokens,
         )
 
 

@@ -18,6 +18,7 @@ import psutil
 from bench_pipeline.engines import guard
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.command import (
+    arrangement_options,
     drafting_options,
     placement_options,
     remote_endpoints,
@@ -211,7 +212,7 @@ class LlamaServer:
         # Nothing of an earlier prompt may be reused: prefill is measured cold.
         command += ["--no-cache-prompt", "--cache-ram", "0", "--ctx-checkpoints", "0"]
         command += ["--no-webui", "--verbosity", "4"]  # 4: devices, layers and buffers
-        return command + self._setup.args + self._extra_args
+        return command + arrangement_options(self._setup) + self._setup.args + self._extra_args
 
     def _placed(self) -> list[str]:
         placed = placement_options(self._backend, self._setup, self._pinned())

@@ -10,7 +10,7 @@ from bench_pipeline.records.campaign import Campaign, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Backend, Rig, RigBackend
+from bench_pipeline.records.rig import Backend, BackendName, Rig, RigBackend, plain_backend
 from bench_pipeline.records.run import Run
 
 LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
@@ -22,7 +22,7 @@ class PlanItem:
     """One run to make."""
 
     rig: str
-    backend: Backend
+    backend: BackendName
     build: str
     model: str
     model_sha256: str
@@ -39,6 +39,11 @@ class PlanItem:
         return RigBackend(self.rig, self.backend)
 
     @property
+    def plain_backend(self) -> Backend:
+        """`cuda` of `cuda-2x`."""
+        return plain_backend(self.backend)
+
+    @property
     def told(self) -> str:
         """In words: `qwen3-4b-q4_k_m on box/cuda, b10434, reasoning-off`."""
         turns = f" in turns with {', '.join(self.beside)}" if self.beside else ""
@@ -46,19 +51,19 @@ class PlanItem:
         return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}"
 
 
-def wanted_build(rig: Rig, backend: Backend, catalogue: EngineCatalogue) -> str | None:
+def wanted_build(rig: Rig, backend: BackendName, catalogue: EngineCatalogue) -> str | None:
     """The build that a rig's backend runs when nobody names one.
 
     The rig file's, else the newest catalogued one for that backend. None: only the release
     channel has one, and its newest is not known without asking upstream. Whether the CPU can
     run it is for `engines.catalogue.choose` to say, on the rig.
     """
-    setup = rig.backends[backend]
+    setup, plain = rig.backends[backend], plain_backend(backend)
     if setup.build:
         return setup.build
-    builds = [p.build for p in catalogue.paths if backend in p.backends and rig.slug in p.rigs]
+    builds = [p.build for p in catalogue.paths if plain in p.backends and rig.slug in p.rigs]
     if not builds and setup.channel != "github-release":
-        builds = [w.build for w in catalogue.wheels if backend in w.backends]
+        builds = [w.build for w in catalogue.wheels if plain in w.backends]
     return max(builds, key=build_number, default=None)
 
 

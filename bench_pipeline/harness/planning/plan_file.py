@@ -88,7 +88,7 @@ def items_of(plan: Plan) -> list[PlanItem]:
 def _needed(catalogue: EngineCatalogue, items: Iterable[PlanItem]) -> EngineCatalogue:
     """Of `catalogue` what these runs may need. All wheels for their backends stay: where a
     machine's processor cannot run one, it is told which it can."""
-    rigs, backends = {item.rig for item in items}, {item.backend for item in items}
+    rigs, backends = {item.rig for item in items}, {item.plain_backend for item in items}
     releases = catalogue.releases
     assets = {b: a for b, a in releases.assets.items() if b in backends} if releases else {}
     return EngineCatalogue(

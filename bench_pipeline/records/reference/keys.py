@@ -1,7 +1,7 @@
 """The reference of every key (`docs/records.md`), made from the classes themselves."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
@@ -9,7 +9,7 @@ from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.plan import Plan
 from bench_pipeline.records.reference.json_schema import record_json_schema
-from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.rig import NAMES_OF_BACKENDS, Backend, Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.table import MEDIA_TYPE
@@ -71,6 +71,8 @@ _SHAPES = {
     r"^[a-z0-9][a-z0-9._-]{0,79}$": "slug",
     r"^\d{4}-(0[1-9]|1[0-2])$": "month, `YYYY-MM`",
     r"^[0-9a-f]{64}$": "sha256, 64 hex digits",
+    NAMES_OF_BACKENDS: ", ".join(f"`{name}`" for name in get_args(Backend))
+    + " or one of them with `-word` after it",
 }
 
 
@@ -162,8 +164,11 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(field['items'])}" + (", one at least" * ("minItems" in field))
     if field["type"] == "object":
         keys = field.get("propertyNames", {}).get("enum")
-        values = _type(field["additionalProperties"])
-        return f"{' / '.join(f'`{key}`' for key in keys) if keys else 'name'} → {values}"
+        named = " / ".join(f"`{key}`" for key in keys) if keys else "name"
+        values = field.get("additionalProperties")
+        for pattern, found in field.get("patternProperties", {}).items():
+            named, values = _SHAPES.get(pattern, f"name like `{pattern}`"), found
+        return f"{named} → {_type(values)}"
     return _scalar(field)
 
 

@@ -4,7 +4,7 @@ from."""
 from pathlib import Path
 
 from bench_pipeline.errors import RecordError
-from bench_pipeline.records.rig import Backend, Rig
+from bench_pipeline.records.rig import BackendName, Rig
 from bench_pipeline.records.yaml.files import read_named
 from bench_pipeline.records.yaml.finding import record_files
 from bench_pipeline.records.yaml.strict import printable
@@ -29,7 +29,7 @@ def no_rig(rigs: Path, slug: str, where: str | Path) -> RecordError:
     )
 
 
-def known_backend(rigs: Path, rig: Rig, name: str) -> Backend:
+def known_backend(rigs: Path, rig: Rig, name: str) -> BackendName:
     """The backend `name`. RecordError with the choices if `rig` does not declare it."""
     for backend in rig.backends:
         if backend == name:

@@ -242,6 +242,7 @@ def _reading(each: _Listed, rigs: Sequence[str]) -> Mark:
 
 def _where(row: TableRow, cap_w: float | None) -> str:
     parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
+    parts += [row.setup] if row.setup else []
     parts += [f"{wording.trimmed(cap_w)} W"] if cap_w is not None else []
     parts += [row.mode] if row.mode != "baseline" else []
     return " · ".join(parts)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from bench_pipeline.measures.comparison import JUDGED
 from bench_pipeline.site import wording
+from bench_pipeline.site.arrangements import setup_words
 from bench_pipeline.site.compare.address import configuration_id
 from bench_pipeline.site.compare.facts import Facts, facts_of
 from bench_pipeline.site.compare.rule import Judgement, Value
@@ -235,6 +236,7 @@ class _Maker:
     ) -> Configuration:
         backend = wording.backend_name(run["backend"])
         parts = [f"{backend} {run['build']}", device_of(run)]
+        parts += filter(None, [setup_words(run)])
         if run["engine"] != "llama.cpp":
             parts.insert(0, run["engine"])
         if run["power_cap_w"]:

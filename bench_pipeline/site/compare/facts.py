@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.site import wording
-from bench_pipeline.site.devices import short
+from bench_pipeline.site.arrangements import setup_words
+from bench_pipeline.site.devices import on_cpu, short
 from bench_pipeline.site.source import Row
 from bench_pipeline.site.tables.rows import model_name
 from bench_pipeline.warehouse.builds.compiled import features
@@ -41,12 +42,14 @@ def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
         "Model SHA-256": (run["model_sha256"] or "")[:16],
         "File size": "" if size is None else wording.megabytes(size),
         "Machine": rig_title,
-        "Device": short(run["cpu"] if run["backend"] == "cpu" else run["gpu"] or ""),
+        "Device": short(run["cpu"] if on_cpu(run) else run["gpu"] or ""),
         "Power cap": "" if cap is None else f"{wording.trimmed(cap)} W",
         "Driver": run["driver"] or "",
         "System": run["os"],
         "Kernel": run["kernel"] or "",
-        "Backend": wording.backend_name(run["backend"]),
+        "Backend": ", ".join(
+            filter(None, [wording.backend_name(run["backend"]), setup_words(run)])
+        ),
         "Engine": run["engine"],
         "Build": run["build"],
         "Commit": run["commit"] or "",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, zip_longest
 from typing import Generic, Protocol, TypeVar
 
+from bench_pipeline.records.rig import plain_backend
 from bench_pipeline.site.compare.configurations import SERVED, Catalogue, Outline
 from bench_pipeline.site.compare.two import Comparison, Pair, Side, compare
 from bench_pipeline.site.source import Row
@@ -129,8 +130,11 @@ def _neighbours(
     return pairs
 
 
-def _newest_of_each(same: Sequence[str], differ: str) -> Callable[[Known], Iterator[Pair]]:
-    """Any two values of that column: the newest build of both, else of each."""
+def _newest_of_each(
+    same: Sequence[str], differ: str, which: Callable[[str, str], bool] = lambda a, b: True
+) -> Callable[[Known], Iterator[Pair]]:
+    """Any two values of that column that are as `which` says: the newest build of both, else of
+    each."""
 
     def pairs(known: Known) -> Iterator[Pair]:
         for group in _groups(known, same):
@@ -139,6 +143,8 @@ def _newest_of_each(same: Sequence[str], differ: str) -> Callable[[Known], Itera
                 row = configuration.row
                 by_value[row[differ]][row["engine"], row["build"]] = configuration
             for one, other in combinations(sorted(by_value), 2):
+                if not which(one, other):
+                    continue
                 builds = [list(by_value[value]) for value in (one, other)]
                 common = [build for build in builds[0] if build in builds[1]][-1:]
                 yield Pair(
@@ -189,11 +195,18 @@ def _from_elsewhere(known: Known) -> Iterator[Pair]:
                 yield Pair(Side(one), Side(other))
 
 
+def _one_backend(one: str, other: str) -> bool:
+    return plain_backend(one) == plain_backend(other)
+
+
 _FILE = ("family", "variant", "backend", "build", "power_cap_w", *_SETTING)
 
 _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
     "Two builds": _builds,
-    "Two backends on one card": _newest_of_each(("model", "power_cap_w", *_SETTING), "backend"),
+    "Two backends on one card": _newest_of_each(
+        ("model", "power_cap_w", *_SETTING), "backend", lambda a, b: not _one_backend(a, b)
+    ),
+    "Two setups of one backend": _newest_of_each(("model", *_SETTING), "backend", _one_backend),
     "Two quants of one model": _neighbours(
         _FILE, "quant", lambda row: (row["size_bytes"] or 0, row["quant"])
     ),

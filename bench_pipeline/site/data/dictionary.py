@@ -49,7 +49,8 @@ _SETTINGS = {
     "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted, "
     "unclocked or refused.",
     "failure_message": "What went wrong, in the words of harness or engine.",
-    "memory_verdict": "fits, spilled or unverified: whether the model stood where it should.",
+    "memory_verdict": "fits, placed (in part off the device, as asked), spilled or unverified: "
+    "whether the model stood where it should.",
     "stop_reason": "converged: the interval was narrow enough; repetitions: their number was "
     "reached; budget: the time was used up.",
     "clocks_agree": "Whether the client's and the server's decode rate agree "

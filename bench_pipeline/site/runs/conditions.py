@@ -111,7 +111,7 @@ def memory(servers: list[Row]) -> str:
         if server["memory_verdict"]:
             by_verdict[server["memory_verdict"]].append(server)
     sentences = []
-    for verdict in ("spilled", "unverified", "fits"):
+    for verdict in ("spilled", "unverified", "placed", "fits"):
         concerned = by_verdict[verdict]
         streams = sorted({c for server in concerned for c in server["concurrencies"]})
         where = f" at {_streams(streams)}" if streams else ""

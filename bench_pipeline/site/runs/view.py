@@ -10,6 +10,7 @@ from typing import Any
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.site import wording
+from bench_pipeline.site.arrangements import setup_words
 from bench_pipeline.site.charts.curves import BareRow, Curve, bare_rows, curve_of
 from bench_pipeline.site.charts.scaling import Scaling, scaling_of
 from bench_pipeline.site.hardware import (
@@ -147,6 +148,8 @@ class RunPageMaker:
         mode = "" if run["mode"] == "baseline" else f", {run['mode']}"
         settings = self.settings.get(run_id, "")
         mode += f", {settings}" if settings else ""
+        setup = setup_words(run)
+        mode += f", {setup}" if setup else ""
         url = run["source_url"] or ""
         return RunPage(
             run_id=run_id,

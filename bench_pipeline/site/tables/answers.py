@@ -2,7 +2,8 @@
 
 The best is the highest median among figures that were measured in full; a provisional one counts
 only where a model has no such figure, one from elsewhere only where it has neither, a stranger's
-never. A model that does not run there has its reason in place of a speed.
+never. A setup of another kind, as with experts on the CPU, is an answer of its own. A model that
+does not run there has its reason in place of a speed.
 """
 
 from collections import defaultdict
@@ -43,7 +44,7 @@ class Answer:
         """Of this cell, or of the row that has no figure."""
         if self.figure.tok_s is None:
             return self.row.fits
-        verdicts = {"fits": "yes", "unverified": "not verified"}
+        verdicts = {"fits": "yes", "placed": "in part, as asked", "unverified": "not verified"}
         return verdicts.get(self.figure.memory_verdict or "", wording.DASH)
 
 
@@ -131,9 +132,9 @@ def _board(rig: str, work: Row, rows: Sequence[TableRow]) -> Board:
     place = next(
         n for n, figure in enumerate(rows[0].figures) if figure.workload == work["workload"]
     )
-    by_model: dict[str, list[TableRow]] = defaultdict(list)
+    by_model: dict[tuple[str, str], list[TableRow]] = defaultdict(list)
     for row in rows:
-        by_model[row.model].append(row)
+        by_model[row.model, row.kind].append(row)
     found = [answer for members in by_model.values() if (answer := _answer(members, place))]
     found.sort(key=lambda answer: (answer.figure.tok_s is None, -(answer.figure.tok_s or 0)))
     return Board(rig, work["workload"], work["title"], tuple(found))
@@ -164,6 +165,7 @@ def _trust(figure: Figure) -> int:
 
 def _configuration(row: TableRow) -> str:
     parts = [row.backend_name, f"{row.engine} {row.build}"]
+    parts += [row.setup] if row.setup else []
     parts += [row.mode] if row.mode != "baseline" else []
     parts += [f"{row.cap} W"] if row.cap else []
     return ", ".join(parts)

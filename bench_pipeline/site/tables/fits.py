@@ -59,12 +59,15 @@ def fits(rows: Iterable[TableRow]) -> list[Fit]:
     return sorted(found, key=lambda fit: (fit.need_bytes, fit.name))
 
 
-def _fit(rows: list[TableRow]) -> Fit | None:
+def _fit(every: list[TableRow]) -> Fit | None:
+    """Of rows whose model lay whole on its device, if it ever did."""
+    rows = [row for row in every if not row.kind] or every
+    whole = not rows[0].kind
     held = [
         (peak * 2**20, figure)
         for row in rows
         for figure in row.listed
-        if (peak := figure.metrics.get("memory_peak_mib")) is not None
+        if whole and (peak := figure.metrics.get("memory_peak_mib")) is not None
     ]
     sizes = [row.size_bytes for row in rows if row.size_bytes]
     need: tuple[float, Figure | None] | None = min(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from bench_pipeline.measures.comparison import Verdict
 from bench_pipeline.measures.ties import Known, standings
 from bench_pipeline.site import wording
+from bench_pipeline.site.arrangements import kind_words, setup_words
 from bench_pipeline.site.hardware import hardware_of, price_words
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
@@ -41,7 +42,7 @@ def table_rows(tables: Tables) -> list[TableRow]:
 
 
 def _with_standings(rows: list[TableRow], comparisons: list[Row]) -> list[TableRow]:
-    """Each figure judged among those of its model, rig, workload and concurrency.
+    """Each figure judged among those of its model, rig, kind, workload and concurrency.
 
     `comparisons`: the warehouse's, for the verdicts of sessions.
     """
@@ -49,10 +50,10 @@ def _with_standings(rows: list[TableRow], comparisons: list[Row]) -> list[TableR
     rivals: dict[Key, list[tuple[int, int]]] = defaultdict(list)
     for number, row in enumerate(rows):
         for place, figure in enumerate(row.figures):
-            key = (row.model, row.hardware.rig, row.concurrency, figure.workload)
+            key = (row.model, row.hardware.rig, row.kind, row.concurrency, figure.workload)
             rivals[key].append((number, place))
     judged = [list(row.figures) for row in rows]
-    for (_, _, concurrency, workload), places in rivals.items():
+    for (*_, concurrency, workload), places in rivals.items():
         known = [_judgeable(rows[number].figures[place]) for number, place in places]
         found = standings(known, verdicts[workload, concurrency])
         for (number, place), standing in zip(places, found, strict=True):
@@ -188,6 +189,8 @@ class _RowMaker:
             note=note,
             figures=figures,
             href=run_href(run["run_id"]),
+            setup=setup_words(run),
+            kind=kind_words(run),
         )
 
     def _figure(self, key: Key, work: Row, run: Row) -> Figure:

@@ -117,6 +117,10 @@ class TableRow:
     figures: tuple[Figure, ...]
     """One for each workload of the page, in its order."""
     href: str
+    setup: str = ""
+    """How the model was laid out and computed beyond the engine's defaults, in words."""
+    kind: str = ""
+    """Of that what makes it another kind, ranked by itself; empty for the usual one."""
 
     @property
     def rig_href(self) -> str:
@@ -181,6 +185,8 @@ class TableRow:
         verdicts = {figure.memory_verdict for figure in self.listed}
         if not verdicts or None in verdicts:
             return wording.DASH
+        if verdicts == {"placed"}:
+            return "in part, as asked"
         return "yes" if verdicts == {"fits"} else "not verified"
 
     @property

@@ -26,7 +26,7 @@ def device_of(run: Run) -> Device:
     name and the memory that the engine gives it. Memory that a GPU shares with the system is what
     it owns and what it may map of the rest.
     """
-    if run.backend == "cpu":
+    if run.plain_backend == "cpu":
         return Device()
     inventory = run.inventory
     argv = run.servers[0].argv if run.servers else []

@@ -30,7 +30,9 @@ def flags_of(
     flags = []
     if run.host_load and run.host_load.quiet is False:
         flags.append("busy-host")
-    if cell.others_cpu_fraction is not None and cell.others_cpu_fraction > busy_limit(run.backend):
+    if cell.others_cpu_fraction is not None and cell.others_cpu_fraction > busy_limit(
+        run.plain_backend
+    ):
         flags.append("others-cpu")
     if any(set(part.throttle_reasons or ()) - USUAL_THROTTLING for part in cell.telemetry):
         flags.append("throttled")

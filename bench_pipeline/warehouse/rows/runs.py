@@ -28,7 +28,7 @@ _OF_THE_MOMENT = {
 }
 """What differs between two runs on an unchanged rig."""
 
-_WORST_FIRST = ("spilled", "unverified", "fits")
+_WORST_FIRST = ("spilled", "unverified", "placed", "fits")
 
 
 def naive_utc(moment: datetime | None) -> datetime | None:
@@ -86,6 +86,9 @@ def run_row(
         "harness_commit": harness.git_commit if harness else None,
         "rig": run.rig,
         "backend": run.backend,
+        "arrangement_json": run.arrangement.model_dump_json(exclude_defaults=True)
+        if run.arrangement
+        else None,
         "mode": run.mode,
         "draft": run.draft.slug if run.draft else None,
         "power_cap_w": run.power_cap_w,

@@ -111,6 +111,7 @@ create table campaign_items (
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
 -- `submitted_by`: who sent it, in their words; `signed_by`: the public key whose signature of the
 -- file is proven.
+-- `arrangement_json`: what the rig's file asks of how the model is laid out and computed.
 -- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
 -- cell holds, as their source prints them.
 create table runs (
@@ -133,6 +134,7 @@ create table runs (
     harness_commit varchar,
     rig varchar not null,
     backend varchar not null,
+    arrangement_json varchar,
     mode varchar not null,
     draft varchar,
     power_cap_w double,

@@ -3,6 +3,7 @@
 import pytest
 
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
+from bench_pipeline.models.gguf_header import tensor_sizes
 from bench_pipeline.records.rig import BackendSetup
 from tests.conftest import LAYERS
 from tests.engines.conftest import LLVMPIPE
@@ -84,6 +85,18 @@ class TestOnVulkan:
                 devices=["Vulkan0"],
             )
             assert (proof.verdict, proof.reason) == ("spilled", reason)
+        layers = setup.get("gpu_layers")
+        meant = BackendSetup(gpu_layers=layers, tensors_on_cpu=[] if layers else [r"blk\.[1-3]\."])
+        proof = judge_memory(
+            placement,
+            backend="vulkan",
+            model_bytes=small_model[0].size_bytes,
+            loaded=[HOST, memory("Vulkan0", 480 + taken)],
+            devices=["Vulkan0"],
+            meant=meant.arrangement,
+            tensors=tensor_sizes([small_model[1]]),
+        )
+        assert (proof.verdict, "as asked" in proof.reason) == ("placed", True), proof.reason
 
     def test_a_draft_model_goes_where_the_model_goes(self, start, vulkan_engine, small_model):
         with self.serve(start, vulkan_engine, draft=small_model[1]) as server:
