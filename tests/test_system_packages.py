@@ -54,6 +54,36 @@ def test_what_is_missing_is_named_with_the_command_for_it(few_programs: str) -> 
     ]
 
 
+@pytest.fixture
+def roots_programs(few_programs: str) -> str:
+    """A PATH as `few_programs` on which somebody is root, with an apt-get that only tells, in
+    `asked`, what it is asked for."""
+    folder = Path(few_programs)
+    (folder / "id").unlink()
+    asked = f'echo "$@" >>{folder / "asked"}'
+    for name, does in (("id", "echo 0"), ("apt-get", asked), ("apt-cache", '[ "$1" = show ]')):
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / name).chmod(0o755)
+    return few_programs
+
+
+def installed(programs: str) -> list[str]:
+    """Packages of the last installation that was asked for."""
+    asked = Path(programs, "asked").read_text().splitlines()
+    return asked[-1].partition("--no-install-recommends ")[2].split()
+
+
+def test_root_is_given_the_browser_without_windows_too(roots_programs: str) -> None:
+    look("test", PATH=roots_programs)
+    assert installed(roots_programs) == ["chromium", "chromium-headless-shell"]
+
+
+def test_where_no_browser_without_windows_can_be_had_nobody_misses_it(roots_programs: str) -> None:
+    Path(roots_programs, "apt-cache").unlink()
+    look("test", PATH=roots_programs)
+    assert installed(roots_programs) == ["chromium"]
+
+
 def test_measuring_needs_no_browser(few_programs: str) -> None:
     assert look("bench", PATH=few_programs).returncode == 0
 

@@ -27,6 +27,8 @@ ACTIVATED = """
 dagster asset materialize --select site_pages
 dg launch --assets site_pages
 """
+DAGSTERS_PAGE_S = 60
+"""For each step there: what hangs is to be told soon, and not after all of our patience."""
 LOCATION = "bench_pipeline.definitions"
 JOBS_RUNS = """
 query ($job: String!) {
@@ -108,24 +110,23 @@ def ui(clone: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def page(ui: str) -> Iterator[Page]:
-    with chromium() as browser:
+    with chromium(
+        whole=True
+    ) as browser:  # in one that never has windows this page was seen to hang
         context = browser.new_context(viewport={"width": 1350, "height": 900})
+        context.set_default_timeout(DAGSTERS_PAGE_S * 1000)
         page = context.new_page()
         page.goto(f"{ui}/locations/{LOCATION}/jobs/measure/runs")
         yield page
 
 
 @pytest.fixture(scope="module")
-def ask(page: Page) -> Callable[..., Any]:
+def ask(ui: str) -> Callable[..., Any]:
     """Dagster's answer to a query of its own page."""
 
     def asked(query: str, **variables: str) -> Any:
-        answer = page.evaluate(
-            """async ask => (await fetch("/graphql", {
-              method: "POST", headers: {"content-type": "application/json"},
-              body: JSON.stringify(ask)})).json()""",
-            {"query": query, "variables": variables},
-        )
+        asks = {"query": query, "variables": variables}
+        answer = httpx.post(f"{ui}/graphql", json=asks, timeout=DAGSTERS_PAGE_S).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
