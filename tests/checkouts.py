@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from bench_pipeline.engines.builds.upstream import RELEASES_API
+from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.engines.builds.upstream import RELEASES_API
+from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig

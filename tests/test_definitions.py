@@ -143,6 +143,7 @@ def test_nothing_starts_by_itself() -> None:
 
 def test_loading_the_definitions_loads_no_heavy_package() -> None:
     heavy = ["pandas", "altair", "duckdb", "vl_convert", "jinja2", "numpy", "uvloop"]
+    heavy += ["httpx", "psutil", "pynvml", "cryptography"]
     code = (
         "import sys, bench_pipeline.definitions;"
         f"print(*[name for name in {heavy} if name in sys.modules])"

@@ -9,7 +9,8 @@ from pathlib import Path
 from bench_pipeline.engines.builds.catalogue import Choice, choose
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.engines.builds.install import check_obtainable
-from bench_pipeline.engines.builds.upstream import TIMEOUT_S, newest_today
+from bench_pipeline.engines.builds.releases import TIMEOUT_S
+from bench_pipeline.engines.builds.upstream import newest_today
 from bench_pipeline.errors import EngineError
 from bench_pipeline.inventory.declared_cards import api_of, cards, counted
 from bench_pipeline.records.engines import EngineCatalogue, ReleaseChannel

@@ -156,7 +156,8 @@ def _named(
 
 
 def _usual_build(rig: "Rig", backend: "BackendName", catalogue: "EngineCatalogue") -> str:
-    from bench_pipeline.engines.builds.upstream import PATIENT_S, newest_today, redirected
+    from bench_pipeline.engines.builds.releases import PATIENT_S, redirected
+    from bench_pipeline.engines.builds.upstream import newest_today
     from bench_pipeline.errors import EngineError
     from bench_pipeline.harness.planning.plan import wanted_build
 

@@ -6,9 +6,6 @@ import smtplib
 from email.message import EmailMessage
 
 import dagster as dg
-import httpx
-
-from bench_pipeline.fetching.client import outside_client
 
 TOLD = "BENCH_PIPELINE_ON_FAILURE"
 """`https://…`, to which a JSON object is posted; or `mailto:somebody@example.org`, by the mail
@@ -34,6 +31,10 @@ def tell_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 
 def tell(whom: str, **what: str) -> dg.SkipReason | None:
     """None: it is told. Else why not: a failure that cannot be told is no failure more."""
+    import httpx
+
+    from bench_pipeline.fetching.client import outside_client
+
     title = f"bench_pipeline: {what['job']} {what['partition']} failed".replace("  ", " ")
     try:
         if whom.startswith(("http://", "https://")):

@@ -21,7 +21,7 @@ from bench_pipeline.engines.builds.new_builds import (
     newest_offered,
     takes_releases,
 )
-from bench_pipeline.engines.builds.upstream import Newest, NoAnswer, ask_newest, redirected
+from bench_pipeline.engines.builds.releases import Newest, NoAnswer, redirected
 from bench_pipeline.harness.planning.plan import wanted_build
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project
@@ -63,6 +63,8 @@ def new_llama_cpp_build(
         if memory.not_before and now < memory.not_before:
             moment = f"{memory.not_before:%Y-%m-%d %H:%M:%S} UTC"
             return dg.SkipReason(f"upstream wants no question before {moment}")
+        from bench_pipeline.engines.builds.upstream import ask_newest  # httpx: only who asks
+
         try:
             newest = ask_newest(redirected(catalogue.releases), memory.newest)
         except NoAnswer as silent:

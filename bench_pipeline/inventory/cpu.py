@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import psutil
-
 from bench_pipeline.inventory.cgroup import allowed_cpus, cpu_list, cpu_quota
 from bench_pipeline.inventory.sysfs import SYSTEM, read_number, read_text
 from bench_pipeline.records.inventory import Cpu
@@ -50,6 +48,8 @@ def read_cpu(root: Path = SYSTEM) -> Cpu:
         return linux_cpu(root)
     if platform.system() == "Darwin":
         return macos_cpu()
+    import psutil  # only where nothing better tells
+
     return Cpu(
         model=platform.processor() or platform.machine(),
         architecture=platform.machine() or None,

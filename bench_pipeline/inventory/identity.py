@@ -16,8 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import pynvml
-
 from bench_pipeline.errors import RigError
 from bench_pipeline.inventory.cpu import read_cpu
 from bench_pipeline.inventory.sysfs import SYSTEM, read_text
@@ -137,6 +135,8 @@ def _cards(root: Path, nvml: ModuleType | None) -> list[str]:
     """NVIDIA's, by their UUIDs. A tree of files has no driver."""
     if nvml is None and root != SYSTEM:
         return []
+    import pynvml  # only where cards are asked for: Dagster's definitions load without it
+
     nvml = nvml or pynvml
     try:
         nvml.nvmlInit()

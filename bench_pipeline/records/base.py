@@ -34,6 +34,7 @@ class Record(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         str_max_length=LONGEST_TEXT,
+        defer_build=True,
     )
 
 

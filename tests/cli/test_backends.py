@@ -9,7 +9,7 @@ import pytest
 from bench_pipeline.cli.backends import default_backend, is_loadable, told
 from bench_pipeline.engines.builds.catalogue import Choice, ReleaseBuild
 from bench_pipeline.engines.builds.host import Host
-from bench_pipeline.engines.builds.upstream import NoAnswer
+from bench_pipeline.engines.builds.releases import NoAnswer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem

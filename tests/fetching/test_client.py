@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench_pipeline.engines.builds.upstream import NoAnswer, ask_release
+from bench_pipeline.engines.builds.releases import NoAnswer
+from bench_pipeline.engines.builds.upstream import ask_release
 from bench_pipeline.errors import ModelError, NetworkError
 from bench_pipeline.fetching import http as downloads
 from bench_pipeline.fetching.client import outside_client

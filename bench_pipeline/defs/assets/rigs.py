@@ -21,12 +21,9 @@ from bench_pipeline.defs.partitions import (
 )
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
-from bench_pipeline.engines.builds.install import install
 from bench_pipeline.harness.planning.modes import draft_slug
-from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.identity import AnotherRig, rig_here
 from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
-from bench_pipeline.models.fetch import fetch_model, is_on_disk
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.engines import build_number
@@ -116,6 +113,8 @@ def hardware_inventory(
     """
     if rig_unless_another(project, context.partition_key, context.log) is None:
         return
+    from bench_pipeline.inventory.capture import capture_inventory
+
     inventory = capture_inventory()
     yield dg.MaterializeResult(
         metadata={
@@ -149,6 +148,8 @@ def engine_builds(
     rig = rig_unless_another(project, place.rig, context.log)
     if rig is None:
         return
+    from bench_pipeline.engines.builds.install import install
+
     begun, catalogue, setup = (
         time.time(),
         read_engines(project.engines),
@@ -210,6 +211,8 @@ def model_files(
     rig = rig_unless_another(project, context.partition_key, context.log)
     if rig is None:
         return
+    from bench_pipeline.models.fetch import fetch_model, is_on_disk
+
     wanted = config.models or wanted_models(project, rig.slug) or [DEFAULT_MODEL]
     rows, fetched_bytes = [], 0
     for slug in wanted:

@@ -9,13 +9,7 @@ from typing import Literal
 
 from bench_pipeline.engines.builds.assets import Archive, archive
 from bench_pipeline.engines.builds.host import Host
-from bench_pipeline.engines.builds.upstream import (
-    PATIENT_S,
-    TIMEOUT_S,
-    NoAnswer,
-    newest_today,
-    redirected,
-)
+from bench_pipeline.engines.builds.releases import PATIENT_S, TIMEOUT_S, NoAnswer, redirected
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import (
     EngineCatalogue,
@@ -142,6 +136,8 @@ def choose(
 
 
 def _ask(releases: ReleaseChannel, there_are_others: bool) -> str:
+    from bench_pipeline.engines.builds.upstream import newest_today  # httpx: only who asks
+
     return newest_today(releases, timeout_s=TIMEOUT_S if there_are_others else PATIENT_S)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench_pipeline.engines.builds import upstream
 from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import RECIPE, ReleaseBuild
+from bench_pipeline.engines.builds.releases import Asset
 from bench_pipeline.errors import EngineError, NetworkError
 from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT, DownloadRefused, DownloadStopped, download
@@ -51,7 +52,7 @@ def find_archives(choice: ReleaseBuild) -> list[Found]:
     )
 
 
-def _found(archive: Archive, asset: upstream.Asset | None) -> Found | None:
+def _found(archive: Archive, asset: Asset | None) -> Found | None:
     if not (asset and asset.ready and asset.browser_download_url and asset.size is not None):
         return None
     algorithm, _, digits = (asset.digest or "").partition(":")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import pynvml
-
 from bench_pipeline.records.engines import Platform
 
 _SAME_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -77,8 +75,11 @@ def _glibc() -> str | None:
     return name.split()[-1] if name else None
 
 
-def _cuda(nvml: ModuleType = pynvml) -> int | None:
+def _cuda(nvml: ModuleType | None = None) -> int | None:
     """Any release of a major version runs under a driver of that major version."""
+    import pynvml  # only where cards are asked for: Dagster's definitions load without it
+
+    nvml = nvml or pynvml
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:

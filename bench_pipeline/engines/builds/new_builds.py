@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bench_pipeline.engines.builds.assets import archive
 from bench_pipeline.engines.builds.host import Host
-from bench_pipeline.engines.builds.upstream import Newest
+from bench_pipeline.engines.builds.releases import Newest
 from bench_pipeline.records.base import Record, UtcTime
 from bench_pipeline.records.engines import (
     Build,

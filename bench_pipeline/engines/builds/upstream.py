@@ -8,7 +8,6 @@ The newest is asked for politely: by ETag, so that an unchanged answer costs ups
 not again before upstream wants to be asked again.
 """
 
-import os
 import re
 import time
 from contextlib import suppress
@@ -16,25 +15,26 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from bench_pipeline.errors import EngineError, NetworkError
+from bench_pipeline.engines.builds.releases import (
+    PATIENT_S,
+    TIMEOUT_S,
+    Newest,
+    NoAnswer,
+    NoSuchRelease,
+    Release,
+)
+from bench_pipeline.errors import NetworkError
 from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.engines import Build, ReleaseChannel, build_number
 from bench_pipeline.records.yaml.files import write_atomically
 
-RELEASES_API = "BENCH_PIPELINE_RELEASES_API"
-"""Environment variable: base address of the releases API, instead of the catalogue's."""
-
 NAMED = {"User-Agent": "bench_pipeline"}
 """Who asks, as the API's terms want to know."""
 
-TIMEOUT_S = 10.0
-"""For the connection, for the first byte, and for all the rest: who looks often asks again soon."""
-PATIENT_S = 60.0
-"""The same for who cannot go on without an answer."""
 MAX_BYTES = 4 * 2**20
 """A release with forty archives has 100 KB."""
 MAX_LIST_BYTES = 16 * 2**20
@@ -51,77 +51,8 @@ OTHER_CHANNEL = "use channel `wheel` or `path` in content/engines.yaml"
 """What to do about it."""
 
 
-class Newest(Record):
-    """Upstream's newest release, as it last answered."""
-
-    address: str
-    """Asked there; another one's ETag means nothing."""
-    build: Build = Field(pattern=r"^b[0-9]{1,9}$")
-    """Its tag."""
-    archives: list[str]
-    """Names of the archives that lie ready: upstream adds them one by one after the tag."""
-    etag: str | None = None
-    """Of that answer. None: it is asked anew each time."""
-    archives_at: str | None = None
-    """Where the archives are told of, if not there: upstream's latest release is no build."""
-    archives_etag: str | None = None
-    """Of that other answer."""
-
-
-class NoAnswer(EngineError):
-    """Upstream was asked and said nothing of use; `not_before`: until then it wants to be let
-    alone."""
-
-    def __init__(
-        self, problem: str, *, mend: str, where: str, not_before: datetime | None = None
-    ) -> None:
-        super().__init__(problem, mend=mend, where=where)
-        self.not_before = not_before
-
-
-class NoSuchRelease(NoAnswer):
-    """Upstream is there and has no release at that address."""
-
-
-class Asset(BaseModel):
-    """One file of a release; old releases have no digest."""
-
-    name: str
-    state: str = "uploaded"
-    size: int | None = Field(default=None, ge=0)
-    """In bytes."""
-    digest: str | None = None
-    """`sha256:` and its digits."""
-    browser_download_url: str | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether all of it has arrived upstream."""
-        return self.state == "uploaded"
-
-
-class Release(BaseModel):
-    """A build, or a version that has none of its own."""
-
-    tag_name: str = Field(max_length=100)
-    draft: bool = False
-    assets: list[Asset] = []
-
-    @property
-    def ready(self) -> list[str]:
-        """Names of the files that have arrived."""
-        return [asset.name for asset in self.assets if asset.ready]
-
-
 _LIST: TypeAdapter[list[Release] | Release] = TypeAdapter(list[Release] | Release)
 """A mirror of one release may answer with it alone."""
-
-
-def redirected(releases: ReleaseChannel) -> ReleaseChannel:
-    """The channel, at the address that the environment names, if it names one."""
-    if address := os.environ.get(RELEASES_API):
-        return releases.model_copy(update={"api": address.rstrip("/")})
-    return releases
 
 
 class _Remembered(Record):

@@ -16,7 +16,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon import sensor as sensor_daemon
 
 from bench_pipeline.defs.new_builds import new_llama_cpp_build, weekly_sentinel
-from bench_pipeline.engines.builds.upstream import RELEASES_API
+from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_run

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bench_pipeline.engines.builds.install import install
-from bench_pipeline.engines.builds.upstream import RELEASES_API
+from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.measures.cells import believed
 from bench_pipeline.paths import Project, artefact_cache

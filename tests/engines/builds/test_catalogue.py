@@ -7,7 +7,7 @@ import pytest
 from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import Host
-from bench_pipeline.engines.builds.upstream import NoAnswer
+from bench_pipeline.engines.builds.releases import NoAnswer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.engines import PathBuild
 from bench_pipeline.records.rig import BackendSetup, Rig

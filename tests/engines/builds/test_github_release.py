@@ -10,7 +10,8 @@ from bench_pipeline.engines.builds.assets import Archive
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import check_obtainable, install
-from bench_pipeline.engines.builds.upstream import RELEASES_API, ask_newest, newest_today
+from bench_pipeline.engines.builds.releases import RELEASES_API
+from bench_pipeline.engines.builds.upstream import ask_newest, newest_today
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching import http as downloads
 from bench_pipeline.records.engines import ReleaseAsset

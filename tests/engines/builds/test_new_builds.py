@@ -14,7 +14,7 @@ from bench_pipeline.engines.builds.new_builds import (
     decide,
     newest_offered,
 )
-from bench_pipeline.engines.builds.upstream import Newest
+from bench_pipeline.engines.builds.releases import Newest
 from bench_pipeline.records.engines import EngineCatalogue, NewBuilds, WatchedPlace
 from bench_pipeline.records.rig import BackendSetup, RigBackend
 from bench_pipeline.records.yaml.run_head import MeasuredBuild

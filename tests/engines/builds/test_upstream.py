@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.engines.builds.upstream import (
-    LONGEST_WAIT,
-    RELEASES_API,
-    NoAnswer,
-    ask_newest,
-    newest_today,
-    redirected,
-)
+from bench_pipeline.engines.builds.releases import RELEASES_API, NoAnswer, redirected
+from bench_pipeline.engines.builds.upstream import LONGEST_WAIT, ask_newest, newest_today
 from bench_pipeline.records.engines import ReleaseChannel
 from tests.engines.builds.releases import ARCHIVES, Releases
 
