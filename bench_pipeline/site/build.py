@@ -162,7 +162,7 @@ def _write_site(
     press = Press(tables.site)
     said = [kept.value(group.key, "said") for group in parts.groups]
     lines = [kept.value(group.key, "part") for group in parts.groups]
-    downloads = write_downloads(connection, tables, lines, root, making / "data", _run_schema(kept))
+    downloads = write_downloads(connection, tables, lines, root, making, kept)
     site = whole_site(parts, said, tables)
     rigs = keep_rigs(press, parts, kept, tables, site)
     method = keep_method(press, kept, tables, site, downloads)
@@ -175,17 +175,6 @@ def _write_site(
             _write(making / path, content)
     count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs, *answers, method))
     return _Written(count, index_bytes)
-
-
-def _run_schema(kept: Kept) -> str:
-    """To make it takes as long as the pages of some runs."""
-    key = key_of("run.schema.json")
-    if not kept.has(key):
-        from bench_pipeline.site.data.downloads import run_schema
-
-        kept.put(key, {}, text=run_schema())
-    text: str = kept.value(key, "text")
-    return text
 
 
 @dataclass(frozen=True)
@@ -223,13 +212,17 @@ def _still_there(kept: Kept, key: str, out: Path) -> SiteReport | None:
 
 def _stamps(site: Path) -> Stamps:
     found = {}
-    for folder, _, names in os.walk(site):
-        for name in names:
-            path = Path(folder, name)
-            with suppress(OSError):
-                # a page's file is kept too, and each other site that links to it changes that time
-                stamp_of = Stamp.of(path.stat())._replace(changed_ns=0)
-                found[str(path).removeprefix(f"{site}/")] = stamp_of
+    folders = [str(site)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                with suppress(OSError):
+                    # a page's file is kept too; each other site that links to it changes that time
+                    stamp_of = Stamp.of(entry.stat())._replace(changed_ns=0)
+                    found[entry.path.removeprefix(f"{site}/")] = stamp_of
     return found
 
 

@@ -9,7 +9,7 @@ import os
 import pickle
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ class _Page:
     size_bytes: int
     modified_ns: int
 
+    def is_as_put(self, status: os.stat_result) -> bool:
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+
 
 class Kept:
     def __init__(self, folder: Path) -> None:
@@ -38,7 +41,7 @@ class Kept:
         """Whether there is a sound entry. It is in use from now on, see `sweep`."""
         self._used.add(key)
         pages = self._read(key, "pages")
-        if pages is None or not all(self._sound(key, page) for page in pages.values()):
+        if pages is None or not self._all_sound(key, pages.values()):
             return False
         self._pages[key] = pages
         return True
@@ -89,8 +92,8 @@ class Kept:
     def publish(self, key: str, site: Path) -> int:
         """Links the pages of an entry that `has` found into `site`; how many of them are HTML."""
         pages = self._pages[key]
-        for folder in {(site / path).parent for path in pages}:
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in {path.rpartition("/")[0] for path in pages}:
+            (site / folder).mkdir(parents=True, exist_ok=True)
         for path, page in pages.items():
             source, place = f"{self.folder}/{key}/{page.file}", f"{site}/{path}"
             try:
@@ -109,10 +112,18 @@ class Kept:
 
     def _sound(self, key: str, page: _Page) -> bool:
         try:
-            status = Path(self.folder, key, page.file).stat()
+            return page.is_as_put(Path(self.folder, key, page.file).stat())
         except OSError:
             return False
-        return (status.st_size, status.st_mtime_ns) == (page.size_bytes, page.modified_ns)
+
+    def _all_sound(self, key: str, pages: Collection[_Page]) -> bool:
+        """In one look at the folder: a large site asks for ten thousand files."""
+        try:
+            with os.scandir(self.folder / key) as entries:
+                found = {entry.name: entry.stat() for entry in entries}
+        except OSError:
+            return False
+        return all(page.file in found and page.is_as_put(found[page.file]) for page in pages)
 
     def _read(self, key: str, name: str) -> Any:
         """None where there is none, or a damaged one."""

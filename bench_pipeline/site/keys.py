@@ -1,6 +1,7 @@
 """By what an entry is known: all that it was made of, and the code that made it."""
 
 import hashlib
+import os
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,12 @@ def _code() -> str:
     sums = hashlib.sha256(python_version().encode())
     for name in _DRAWN_WITH:
         sums.update(f"{name} {version(name)}\n".encode())
-    for path in sorted(_CODE.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            sums.update(f"{path.relative_to(_CODE)}\n".encode())
-            sums.update(hashlib.sha256(path.read_bytes()).digest())
+    folders = [str(_CODE)]
+    while folders:
+        for entry in sorted(os.scandir(folders.pop()), key=lambda entry: entry.name):
+            if entry.is_dir():
+                folders.append(entry.path)
+            elif entry.is_file() and not entry.name.endswith(".pyc"):
+                sums.update(f"{entry.path.removeprefix(str(_CODE))}\n".encode())
+                sums.update(hashlib.sha256(Path(entry.path).read_bytes()).digest())
     return sums.hexdigest()

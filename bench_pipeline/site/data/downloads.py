@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from bench_pipeline.paths import Project
 from bench_pipeline.site.data.citation import citation_cff, edition, licence_text
 from bench_pipeline.site.data.dictionary import ROWS, TABLES, meaning
 from bench_pipeline.site.data.parts import Download, Part, packed
+from bench_pipeline.site.kept import Kept
+from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.source import Tables
 from bench_pipeline.warehouse.export import (
     as_cell,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 DATABASE = "bench.duckdb"
 SUMS = "SHA256SUMS"
+SCHEMA = "run.schema.json"
 BY_HAND = "method.md"
 """The computation of a page's figures from one run file, step by step: docs/method.md."""
 
@@ -36,7 +39,7 @@ OTHERS = {
     DATABASE: "All tables for DuckDB, with what each column means as its comment; it looks into "
     "the Parquet files, which must lie in the folder where it is opened",
     "columns.csv": "The data dictionary: every column of every table with type, unit and meaning",
-    "run.schema.json": "JSON Schema of a run file",
+    SCHEMA: "JSON Schema of a run file",
     BY_HAND: "From a run file to the page: every step, with code that needs nothing of ours",
     "LICENSE.txt": "What may be done with the data, and what is not ours to give",
     "CITATION.cff": "How to cite the data, for reference managers",
@@ -93,25 +96,27 @@ def write_downloads(
     tables: Tables,
     parts: Sequence[Part],
     root: Path,
-    folder: Path,
-    schema: str,
+    site: Path,
+    kept: Kept,
 ) -> Downloads:
-    """Fills `folder`, but for the run files, which come with their `parts`, and the Parquet files,
-    which `write_parquet` has written.
+    """Fills the folder `data` of `site`, but for the run files, which come with their `parts`, and
+    the Parquet files, which `write_parquet` has written there.
 
-    `root` is the project that the warehouse was made from, `schema` what `run_schema` makes.
+    `root` is the project that the warehouse was made from. What follows from this code alone comes
+    from `kept`: to make it takes longer than the pages of some runs.
     """
+    folder = site / "data"
     published = tuple(
         _write_table(connection, name, table, parts, folder) for name, table in TABLES.items()
     )
-    export_duckdb(
-        {table.name: folder / f"{table.name}.parquet" for table in published},
-        {table.name: {c.name: _comment(c) for c in table.columns} for table in published},
-        folder / DATABASE,
-    )
+    columns = {table.name: table.columns for table in published}
+    for key in (
+        kept.keep(key_of(DATABASE, columns), partial(_database, published, folder)),
+        kept.keep(key_of(SCHEMA), lambda: {f"data/{SCHEMA}": run_schema().encode()}),
+    ):
+        kept.publish(key, site)
     texts = {
         "columns.csv": _dictionary_csv(published),
-        "run.schema.json": schema,
         "LICENSE.txt": licence_text(tables),
         "CITATION.cff": citation_cff(edition(tables)),
     }
@@ -126,6 +131,19 @@ def write_downloads(
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in (*made, *run_files))
     (folder / SUMS).write_text(sums)
     return Downloads(published, others, tuple(run_files), _download(folder, SUMS))
+
+
+def _database(tables: Sequence[PublishedTable], folder: Path) -> dict[str, bytes]:
+    """`folder` has their Parquet files, of which it says nothing but the columns."""
+    made = folder / DATABASE
+    export_duckdb(
+        {table.name: folder / f"{table.name}.parquet" for table in tables},
+        {table.name: {c.name: _comment(c) for c in table.columns} for table in tables},
+        made,
+    )
+    content = made.read_bytes()
+    made.unlink()
+    return {f"data/{DATABASE}": content}
 
 
 @cache

@@ -12,9 +12,10 @@ from playwright.sync_api import Page
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.data import run_file_lists
-from bench_pipeline.site.data.downloads import Downloads, run_schema, write_downloads, write_parquet
+from bench_pipeline.site.data.downloads import Downloads, write_downloads, write_parquet
 from bench_pipeline.site.data.parts import Download, part_of
 from bench_pipeline.site.earlier import Earlier
+from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages import data as data_page
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.view import Site
@@ -35,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def downloads(made: Made, folder: Path) -> Downloads:
+def downloads(made: Made, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Downloads:
     (folder / "data").mkdir()
     tables, root = made.tables, made.project.root
     models = sorted({run["model"] for run in tables.runs})
@@ -45,7 +46,8 @@ def downloads(made: Made, folder: Path) -> Downloads:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         write_parquet(connection, [models], folder / "data")
-        return write_downloads(connection, tables, [part], root, folder / "data", run_schema())
+        kept = Kept(tmp_path_factory.mktemp("kept"))
+        return write_downloads(connection, tables, [part], root, folder, kept)
 
 
 @pytest.fixture(scope="module")
