@@ -67,6 +67,25 @@ def in_processes(work: Callable[[T], R], tasks: Iterable[T], processes: int) -> 
 
 
 @contextmanager
+def beside(work: Callable[[T], R], first: T) -> Iterator[Callable[[T], R]]:
+    """`work` as it is done by one process more, which does `first` while it is begun; here, should
+    that process be killed. `work`, tasks and results must be picklable. It ends with this."""
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin)
+
+    def ask(task: T) -> R:
+        try:
+            return pool.submit(work, task).result()
+        except BrokenProcessPool:
+            return work(task)
+
+    try:
+        _submitted(pool, work, first)
+        yield ask
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def few_collections() -> Iterator[None]:
     """For work that makes much and drops little."""
     before = gc.get_threshold()

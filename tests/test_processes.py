@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench_pipeline import processes
-from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
+from bench_pipeline.processes import ProcessLost, beside, in_processes, usable_cores
 
 
 def told(number: int) -> tuple[int, int]:
@@ -25,6 +25,26 @@ def killed(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def killed_elsewhere(home: int) -> int:
+    if os.getpid() != home:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return home
+
+
+def test_a_process_beside_this_one_does_what_it_is_asked_and_ends():
+    with beside(told, 0) as ask:
+        (_, one), (number, other) = ask(1), ask(2)
+    assert (number, one) == (2, other)
+    assert other != os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(other, 0)
+
+
+def test_what_a_killed_process_beside_this_one_was_asked_is_done_here():
+    with beside(killed_elsewhere, os.getpid()) as ask:
+        assert ask(os.getpid()) == os.getpid()
 
 
 def test_results_come_in_the_order_of_the_tasks_and_from_other_processes():

@@ -5,7 +5,7 @@ nobody holds more than some runs at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts import specs
+from bench_pipeline.site.charts.drawing import drawn_beside
 from bench_pipeline.site.data.parts import part_of
 from bench_pipeline.site.earlier import earlier_of
 from bench_pipeline.site.groups import Group, Plan, TrendPlace
@@ -61,9 +62,12 @@ def make_missing(
     with reporter.step(what, total=len(tasks)) as step:
         cores = usable_cores()
         if sum(group.runs for group in groups) < RUNS_WORTH_A_CREW or cores < 2:
-            for task in tasks:
-                _make(connection, warehouse, root, kept, task)
-                step.advance(1)
+            # only families' pages are drawn here: the front page's charts are not in any group
+            worth_it = bool(plan.divided and groups and cores > 1)
+            with drawn_beside() if worth_it else nullcontext():
+                for task in tasks:
+                    _make(connection, warehouse, root, kept, task)
+                    step.advance(1)
         else:
             for _ in _by_all_cores(warehouse, root, kept, tasks, cores):
                 step.advance(1)

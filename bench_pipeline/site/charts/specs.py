@@ -6,10 +6,10 @@ the same text size, because a chart that shrinks with its page ends in 6 px text
 query shows the one that fits. Colours are CSS variables, so that one drawing serves light, dark
 and print.
 
-vl_convert deadlocks in a forked child of a process that has used it: call this in-process only.
+vl_convert deadlocks in a forked child of a process that has used it: no process is forked here.
 """
 
-from bench_pipeline.site.charts import bars, plots, svg
+from bench_pipeline.site.charts import bars, drawing, plots, svg
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import (
     CAPS,
@@ -59,8 +59,6 @@ def all_compiled() -> Compiled:
 
 def draw(chart: Chart, size: Size) -> str:
     """The chart as an `<svg>` element: each mark carries its row as `data-row`."""
-    import vl_convert
-
     drawn = chart.drawn
     shown = [mark.row.id for mark in drawn]
     ranged = [mark.row.id for mark in drawn if mark.lo is not None]
@@ -68,7 +66,7 @@ def draw(chart: Chart, size: Size) -> str:
     rows = [mark.datum | words(mark, size) for mark in drawn]
     written = {} if chart.kind.at else bars.texts(rows)
     return svg.tidy(
-        vl_convert.vega_to_svg(
+        drawing.drawn(
             svg.filled(
                 compiled(chart.kind, size),
                 {ROWS: list(map(bars.without_texts, rows)) if written else rows},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bench_pipeline.site.charts import svg
+from bench_pipeline.site.charts import drawing, svg
 from bench_pipeline.site.charts.lettering import lines, width_px
 from bench_pipeline.site.charts.svg import Vega
 from bench_pipeline.site.trends.series import Point, Series
@@ -152,11 +152,9 @@ def _name_ends_px(point: Point, scale: Scale) -> tuple[float, float]:
 def draw(series: Series, size: Size) -> str:
     """The series as an `<svg>` element: each mark carries its build as `data-row`, a line the two
     builds that it joins."""
-    import vl_convert
-
     points = series.placed
     return svg.tidy(
-        vl_convert.vega_to_svg(vega(points, size)),
+        drawing.drawn(vega(points, size)),
         label=f"{series.id}-{size.name}",
         title=series.finding,
         kind=size.name,
