@@ -111,7 +111,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"checks", "committed"},
     ],
     "cli": [
-        {"backends", "fetching", "flow", "verdicts"},
+        {"amounts", "backends", "fetching", "flow", "verdicts"},
         {"choices", "results"},
         {"adding", "bench", "listing", "migrating", "mine", "planning", "sharing", "ui"},
         {"farm"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from bench_pipeline.errors import BenchError, RecordError
 from bench_pipeline.paths import Project
-from bench_pipeline.records.campaign import Profile
+from bench_pipeline.records.campaign import Campaign, Profile
 
 if TYPE_CHECKING:
     from bench_pipeline.harness.planning.plan import PlanItem
@@ -49,17 +49,16 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(project: Project, options: argparse.Namespace) -> int:
-    from bench_pipeline.harness.planning.missing import made_runs
-    from bench_pipeline.records.yaml.files import read_engines
+    from bench_pipeline.cli.amounts import tell
+    from bench_pipeline.records.model import ModelFile
+    from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 
     rigs = _rigs(project, options)
     catalogue = read_engines(project.engines)
-    wanted = _wanted(project, options, rigs, catalogue)
-    made = made_runs(project, wanted)
-    missing = [item for item in wanted if made[item] is None]
-    for item in wanted:
-        print(f"{'missing' if item in missing else 'made   '}  {item.told}")
-    print(f"{len(wanted)} wanted, {len(wanted) - len(missing)} made, {len(missing)} missing")
+    campaigns = read_what_can_be(Campaign, project.campaigns)[0]
+    models = read_what_can_be(ModelFile, project.models)[0]
+    wanted = _wanted(project, options, rigs, catalogue, campaigns, models)
+    missing = tell(project, wanted, campaigns, models)
     if options.write or options.files:
         _write(project, options, rigs, wanted if options.again else missing)
     return 0
@@ -95,12 +94,11 @@ def _wanted(
     options: argparse.Namespace,
     rigs: "dict[str, Rig]",
     catalogue: "EngineCatalogue",
+    campaigns: "dict[str, Campaign]",
+    models: "dict[str, ModelFile]",
 ) -> "list[PlanItem]":
     from bench_pipeline.harness.planning.plan import expand
-    from bench_pipeline.records.campaign import Campaign
-    from bench_pipeline.records.model import ModelFile
     from bench_pipeline.records.yaml.declared import known_backend
-    from bench_pipeline.records.yaml.files import read_what_can_be
 
     if options.rig:
         for backend in options.backend:
@@ -112,7 +110,6 @@ def _wanted(
             )
         (rig,) = rigs.values()
         return _named(project, options, rig, catalogue)
-    campaigns = read_what_can_be(Campaign, project.campaigns)[0]
     if unknown := [name for name in options.campaigns if name not in campaigns]:
         raise RecordError(
             f"no campaign `{unknown[0]}`",
@@ -120,7 +117,6 @@ def _wanted(
             where=project.campaigns,
         )
     chosen = {name: campaigns[name] for name in options.campaigns} or campaigns
-    models = read_what_can_be(ModelFile, project.models)[0]
     items = expand(chosen, rigs, models, catalogue)
     return [item for item in items if not options.backend or item.backend in options.backend]
 

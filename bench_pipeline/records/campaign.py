@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bench_pipeline.records.base import Record, Slug, Streams
 
@@ -10,6 +10,39 @@ Profile = Literal["quick", "full"]
 Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-z0-9._-]{0,73})$")]
 """How a model is run beyond the engine's defaults: the modes that the harness can make.
 `draft-<model>`: that model of the catalogue drafts for it (speculative decoding)."""
+
+
+ModelPattern = Annotated[str, Field(pattern=r"^[a-z0-9*?][a-z0-9.*?@_-]{0,99}$")]
+"""A slug of the catalogue, or a pattern of several: `qwen3-*`."""
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Exclude(Record):
+    """Runs of the matrix that are not wanted: those that match a pattern of every key given."""
+
+    places: list[Pattern] = []
+    """`*/cpu`."""
+    models: list[Pattern] = []
+    """`qwen3-30b-*`."""
+    builds: list[Pattern] = []
+    """`b10068`."""
+    modes: list[Pattern] = []
+    """`draft-*`."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.places or self.models or self.builds or self.modes):
+            raise ValueError("it would exclude everything: name places, models, builds or modes")
+        return self
+
+
+def _is_a_budget(amount: float) -> float:
+    if amount <= 0:
+        raise ValueError("with a budget of 0 nothing is ever measured: leave it out, or name more")
+    return amount
+
+
+Budget = Annotated[float, AfterValidator(_is_a_budget), Field(le=1e6)]
 
 
 class Campaign(Record):
@@ -23,8 +56,8 @@ class Campaign(Record):
     """What a visitor will learn from it; shown with what is coming."""
     places: list[str] = Field(min_length=1)
     """Partition keys or patterns: `gaming-desktop/cuda`, `*/cpu`."""
-    models: list[Slug] = Field(min_length=1)
-    """Slugs of the catalogue, in the order in which they are measured."""
+    models: list[ModelPattern] = Field(min_length=1)
+    """Slugs of the catalogue or patterns of them, in the order in which they are measured."""
     builds: list[str] | None = None
     """None: the build that each rig and backend wants anyway."""
     in_turns: bool = False
@@ -35,6 +68,16 @@ class Campaign(Record):
     concurrencies: list[Streams] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
+    exclude: list[Exclude] = []
+    """What of the matrix is not wanted."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Campaigns with a higher one are measured first; of equal ones in order of their names."""
+    budget_hours: Budget | None = None
+    """On each rig: runs that by estimate would take the campaign beyond it, with what its made runs
+    took, wait until it is raised. None: as long as it takes."""
+    disk_gb: Budget | None = None
+    """On each rig: room for its models' files, in 10^9 bytes. Models that would need more wait
+    until it is raised. None: as much as it takes."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""
 

@@ -1,6 +1,7 @@
 """What is wanted: all campaigns on all rigs."""
 
 from bench_pipeline.defs.partitions import declared_rigs
+from bench_pipeline.harness.planning.budget import affordable
 from bench_pipeline.harness.planning.plan import PlanItem, expand
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
@@ -10,8 +11,10 @@ from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 
 def wanted_runs(project: Project) -> list[PlanItem]:
     """Every run that the campaigns want on any rig, in their order. A file that cannot be read
-    wants nothing, and is named when the warehouse is refreshed."""
+    wants nothing, and is named when the warehouse is refreshed. What is beyond a campaign's budget
+    is not wanted now."""
     rigs, _ = declared_rigs(project.rigs)
     campaigns, _ = read_what_can_be(Campaign, project.campaigns)
     models, _ = read_what_can_be(ModelFile, project.models)
-    return expand(campaigns, rigs, models, read_engines(project.engines))
+    wanted = expand(campaigns, rigs, models, read_engines(project.engines))
+    return affordable(project, wanted, campaigns, models)

@@ -1,12 +1,12 @@
 """Which runs are wanted, and whether a run file satisfies one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.profiles import PROFILES, Concurrencies
-from bench_pipeline.records.campaign import Campaign, Mode, Profile
+from bench_pipeline.records.campaign import Campaign, Exclude, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
@@ -80,16 +80,17 @@ def expand(
     """
     wanted: dict[PlanItem, None] = {}
     keys = [RigBackend.parse(key) for rig in rigs.values() for key in rig.partition_keys]
-    for campaign in campaigns.values():
+    for campaign in sorted(campaigns.values(), key=lambda each: -each.priority):
+        slugs = _named(campaign.models, models)
         places = [key for key in keys if any(fnmatchcase(key.key, p) for p in campaign.places)]
         for place in places:
             usual = wanted_build(rigs[place.rig], place.backend, catalogue)
             for build, beside in _builds(campaign, usual):
-                for slug in campaign.models:
-                    if slug not in models:
-                        continue
+                for slug in slugs:
                     for mode in campaign.modes:
                         if not _can_be(mode, models[slug], models):
+                            continue
+                        if _excluded(campaign, place.key, slug, (build, *beside), mode):
                             continue
                         item = PlanItem(
                             rig=place.rig,
@@ -143,6 +144,36 @@ def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bo
     """A mode that cannot have an effect would stand in the queue forever."""
     draft = draft_slug(mode)
     return model.reasons if mode == "reasoning-off" else draft is None or draft in models
+
+
+def _named(patterns: Iterable[str], models: Iterable[str]) -> list[str]:
+    """The catalogue's models that are named, each once, in order of the patterns."""
+    known = list(models)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        found |= dict.fromkeys(slug for slug in known if fnmatchcase(slug, pattern))
+    return list(found)
+
+
+def _excluded(
+    campaign: Campaign, place: str, model: str, builds: Sequence[str], mode: Mode
+) -> bool:
+    """Whether one of its `exclude` matches: a pattern of each key that it has."""
+
+    def matches(exclude: Exclude) -> bool:
+        named = (
+            (exclude.places, [place]),
+            (exclude.models, [model]),
+            (exclude.builds, builds),
+            (exclude.modes, [mode]),
+        )
+        return all(
+            any(fnmatchcase(value, pattern) for value in values for pattern in patterns)
+            for patterns, values in named
+            if patterns
+        )
+
+    return any(matches(exclude) for exclude in campaign.exclude)
 
 
 def _builds(campaign: Campaign, usual: str | None) -> list[tuple[str, tuple[str, ...]]]:

@@ -165,7 +165,7 @@ def _type(field: dict[str, Any]) -> str:
     if field["type"] == "object":
         keys = field.get("propertyNames", {}).get("enum")
         named = " / ".join(f"`{key}`" for key in keys) if keys else "name"
-        values = field.get("additionalProperties")
+        values = field.get("additionalProperties", {})
         for pattern, found in field.get("patternProperties", {}).items():
             named, values = _SHAPES.get(pattern, f"name like `{pattern}`"), found
         return f"{named} → {_type(values)}"

@@ -10,7 +10,7 @@ from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from bench_pipeline.definitions import defs
 from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.defs.assets.wanted import RunsWanted
-from bench_pipeline.harness.planning.missing import missing_runs, runs_of
+from bench_pipeline.harness.planning.missing import missing_runs, readable_runs
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import RigBackend
 from bench_pipeline.records.run import Run
@@ -69,7 +69,7 @@ def test_runs_of_a_place_are_the_valid_ones_there(project: Project, put: Put) ->
     path = put(run)
     put(measured_run(rig="h100-vm", backend="cuda"))
     path.with_name("broken.yaml").write_text("run_id: 7\n...\n")
-    assert runs_of(project, PLACE) == {path: run}
+    assert readable_runs(project, [PLACE]) == {path: run}
 
 
 def test_the_launchpad_opens_with_every_choice_and_what_it_is_by_default() -> None:

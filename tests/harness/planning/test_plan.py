@@ -1,5 +1,8 @@
 """What campaigns want, and which run file makes an item done."""
 
+import pytest
+from pydantic import ValidationError
+
 from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied, wanted_build
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
@@ -120,3 +123,40 @@ def test_a_failure_that_would_repeat_counts_as_made_one_that_may_pass_does_not()
     assert satisfied(item(), failed("load"))
     assert not satisfied(item(), failed("crash"))
     assert not satisfied(item(), failed("hang"))
+
+
+def test_patterns_name_models_in_their_order_each_once(project: Project):
+    items = plan(project, campaign(places=["laptop/cpu"], models=["gemma-3-*", "*270m*", SMALL]))
+    assert [item.model for item in items] == [GEMMA, SMALL]
+
+
+def test_what_is_excluded_matches_every_key_that_is_given(project: Project):
+    both = {"models": [SMALL, GEMMA], "modes": ["baseline", f"draft-{SMALL}"]}
+    exclude = [{"models": ["gemma-*"], "places": ["laptop/*"]}, {"modes": ["draft-*"]}]
+    items = plan(project, campaign(**both, exclude=exclude))
+    assert {(item.rig, item.model, item.mode) for item in items} == {
+        ("homelab", SMALL, "baseline"),
+        ("homelab", GEMMA, "baseline"),
+        ("laptop", SMALL, "baseline"),
+    }
+    with pytest.raises(ValidationError, match="it would exclude everything"):
+        campaign(exclude=[{}])
+
+
+def test_a_higher_priority_comes_first(project: Project):
+    items = plan(project, campaign("a"), campaign("b", models=[GEMMA], priority=1))
+    assert [item.campaign for item in items] == ["b", "b", "a", "a"]
+
+
+def test_setups_of_a_backend_are_places_with_its_builds(project: Project):
+    rig = Rig(
+        slug="quad",
+        title="Quad",
+        backends={"vulkan": BackendSetup(), "vulkan-igpu": BackendSetup(device="Vulkan1")},
+    )
+    models, engines = read_models(project.models), read_engines(project.engines)
+    wanted = campaign(places=["quad/vulkan*"])
+    items = expand({"c": wanted}, {"quad": rig}, models, engines)
+    assert [item.partition.key for item in items] == ["quad/vulkan", "quad/vulkan-igpu"]
+    assert {item.build for item in items} == {"b10434"}
+    assert not satisfied(items[1], [measured_run(rig="quad", backend="vulkan")])

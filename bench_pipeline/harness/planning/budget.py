@@ -1,0 +1,86 @@
+"""Which of the missing runs a campaign's budgets have room for now."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from bench_pipeline.harness.planning.estimate import Estimator, took_s
+from bench_pipeline.harness.planning.missing import Runs, made_of, readable_runs
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.paths import Project
+from bench_pipeline.records.campaign import Campaign
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
+
+HOUR_S = 3600
+GB = 10**9
+
+
+def estimator(project: Project, runs: Runs, models: Mapping[str, ModelFile]) -> Estimator:
+    """Of what is declared and was measured here."""
+    workloads, _ = read_what_can_be(Workload, project.workloads)
+    sentinel = read_engines(project.engines).sentinel
+    return Estimator(runs.values(), models, workloads.values(), sentinel)
+
+
+def affordable(
+    project: Project,
+    wanted: Sequence[PlanItem],
+    campaigns: Mapping[str, Campaign],
+    models: Mapping[str, ModelFile],
+) -> list[PlanItem]:
+    """Those of `wanted` that are made or within their campaign's budgets. Runs are read only where
+    there is a budget."""
+    if all(c.budget_hours is None and c.disk_gb is None for c in campaigns.values()):
+        return list(wanted)
+    runs = readable_runs(project)
+    known = estimator(project, runs, models)
+    made = {item: path for item, path in made_of(runs, wanted).items() if path}
+    within = within_budget(
+        wanted,
+        campaigns,
+        models,
+        made_s={item: took_s(runs[path]) for item, path in made.items()},
+        estimate_s=lambda item: known.of(item).seconds,
+    )
+    return [item for item in wanted if item in within]
+
+
+def within_budget(
+    wanted: Sequence[PlanItem],
+    campaigns: Mapping[str, Campaign],
+    models: Mapping[str, ModelFile],
+    *,
+    made_s: Mapping[PlanItem, float],
+    estimate_s: Callable[[PlanItem], float],
+) -> set[PlanItem]:
+    """Of `wanted`, in its order, what its campaign's hours and disk have room for on its rig; what
+    nobody's campaign wants is always.
+
+    made_s      how long those took that are made: they are within, and count
+    estimate_s  asked of the others, where a campaign has hours
+    """
+    spent_s: dict[tuple[str, str], float] = defaultdict(float)
+    for item, each_s in made_s.items():
+        spent_s[item.campaign or "", item.rig] += each_s
+    files: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for item in made_s:
+        files[item.campaign or "", item.rig][item.model] = models[item.model].size_bytes
+    found = set(made_s)
+    for item in wanted:
+        campaign = campaigns.get(item.campaign or "")
+        if item in found or campaign is None:
+            found.add(item)
+            continue
+        place = campaign.slug, item.rig
+        needed = files[place] | {item.model: models[item.model].size_bytes}
+        if campaign.disk_gb is not None and sum(needed.values()) > campaign.disk_gb * GB:
+            continue
+        if campaign.budget_hours is not None:
+            with_it_s = spent_s[place] + estimate_s(item)
+            if with_it_s > campaign.budget_hours * HOUR_S:
+                continue
+            spent_s[place] = with_it_s
+        files[place] = needed
+        found.add(item)
+    return found

@@ -1,0 +1,291 @@
+"""How long a missing run takes: from the run that is most like it.
+
+A run's time is made of waves, each of prompts that are read and tokens that are written. How long a
+token takes follows from a like run: what of it the memory's bandwidth explains grows with the bytes
+that a token reads, the rest stays. By how much the like run took longer than these parts add up to,
+this one will too. All of it is rough: a factor of two is what it is good for.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+from statistics import mean, median
+
+from bench_pipeline.harness.planning.ladder import STEPS, planned
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.planning.profiles import PROFILES, output_tokens
+from bench_pipeline.records.campaign import Profile
+from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.engines import Sentinel
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import Backend, plain_backend
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.workload import Workload
+
+CLIMBED = 4
+"""Steps of a climb whose end is not known: as many as most have."""
+LOAD_S, LOAD_BYTES_S = 2.0, 1e9
+"""To start a server once: the engine itself, and the reading of its model."""
+QUIET_S = 2.0
+SLACK = (0.5, 3.0)
+"""By what factor of its parts a run may be thought to take longer, at most."""
+ASSUMED_BYTES_S: Mapping[Backend, float] = {"cpu": 20e9}
+ASSUMED_CARD_BYTES_S = 300e9
+"""What is thought of the memory where no run tells: two channels, a card of the middle."""
+ASSUMED_TOKEN_S = 1e-3
+"""What a token takes besides, where no run tells: launches, sampling, the stream."""
+PROMPT_SHARE = 1 / 7
+"""What a prompt's token takes of an output token's time, where no run tells."""
+CROWD = 0.5
+"""What each further stream adds to a wave, as a share of one alone, where no run tells."""
+A_GUESS = "a guess: no run is like it"
+_ACTIVE = re.compile(r"(?P<all>\d+(?:\.\d+)?)b-a(?P<active>\d+(?:\.\d+)?)b", re.IGNORECASE)
+_CANDIDATES = 50
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a run is measured. `shapes`: prompt and output tokens of each workload."""
+
+    profile: Profile
+    concurrencies: tuple[int, ...]
+    shapes: tuple[tuple[int, int], ...]
+    depths: tuple[int, ...]
+    bare: bool
+    closing: bool
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast one model is at one place, in seconds for a token alone; `crowd`: how much longer a
+    wave of so many streams takes than one alone; `waves`: of a cell, warm-up apart."""
+
+    token_s: float
+    prompt_token_s: float
+    waves: float
+    crowd: Mapping[int, float]
+
+    def longer(self, concurrency: int) -> float:
+        if concurrency in self.crowd:
+            return self.crowd[concurrency]
+        known = max((c for c in self.crowd if c > 1), default=None)
+        each = (self.crowd[known] - 1) / (known - 1) if known else CROWD
+        return 1 + each * (concurrency - 1)
+
+
+def shape_of(item: PlanItem, workloads: Iterable[Workload]) -> Shape:
+    steps = planned(item.concurrencies)
+    return Shape(
+        profile=item.profile,
+        concurrencies=steps[:CLIMBED] if item.concurrencies == "knee" else steps,
+        shapes=tuple((w.prompt_tokens, output_tokens(w, item.profile)) for w in workloads),
+        depths=PROFILES[item.profile].curve_depths,
+        bare=item.mode == "baseline",
+        closing=True,
+    )
+
+
+def seconds(shape: Shape, speed: Speed, size_bytes: float) -> float:
+    """What the parts of a run add up to."""
+    rules = PROFILES[shape.profile]
+
+    def cell_s(prompt: int, output: int, concurrency: int) -> float:
+        alone_s = prompt * speed.prompt_token_s + output * speed.token_s
+        wave_s = alone_s * speed.longer(concurrency)
+        waves = min(max(speed.waves, rules.min_waves), rules.max_waves)
+        if rules.target_half_width is not None:
+            waves = min(waves, max(rules.min_waves, rules.cell_budget_s / wave_s + 1))
+        return (rules.warmup_waves + waves) * wave_s
+
+    total = sum(cell_s(*work, each) for each in shape.concurrencies for work in shape.shapes)
+    if shape.closing and shape.shapes and shape.concurrencies:
+        total += cell_s(*shape.shapes[0], shape.concurrencies[0])
+    for depth in shape.depths:
+        read_s = depth * speed.prompt_token_s
+        written_s = rules.curve_output_tokens * speed.token_s
+        total += (rules.warmup_waves + rules.min_waves) * (read_s + 2 * written_s)
+        total += rules.min_waves * (2 * read_s + written_s) if shape.bare else 0
+    servers = len(shape.concurrencies) + bool(shape.depths) + shape.closing
+    return total + servers * (LOAD_S + size_bytes / LOAD_BYTES_S) + QUIET_S
+
+
+def bytes_per_token(model: ModelFile) -> float:
+    """Of the weights; of a mixture of experts whose name tells how many are active, of these."""
+    active = _ACTIVE.search(model.variant) or _ACTIVE.search(model.slug)
+    share = float(active["active"]) / float(active["all"]) if active else 1.0
+    return model.size_bytes * min(1.0, share)
+
+
+def took_s(run: Run) -> float:
+    """From its start to its end; 0 where nobody noted them."""
+    if run.started_at is None or run.finished_at is None:
+        return 0.0
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+@dataclass(frozen=True)
+class Known:
+    """A measured run as a yardstick."""
+
+    run: Run
+
+    @property
+    def bandwidth_bytes_s(self) -> float | None:
+        return max((each.bytes_per_s for each in self.run.bandwidth), default=None)
+
+    @property
+    def shape(self) -> Shape:
+        """As it was measured: older runs lack parts."""
+        run = self.run
+        cells = [cell for cell in run.cells if cell.requests]
+        found = {cell.workload: _shape_of(cell) for cell in cells}
+        return Shape(
+            profile=run.profile or "full",
+            concurrencies=tuple(dict.fromkeys(cell.concurrency for cell in cells)),
+            shapes=tuple(found.values()),
+            depths=tuple(point.depth_tokens for point in run.curves),
+            bare=bool(run.bare_engine and run.bare_engine.tests),
+            closing=run.closing is not None,
+        )
+
+    @cached_property
+    def speed(self) -> Speed | None:
+        """None where no stream was alone."""
+        alone = {c.workload: c for c in self.run.cells if c.concurrency == 1 and c.requests}
+        if not alone:
+            return None
+        requests = [request for cell in alone.values() for request in cell.requests]
+        crowds: dict[int, list[float]] = defaultdict(list)
+        for cell in self.run.cells:
+            if cell.requests and cell.workload in alone:
+                crowds[cell.concurrency].append(_wave_s(cell) / _wave_s(alone[cell.workload]))
+        return Speed(
+            token_s=median(r.decode_ms / max(1, r.received_tokens - 1) for r in requests) / 1e3,
+            prompt_token_s=median(r.ttft_ms / r.prompt_tokens for r in requests) / 1e3,
+            waves=mean(len(c.requests) / c.concurrency for c in self.run.cells if c.requests),
+            crowd={concurrency: median(found) for concurrency, found in crowds.items()},
+        )
+
+    @cached_property
+    def slack(self) -> float:
+        """How much longer it took than its parts; of a session's run nobody knows."""
+        if self.run.session is not None or self.speed is None:
+            return 1.0
+        parts_s = seconds(self.shape, self.speed, self.run.model.size_bytes or 0)
+        return min(max(took_s(self.run) / parts_s, SLACK[0]), SLACK[1])
+
+
+def _shape_of(cell: Cell) -> tuple[int, int]:
+    first = cell.requests[0]
+    return first.prompt_tokens, first.output_tokens
+
+
+def _wave_s(cell: Cell) -> float:
+    return median(request.end_to_end_ms for request in cell.requests) / 1e3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`basis`: in words, from what."""
+
+    seconds: float
+    basis: str
+
+
+class Estimator:
+    """Asked for many items; `runs`: every measured run that is known."""
+
+    def __init__(
+        self,
+        runs: Iterable[Run],
+        models: Mapping[str, ModelFile],
+        workloads: Iterable[Workload],
+        sentinel: Sentinel | None,
+    ) -> None:
+        self.models, self.workloads, self.sentinel = models, list(workloads), sentinel
+        self._sessions: dict[tuple[str, str], Known] = {}
+        self._places: dict[tuple[str, ...], list[Known]] = defaultdict(list)
+        self._bandwidths: dict[tuple[str, Backend], float] = {}
+        whole = [r for r in runs if r.provenance == "measured" and r.status == "ok"]
+        for run in sorted(whole, key=lambda run: str(run.started_at), reverse=True):
+            known = Known(run)
+            place = run.rig, run.plain_backend
+            if known.bandwidth_bytes_s:
+                self._bandwidths.setdefault(place, known.bandwidth_bytes_s)
+            if run.session is not None:
+                self._sessions.setdefault((run.rig, run.backend), known)
+            if known.speed is not None:
+                for key in ((run.rig, run.backend, ""), place, (run.plain_backend,)):
+                    self._places[key].append(known)
+
+    def of(self, item: PlanItem, shape: Shape | None = None) -> Estimate:
+        """`shape`: another one than the item's."""
+        if item.beside and self.sentinel is not None:
+            if known := self._sessions.get((item.rig, item.backend)):
+                return Estimate(took_s(known.run), f"as the session of {known.run.run_id}")
+            return Estimate(self.sentinel.budget_s * 1.1, "by the session's budget")
+        model = self.models[item.model]
+        shape = shape or shape_of(item, self.workloads)
+        known = self._like(item, model)
+        if known is None:
+            speed = self._assumed(item, model)
+            return Estimate(seconds(shape, speed, model.size_bytes), A_GUESS)
+        speed = self._scaled(known, item, model)
+        if item.concurrencies == "knee" and known.run.ladder and known.run.profile == item.profile:
+            steps = len(known.run.ladder.concurrencies)
+            if known.run.ladder.ended != "asked" and shape.concurrencies == STEPS[:CLIMBED]:
+                shape = Shape(**{**vars(shape), "concurrencies": STEPS[:steps]})
+        found_s = seconds(shape, speed, model.size_bytes) * known.slack
+        told = f"from {known.run.run_id}: {known.run.model.slug} on {known.run.rig}"
+        return Estimate(found_s, f"{told}/{known.run.backend}")
+
+    def _like(self, item: PlanItem, model: ModelFile) -> Known | None:
+        """Of the same place, else of another setup there, else of the same backend elsewhere; among
+        these of the same model and profile, else of the nearest size."""
+        plain = plain_backend(item.backend)
+        here: Sequence[tuple[str, ...]] = ((item.rig, item.backend, ""), (item.rig, plain))
+        found = next((self._places[key] for key in (*here, (plain,)) if key in self._places), [])
+
+        def unlike(known: Known) -> tuple[bool, bool, float, bool]:
+            run = known.run
+            size = run.model.size_bytes or model.size_bytes
+            return (
+                run.session is not None,
+                run.model.sha256 != model.sha256,
+                abs(log(size / model.size_bytes)),
+                run.profile != item.profile or run.ladder is None,
+            )
+
+        return min(found[:_CANDIDATES], key=unlike, default=None)
+
+    def _scaled(self, known: Known, item: PlanItem, model: ModelFile) -> Speed:
+        speed, its = known.speed, known.run.model
+        assert speed is not None
+        theirs: float = its.size_bytes or model.size_bytes
+        if (entry := self.models.get(its.slug)) and entry.sha256 == its.sha256:
+            theirs = bytes_per_token(entry)
+        ratio = bytes_per_token(model) / theirs
+        there = known.bandwidth_bytes_s
+        here = self._bandwidths.get((item.rig, plain_backend(item.backend)))
+        if there and here and known.run.rig != item.rig:
+            ratio *= there / here
+        explained = theirs / there if there else speed.token_s
+        explained = explained if explained < speed.token_s else speed.token_s
+        return Speed(
+            token_s=speed.token_s - explained + explained * ratio,
+            prompt_token_s=speed.prompt_token_s * ratio,
+            waves=speed.waves,
+            crowd=speed.crowd,
+        )
+
+    def _assumed(self, item: PlanItem, model: ModelFile) -> Speed:
+        plain = plain_backend(item.backend)
+        assumed = ASSUMED_BYTES_S.get(plain, ASSUMED_CARD_BYTES_S)
+        token_s = bytes_per_token(model) / self._bandwidths.get((item.rig, plain), assumed)
+        token_s += ASSUMED_TOKEN_S
+        rules = PROFILES[item.profile]
+        waves = (rules.min_waves + rules.max_waves) / 2
+        return Speed(token_s, token_s * PROMPT_SHARE, waves, {})

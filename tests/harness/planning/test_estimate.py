@@ -1,0 +1,102 @@
+"""How long a missing run takes, held against the committed runs: each by all the others."""
+
+import pytest
+
+from bench_pipeline.harness.planning.estimate import (
+    A_GUESS,
+    Estimator,
+    Known,
+    bytes_per_token,
+    took_s,
+)
+from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.paths import checkout
+from bench_pipeline.records.run import Run
+from bench_pipeline.records.yaml.files import (
+    read_engines,
+    read_models,
+    read_run,
+    read_workloads,
+    run_files,
+)
+
+HERE = checkout()
+MODELS, WORKLOADS = read_models(HERE.models), read_workloads(HERE.workloads).values()
+SENTINEL = read_engines(HERE.engines).sentinel
+FILES = [path for path in run_files(HERE.runs) if path.name.startswith("2")]
+FACTOR = 2
+"""What an estimate is good for."""
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Run]:
+    return [run for run in map(read_run, FILES) if run.provenance == "measured"]
+
+
+def by(runs: list[Run]) -> Estimator:
+    return Estimator(runs, MODELS, WORKLOADS, SENTINEL)
+
+
+def item_of(run: Run, **changes: object) -> PlanItem:
+    beside = tuple(b for b in run.session.builds if b != run.engine.build) if run.session else ()
+    asked = {
+        "rig": run.rig,
+        "backend": run.backend,
+        "build": run.engine.build,
+        "model": run.model.slug,
+        "model_sha256": run.model.sha256,
+        "profile": run.profile,
+        "concurrencies": Known(run).shape.concurrencies,
+        "beside": beside,
+    }
+    return PlanItem(**(asked | changes))  # type: ignore[arg-type]
+
+
+def test_each_committed_run_is_known_by_the_others_to_a_factor_of_two(runs: list[Run]):
+    assert len(runs) > 10
+    for run in runs:
+        session = run.session and run.session.session_id
+        others = [
+            other
+            for other in runs
+            if other is not run
+            and (not session or not other.session or other.session.session_id != session)
+        ]
+        found = by(others).of(item_of(run), Known(run).shape)
+        ratio = found.seconds / took_s(run)
+        assert 1 / FACTOR < ratio < FACTOR, f"{run.run_id}: {ratio:.2f}, {found.basis}"
+
+
+def test_it_says_of_what_it_is_made_or_that_it_is_a_guess(runs: list[Run]):
+    run = next(run for run in runs if run.backend == "cuda")
+    told = by(runs).of(item_of(run)).basis
+    assert "on h100-vm/cuda" in told
+    assert by([]).of(item_of(run)).basis == A_GUESS
+    elsewhere = by(runs).of(item_of(run, rig="attic", backend="cuda-2x"))
+    assert "on h100-vm/cuda" in elsewhere.basis, "the same backend elsewhere"
+    assert by(runs).of(item_of(run, rig="attic", backend="vulkan")).basis == A_GUESS
+
+
+def test_a_larger_model_takes_longer_and_a_mixture_of_experts_as_long_as_its_active_part(
+    runs: list[Run],
+):
+    run = next(run for run in runs if run.backend == "cpu" and not run.session)
+    known = by(runs)
+
+    def seconds(slug: str, **changes: object) -> float:
+        item = item_of(run, model=slug, model_sha256=MODELS[slug].sha256, **changes)
+        return known.of(item).seconds
+
+    small, middle, large = "qwen3-4b-q4_k_m", "qwen3-8b-q4_k_m", "qwen3-14b-q4_k_m"
+    assert seconds(small) < seconds(middle) < seconds(large)
+    experts = "qwen3-30b-a3b-q4_k_m"
+    assert MODELS[experts].size_bytes > MODELS[large].size_bytes
+    assert bytes_per_token(MODELS[experts]) == pytest.approx(MODELS[experts].size_bytes / 10)
+    assert seconds(experts) < seconds(large)
+    assert seconds(small, profile="quick") < seconds(small, profile="full")
+
+
+def test_a_session_ends_by_its_budget(runs: list[Run]):
+    run = next(run for run in runs if run.session)
+    assert SENTINEL is not None
+    assert by([]).of(item_of(run)).seconds < 2 * SENTINEL.budget_s
