@@ -53,7 +53,9 @@ LONGEST_FIRST = (
         "engines/",
         "test_fresh_clone",
         "test_layers",
+        "test_method",
         "defs/",
+        "warehouse/",
     ),
     *("site/charts/test_in_browser", "site/compare/test_in_browser", "site/"),
 )
