@@ -224,11 +224,13 @@ class Control(Machine):
     def home(self) -> Path:
         return self.project.farm / "control"
 
+    def process(self) -> psutil.Process:
+        (process,) = self._processes
+        return psutil.Process(process.pid)
+
     def service(self, name: str) -> psutil.Process:
         """One that it started, by the name of its program."""
-        (process,) = self._processes
-        started = psutil.Process(process.pid).children()
-        return next(each for each in started if each.name() == name)
+        return next(each for each in self.process().children() if each.name() == name)
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

@@ -1,0 +1,74 @@
+"""A run that was asked of a farm, and what becomes of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from bench_pipeline.records.yaml.files import run_files
+from tests.farm.machines import Farm, Rig, eventually
+
+
+@dataclass
+class Asked:
+    """One run that was asked for, and what became of it."""
+
+    farm: Farm
+    number: int
+    first: str
+    """Dagster's id."""
+    before: set[Path]
+
+    def runs(self) -> list[dg.DagsterRun]:
+        """It, and what Dagster asked for in its stead."""
+        with self.farm.control.instance() as instance:
+            found = instance.get_run_group(self.first)
+            run = instance.get_run_by_id(self.first)
+        group = list(found[1]) if found else [run] if run else []
+        return sorted(group, key=lambda each: each.run_id != self.first)
+
+    def is_settled(self) -> bool:
+        """All of it has ended, and nothing more is to come."""
+        runs = self.runs()
+        retried = {run.parent_run_id for run in runs}
+        return bool(runs) and all(
+            run.is_finished
+            and (run.tags.get("dagster/will_retry") != "true" or run.run_id in retried)
+            for run in runs
+        )
+
+    def home(self) -> list[Path]:
+        """Its run files on the control plane."""
+        return sorted(set(run_files(self.farm.control.project.runs)) - self.before)
+
+    @property
+    def rig(self) -> Rig:
+        return self.farm.rigs[self.number]
+
+    def on_rig(self) -> set[Path]:
+        return {
+            path
+            for path in run_files(self.rig.project.runs)
+            if path.name not in {each.name for each in self.before}
+        }
+
+    def until_measured_on(self) -> None:
+        eventually(self.rig.engines, "an engine at work", self.farm)
+
+
+def ask(farm: Farm, model: str, number: int = 0) -> Asked:
+    """Of the rig of that number, a run that is to be made whatever is there."""
+    before = set(run_files(farm.control.project.runs))
+    wanted = {"models": [model], "profile": "quick", "concurrencies": [1], "remeasure": True}
+    place = f"{farm.rigs[number].slug}/cpu"
+
+    def launched() -> str | None:
+        try:
+            return farm.control.launch("measure", ["benchmark_runs"], place, benchmark_runs=wanted)
+        except AssertionError as error:  # a page's first word after a restart of Postgres
+            print(f"  the page refused: {str(error)[:200]}", flush=True)
+            return None
+
+    first = launched() or launched() or launched()
+    assert first
+    return Asked(farm, number, first, before)
