@@ -20,7 +20,8 @@ from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, artefact_cache, checkout
 from bench_pipeline.records.model import ModelFile, ModelPart
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models, read_what_can_be
+from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.engines.llama_cpp.cutting import first_layers
 from tests.once import once
 

@@ -68,9 +68,12 @@ def _streams(text: str) -> int:
 
 
 def run(project: Project, options: argparse.Namespace) -> int:
+    from bench_pipeline.models.catalogue import named_models
+
     begun = time.monotonic()
     console = Console(highlight=False)
     reporter = Terminal()
+    options.model = named_models(project, options.model)
     place, build, files = _settle(project, options, reporter)
 
     # Only now: the definitions take their partitions from the rig files, and this machine's

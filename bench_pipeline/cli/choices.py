@@ -22,6 +22,7 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig, plain_backend
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
+from bench_pipeline.records.yaml.model_files import read_catalogue
 from bench_pipeline.site.wording import counted, megabytes
 
 Row = tuple[str, ...]
@@ -43,7 +44,9 @@ def sections(
         broken.extend(wrong)
         return found
 
-    rigs, models = read(Rig, project.rigs), read(ModelFile, project.models)
+    rigs = read(Rig, project.rigs)
+    models, wrong = read_catalogue(project.models)
+    broken.extend(wrong)
     workloads, campaigns = read(Workload, project.workloads), read(Campaign, project.campaigns)
     catalogue, host, inventory = read_engines(project.engines), this_host(), capture_inventory()
     here = this_rig(rigs)

@@ -50,13 +50,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.cli.amounts import tell
-    from bench_pipeline.records.model import ModelFile
     from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
+    from bench_pipeline.records.yaml.model_files import read_catalogue
 
     rigs = _rigs(project, options)
     catalogue = read_engines(project.engines)
     campaigns = read_what_can_be(Campaign, project.campaigns)[0]
-    models = read_what_can_be(ModelFile, project.models)[0]
+    models = read_catalogue(project.models)[0]
     wanted = _wanted(project, options, rigs, catalogue, campaigns, models)
     missing = tell(project, wanted, campaigns, models)
     if options.write or options.files:
@@ -127,10 +127,11 @@ def _named(
     from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
     from bench_pipeline.harness.planning.plan import PlanItem
     from bench_pipeline.harness.planning.profiles import PROFILES
-    from bench_pipeline.models.catalogue import known_model
+    from bench_pipeline.models.catalogue import known_model, named_models
 
     mode = known_mode(options.mode)
-    draft, models = draft_model(mode, project), [known_model(project, s) for s in options.model]
+    slugs = named_models(project, options.model)
+    draft, models = draft_model(mode, project), [known_model(project, slug) for slug in slugs]
     for model in models:
         check_wanted(mode, model, draft)
     usual = PROFILES[options.profile].concurrencies

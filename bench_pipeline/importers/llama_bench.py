@@ -35,11 +35,11 @@ from bench_pipeline.importers.runs import (
 )
 from bench_pipeline.paths import Project
 from bench_pipeline.records.inventory import Cpu, Inventory, Memory, OperatingSystem
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend
 from bench_pipeline.records.run import Engine, Run
 from bench_pipeline.records.yaml.declared import known_rig
-from bench_pipeline.records.yaml.files import read_what_can_be, write_run
+from bench_pipeline.records.yaml.files import write_run
+from bench_pipeline.records.yaml.model_files import read_catalogue
 
 NO_BUILD = "Its build: the file does not name it."
 
@@ -107,7 +107,7 @@ class _Import:
             )
         self.asked, self.project, self.said = asked, project, said
         self.rig = known_rig(project.rigs, asked.rig)
-        self.catalogue, _ = read_what_can_be(ModelFile, project.models)
+        self.catalogue, _ = read_catalogue(project.models)
         self.known = KnownModels(self.catalogue, project.runs)
         self.done = Imported()
 

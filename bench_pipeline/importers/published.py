@@ -34,7 +34,6 @@ from bench_pipeline.records.cell import (
     Statistic,
 )
 from bench_pipeline.records.inventory import Cpu, Gpu, Inventory, Memory, OperatingSystem
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, Rig
 from bench_pipeline.records.run import Engine, Model, Run, Source
 from bench_pipeline.records.workload import Workload
@@ -44,6 +43,7 @@ from bench_pipeline.records.yaml.files import (
     run_files,
     write_run,
 )
+from bench_pipeline.records.yaml.model_files import read_catalogue
 from bench_pipeline.records.yaml.strict import parse_yaml, printable
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
@@ -114,7 +114,7 @@ def publish_figures(file: Path, project: Project) -> list[Path]:
     figures, machine = _read(file)
     rigs, _ = read_what_can_be(Rig, project.rigs)
     workloads = set(read_what_can_be(Workload, project.workloads)[0])
-    catalogue, _ = read_what_can_be(ModelFile, project.models)
+    catalogue, _ = read_catalogue(project.models)
     known = KnownModels(catalogue, project.runs)
     groups: dict[str, list[tuple[Figure, str]]] = defaultdict(list)
     for figure, place in figures:

@@ -13,7 +13,7 @@ Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-
 
 
 ModelPattern = Annotated[str, Field(pattern=r"^[a-z0-9*?][a-z0-9.*?@_-]{0,99}$")]
-"""A slug of the catalogue, or a pattern of several: `qwen3-*`."""
+"""A slug of the catalogue, a pattern of slugs, `qwen3-*`, or quants of a head, `gemma-3-270m@*`."""
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 

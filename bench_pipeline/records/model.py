@@ -1,9 +1,11 @@
-"""A model: one GGUF file, or one in shards, catalogued in `content/models/<slug>.yaml`."""
+"""A model: one GGUF file, or one in shards, catalogued in `content/models/<slug>.yaml`; several
+quants of one model may stand there under one head."""
 
 import re
+from fnmatch import fnmatchcase
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from bench_pipeline.records.base import Month, Record, Sha256, Size, Slug
 
@@ -102,6 +104,18 @@ class ModelFile(Record):
     """Of the whole file, of all shards together."""
 
     @property
+    def head(self) -> str:
+        """Its slug without the quant and what follows that: `gemma-3-270m`."""
+        return self.slug.partition(f"-{self.quant.lower()}")[0]
+
+    def is_named(self, pattern: str) -> bool:
+        """Whether `pattern` names it: a pattern of slugs, or of head and quant, `HEAD@QUANT`."""
+        head, of_quant, quant = pattern.partition("@")
+        if not of_quant:
+            return fnmatchcase(self.slug, pattern)
+        return fnmatchcase(self.head, head) and fnmatchcase(self.quant.lower(), quant.lower())
+
+    @property
     def file_names(self) -> list[str]:
         """Of every file that the engine opens, the one that it is given first."""
         return shard_names(self.file_name)
@@ -130,4 +144,79 @@ class ModelFile(Record):
             raise ValueError(
                 f"`size_bytes` is {self.size_bytes:,}, that of all parts together {sum(known):,}"
             )
+        return self
+
+
+class Quant(Record):
+    """One file under a head; a key that the head has is the head's unless it is given here."""
+
+    slug: Slug | None = None
+    """Its name in the catalogue; None: that of the head, `-` and the quant in small letters. It
+    begins so in any case: `gemma-3-270m-q4_k_m-unsloth`."""
+    quant: str = Field(min_length=1, max_length=30)
+    """How the weights are stored: `Q4_K_M`."""
+    creator: str | None = Field(default=None, min_length=1, max_length=80)
+    """Who made this file; None: as the head says."""
+    parts: list[ModelPart] = Field(min_length=1)
+    """As of a model in a file of its own."""
+    file_name: str = Field(pattern=r"^[\w][\w.+-]*\.gguf$")
+    """As of a model in a file of its own."""
+    sha256: Sha256
+    """Of the whole file."""
+    size_bytes: Size
+    """Of the whole file."""
+
+
+class ModelHead(Record):
+    """Quants of one model, by one maker or several, under one head."""
+
+    slug: Slug
+    """The file's stem; leave it out."""
+    family: str = Field(min_length=1, max_length=60)
+    """As of a model in a file of its own."""
+    released: Month
+    """When the family was released."""
+    variant: str = Field(min_length=1, max_length=60)
+    """Size and tuning within the family: `270m-it`."""
+    creator: str | None = Field(default=None, min_length=1, max_length=80)
+    """Who made the files that name nobody."""
+    licence: str
+    """SPDX identifier, or the licence's name."""
+    reasons: bool = False
+    """Whether it streams hidden reasoning tokens before the answer."""
+    files: list[Quant] = Field(min_length=1)
+    """One for each quant and maker."""
+
+    def _file(self, quant: Quant) -> ModelFile:
+        shared = {name: getattr(self, name) for name in ("family", "released", "variant")}
+        own = quant.model_dump(exclude_none=True)
+        usual = {"slug": f"{self.slug}-{quant.quant.lower()}", "creator": self.creator}
+        shared |= {"licence": self.licence, "reasons": self.reasons}
+        return ModelFile.model_validate(usual | shared | own)
+
+    @property
+    def models(self) -> list[ModelFile]:
+        return [self._file(quant) for quant in self.files]
+
+    @model_validator(mode="after")
+    def _each_is_a_model(self) -> Self:
+        seen: set[str] = set()
+        for number, quant in enumerate(self.files):
+            try:
+                model = self._file(quant)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                key = ".".join(map(str, (f"files.{number}", *first["loc"])))
+                message = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"{key}: {message}") from None
+            begin = f"{self.slug}-{quant.quant.lower()}"
+            if not model.slug.startswith(begin):
+                raise ValueError(f"files.{number}: `slug` begins with `{begin}`")
+            for name in (model.slug, model.sha256):
+                if name in seen:
+                    raise ValueError(
+                        f"files.{number}: `{name}` stands here twice: give each maker's file a"
+                        " `slug` of its own, and no file two"
+                    )
+                seen.add(name)
         return self

@@ -22,6 +22,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.yaml.files import read_record, read_what_can_be, run_files
 from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.records.yaml.model_files import read_catalogue
 from bench_pipeline.senders.trust import why_stranger
 from bench_pipeline.warehouse.admission import admit
 
@@ -49,7 +50,7 @@ class Checker:
         self._from_others = from_others
         there = project.site_facts.exists()
         self._site = read_record(SiteFacts, project.site_facts) if there else SiteFacts()
-        self._models: Mapping[str, ModelFile] = read_what_can_be(ModelFile, project.models)[0]
+        self._models: Mapping[str, ModelFile] = read_catalogue(project.models)[0]
         self._rigs = read_what_can_be(Rig, project.rigs)[0]
         self._here = {path.resolve(): path.name for path in run_files(project.runs)}
 

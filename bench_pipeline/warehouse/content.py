@@ -30,6 +30,7 @@ from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.records.yaml.finding import content_of, record_files
+from bench_pipeline.records.yaml.model_files import Models
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
 from bench_pipeline.warehouse.schema import set_state, state, touched
@@ -98,6 +99,7 @@ def read_declared(project: Project, files: Files) -> Declared:
         project.workloads: (Workload, declared.workloads, "workload"),
         project.campaigns: (Campaign, declared.campaigns, "campaign"),
     }
+    models = Models()
     for path, text in files.items():
         kind: Kind = "site" if path == project.site_facts else "engines"
         content = text if isinstance(text, bytes) else b""
@@ -110,10 +112,13 @@ def read_declared(project: Project, files: Files) -> Declared:
                 declared.engines = parse_record(EngineCatalogue, text, path)
             elif path == project.site_facts:
                 declared.site = parse_record(SiteFacts, text, path)
+            elif record is ModelFile:
+                models.add(text, path)
             else:
                 found[path.stem] = parse_record(record, text, path)
         except RecordError as error:
             declared.rejected.append(Rejection.of(error, project, path, content, kind))
+    declared.models.update(models.by_slug)
     return declared
 
 

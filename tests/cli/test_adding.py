@@ -13,7 +13,7 @@ from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.models.gguf_header import read_header
 from bench_pipeline.paths import Project
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.yaml.files import read_models
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.conftest import LAYERS
 from tests.models.hub import Hub, running_hub
 

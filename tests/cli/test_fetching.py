@@ -10,7 +10,8 @@ from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import Host
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines
+from bench_pipeline.records.yaml.model_files import read_models
 
 HOST = Host("Linux", "x86_64", frozenset({"avx2", "fma", "f16c", "bmi2"}), glibc="2.36")
 

@@ -15,10 +15,10 @@ from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.yaml.files import (
     read_engines,
     read_folder,
-    read_models,
     read_rigs,
     write_run,
 )
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.checkouts import copy_checkout, run_in
 from tests.cli.test_backends import GEFORCE, LINUX, machine
 from tests.factories import measured_run

@@ -10,7 +10,7 @@ from bench_pipeline.paths import checkout
 from bench_pipeline.records.devices import EngineDevice, Gpu
 from bench_pipeline.records.inventory import Cpu, Inventory, Memory, OperatingSystem
 from bench_pipeline.records.model import ModelPart
-from bench_pipeline.records.yaml.files import read_models
+from bench_pipeline.records.yaml.model_files import read_models
 
 
 def card(slot, cap_w=None, **more):

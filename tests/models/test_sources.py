@@ -13,7 +13,8 @@ from bench_pipeline.models.wheel import copy_from_wheel
 from bench_pipeline.paths import checkout
 from bench_pipeline.progress import Silent
 from bench_pipeline.records.model import ModelFile, ModelPart
-from bench_pipeline.records.yaml.files import parse_record, read_models
+from bench_pipeline.records.yaml.files import parse_record
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.models.conftest import CONTENT, model_of
 
 MEMBER = "tiny/tiny.gguf"

@@ -14,7 +14,8 @@ from bench_pipeline.plausibility.judging import (
 )
 from bench_pipeline.plausibility.rule import Facts
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_models, read_run, run_files
+from bench_pipeline.records.yaml.files import read_run, run_files
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.factories import measured_run
 from tests.session_factories import session_runs
 

@@ -11,9 +11,9 @@ from bench_pipeline.records.run import Ladder, Run
 from bench_pipeline.records.yaml.files import (
     read_campaigns,
     read_engines,
-    read_models,
     read_rigs,
 )
+from bench_pipeline.records.yaml.model_files import read_models
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2, failed_cell, measured_cell, measured_run
 from tests.session_factories import session_runs

@@ -5,8 +5,8 @@ from bench_pipeline.harness.planning.budget import affordable
 from bench_pipeline.harness.planning.plan import PlanItem, expand
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
+from bench_pipeline.records.yaml.model_files import read_catalogue
 
 
 def wanted_runs(project: Project) -> list[PlanItem]:
@@ -15,6 +15,6 @@ def wanted_runs(project: Project) -> list[PlanItem]:
     is not wanted now."""
     rigs, _ = declared_rigs(project.rigs)
     campaigns, _ = read_what_can_be(Campaign, project.campaigns)
-    models, _ = read_what_can_be(ModelFile, project.models)
+    models, _ = read_catalogue(project.models)
     wanted = expand(campaigns, rigs, models, read_engines(project.engines))
     return affordable(project, wanted, campaigns, models)

@@ -146,12 +146,11 @@ def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bo
     return model.reasons if mode == "reasoning-off" else draft is None or draft in models
 
 
-def _named(patterns: Iterable[str], models: Iterable[str]) -> list[str]:
+def _named(patterns: Iterable[str], models: Mapping[str, ModelFile]) -> list[str]:
     """The catalogue's models that are named, each once, in order of the patterns."""
-    known = list(models)
     found: dict[str, None] = {}
     for pattern in patterns:
-        found |= dict.fromkeys(slug for slug in known if fnmatchcase(slug, pattern))
+        found |= dict.fromkeys(slug for slug, m in models.items() if m.is_named(pattern))
     return list(found)
 
 

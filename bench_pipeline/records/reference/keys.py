@@ -6,7 +6,7 @@ from typing import Any, get_args
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
-from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.model import ModelFile, ModelHead
 from bench_pipeline.records.plan import Plan
 from bench_pipeline.records.reference.json_schema import record_json_schema
 from bench_pipeline.records.rig import NAMES_OF_BACKENDS, Backend, Rig
@@ -18,6 +18,7 @@ from bench_pipeline.records.workload import Workload
 FILES: list[tuple[str, str, type[Record]]] = [
     ("Rig", "content/rigs/<slug>.yaml", Rig),
     ("Model", "content/models/<slug>.yaml", ModelFile),
+    ("Quants of a model", "content/models/<head>.yaml", ModelHead),
     ("Workload", "content/workloads/<slug>.yaml", Workload),
     ("Campaign", "content/campaigns/<slug>.yaml", Campaign),
     ("Engines", "content/engines.yaml", EngineCatalogue),

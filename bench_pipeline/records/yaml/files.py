@@ -14,7 +14,6 @@ from bench_pipeline.errors import RecordError
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.engines import EngineCatalogue
-from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import SCHEMA_VERSION, SEAL, SIGNATURE, Run
 from bench_pipeline.records.workload import Workload
@@ -177,10 +176,6 @@ def read_named(kind: type[R], folder: Path, slug: str) -> R | None:
 
 def read_rigs(folder: Path) -> dict[str, Rig]:
     return read_folder(Rig, folder)
-
-
-def read_models(folder: Path) -> dict[str, ModelFile]:
-    return read_folder(ModelFile, folder)
 
 
 def read_workloads(folder: Path) -> dict[str, Workload]:

@@ -12,7 +12,8 @@ from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.plan import Plan
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.yaml.files import read_models, read_run
+from bench_pipeline.records.yaml.files import read_run
+from bench_pipeline.records.yaml.model_files import read_models
 
 RIG = Rig(slug="bare", title="A bare machine", backends={"cpu": BackendSetup(threads=1)})
 MEASURED = read_run(min(checkout().runs.glob("shared-vm-2core/cpu/2*.yaml")))

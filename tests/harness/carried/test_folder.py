@@ -77,7 +77,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path):
 
 
 def test_a_run_finds_in_it_what_a_checkout_would_tell(out: OutFolder, plan):
-    from bench_pipeline.records.yaml.files import read_engines, read_models, read_workloads
+    from bench_pipeline.records.yaml.files import read_engines, read_workloads
+    from bench_pipeline.records.yaml.model_files import read_models
 
     out.lay_out(plan, RIG)
     assert list(read_models(out.work.models).values()) == sorted(

@@ -7,7 +7,8 @@ from bench_pipeline.harness.planning.plan import PlanItem, expand
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines
+from bench_pipeline.records.yaml.model_files import read_models
 
 HERE = checkout()
 MODELS = read_models(HERE.models)

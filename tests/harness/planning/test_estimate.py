@@ -14,11 +14,11 @@ from bench_pipeline.paths import checkout
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import (
     read_engines,
-    read_models,
     read_run,
     read_workloads,
     run_files,
 )
+from bench_pipeline.records.yaml.model_files import read_models
 
 HERE = checkout()
 MODELS, WORKLOADS = read_models(HERE.models), read_workloads(HERE.workloads).values()

@@ -8,7 +8,8 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines
+from bench_pipeline.records.yaml.model_files import read_models
 from tests.factories import SMOLLM2, measured_run
 
 HOMELAB = Rig(

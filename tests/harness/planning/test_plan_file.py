@@ -16,9 +16,9 @@ from bench_pipeline.records.yaml.files import (
     parse_record,
     read_campaigns,
     read_engines,
-    read_models,
     read_rigs,
 )
+from bench_pipeline.records.yaml.model_files import read_models
 
 HERE = checkout()
 RIGS, MODELS, ENGINES = read_rigs(HERE.rigs), read_models(HERE.models), read_engines(HERE.engines)

@@ -19,13 +19,13 @@ from bench_pipeline.records.yaml.files import (
     read_campaigns,
     read_engines,
     read_folder,
-    read_models,
     read_record,
     read_rigs,
     read_run,
     read_workloads,
     run_files,
 )
+from bench_pipeline.records.yaml.model_files import read_models
 from bench_pipeline.records.yaml.strict import MAX_BYTES, parse_yaml
 
 MARK = f"schema_version: {SCHEMA_VERSION}"
