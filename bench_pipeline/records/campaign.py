@@ -81,6 +81,10 @@ class Campaign(Record):
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""
 
+    @property
+    def has_budget(self) -> bool:
+        return self.budget_hours is not None or self.disk_gb is not None
+
     @model_validator(mode="after")
     def _turns_need_builds(self) -> Self:
         if self.in_turns and len(set(self.builds or [])) < 2:

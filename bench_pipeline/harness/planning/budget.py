@@ -29,10 +29,7 @@ def affordable(
     campaigns: Mapping[str, Campaign],
     models: Mapping[str, ModelFile],
 ) -> list[PlanItem]:
-    """Those of `wanted` that are made or within their campaign's budgets. Runs are read only where
-    there is a budget."""
-    if all(c.budget_hours is None and c.disk_gb is None for c in campaigns.values()):
-        return list(wanted)
+    """Those of `wanted` that are made or within their campaign's budgets."""
     runs = readable_runs(project)
     known = estimator(project, runs, models)
     made = {item: path for item, path in made_of(runs, wanted).items() if path}
