@@ -63,7 +63,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"llama_bench", "published"},
     ],
     "plausibility": [{"rule"}, {"machine", "parts", "requests", "runs"}, {"judging"}],
-    "engines": [{"guard"}, {"llama_cpp"}, {"builds", "dialects"}],
+    "engines": [{"guard"}, {"guarded"}, {"llama_cpp"}, {"dialects"}, {"others"}, {"builds"}],
     "harness": [
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},
         {"client", "quiet", "run_record"},

@@ -127,6 +127,9 @@ def build_rows(catalogue: EngineCatalogue, here: Rig | None, host: Host, cache: 
         state = f"{lies}: {path.binary}" if mine else f"lies on {', '.join(path.rigs)}"
         rows = runs if mine else others
         rows.append((path.build, path.channel, f"{', '.join(path.backends)}; {state}"))
+    for backend, setup in here.backends.items() if here else ():
+        for engine in setup.engines:
+            runs.append((engine.build, "command", f"{backend}; as the rig file says"))
     if catalogue.releases:
         fitting = [
             backend

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench_pipeline.engines.builds.catalogue import Choice
+from bench_pipeline.engines.builds.catalogue import Choice, CommandBuild
 from bench_pipeline.models.fetch import is_on_disk
 from bench_pipeline.records.engines import PathBuild
 from bench_pipeline.records.model import ModelFile
@@ -23,7 +23,7 @@ def to_be_fetched(
     new = [
         build
         for build in builds
-        if not isinstance(build, PathBuild)
+        if not isinstance(build, PathBuild | CommandBuild)
         and not (cache / "engines" / build.channel / build.build).is_dir()
     ]
     if not lacking and not new:

@@ -27,7 +27,7 @@ def tell_results(project: Project, console: Console, outcome: "Outcome") -> None
         console.print()
         if path in there:
             console.print(f"Already measured, on {run.started_at:%Y-%m-%d %H:%M} UTC:")
-        console.print(f"{model_name(run)} on {run.engine.build}, {run.backend}, {run.profile}")
+        console.print(f"{model_name(run)} on {run.engine.asked_as}, {run.backend}, {run.profile}")
         console.print(_table(run))
         console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
     if there:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 
-from bench_pipeline.engines.llama_cpp.server import LlamaServer
-from bench_pipeline.harness.client.counts import count_failure, miscount
+from bench_pipeline.engines.dialects import llama_server
+from bench_pipeline.engines.dialects.protocol import Dialect
+from bench_pipeline.engines.guarded import GuardedServer
 from bench_pipeline.harness.client.prompts import FittedPrompt
 from bench_pipeline.harness.client.streaming import Stream
+from bench_pipeline.harness.client.verdict import Judging
 from bench_pipeline.harness.client.waves import as_requests, as_wave, run_wave
 from bench_pipeline.harness.planning.profiles import ProfileRules
-from bench_pipeline.harness.repetition import cached_failure, repeat, starved_failure
+from bench_pipeline.harness.repetition import repeat
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.measures.statistics import Estimate
@@ -29,16 +31,17 @@ class CellMeasurement:
         answer_tokens: int,
         rules: ProfileRules,
         fresh_nonces: Iterator[str],
+        dialect: Dialect = llama_server.DIALECT,
     ) -> None:
         self.workload, self.concurrency, self.prompt = workload, concurrency, prompt
         self.answer_tokens, self.rules, self.nonces = answer_tokens, rules, fresh_nonces
         self.requests: list[Request] = []
         self.waves: list[Wave] = []
-        self.miscounts: list[str] = []
+        self.dialect, self.judging = dialect, Judging(dialect)
 
     def make(
         self,
-        server: LlamaServer,
+        server: GuardedServer,
         watch: Watch,
         runner: asyncio.Runner,
         step: Step,
@@ -63,6 +66,7 @@ class CellMeasurement:
                     server.base_url,
                     prompts,
                     self.answer_tokens,
+                    dialect=self.dialect,
                     stall_timeout_s=self.rules.stall_timeout_s,
                 )
             )
@@ -81,12 +85,7 @@ class CellMeasurement:
             self.rules, server, watch, warm_up=warm_up, measure=measure, leading=self._leading
         )
         step.advance(left)
-        failure = (
-            found.failure
-            or cached_failure(self.requests)
-            or count_failure(self.miscounts, len(self.requests))
-            or starved_failure(self.requests)
-        )
+        failure = found.failure or self.judging.failure()
         return Cell(
             workload=self.workload.slug,
             concurrency=self.concurrency,
@@ -107,9 +106,7 @@ class CellMeasurement:
         number = len(self.waves)
         self.requests += as_requests(streams, number, window_start)
         self.waves.append(as_wave(streams, number))
-        self.miscounts += [
-            m for s in streams if (m := miscount(s, self.answer_tokens, self.prompt.tokens))
-        ]
+        self.judging.hear(streams, self.answer_tokens, self.prompt.tokens)
 
     def _leading(self) -> list[Estimate | None]:
         figures = figures_of(

@@ -8,13 +8,13 @@ conversation that goes on.
 import asyncio
 from collections.abc import Iterator
 
-from bench_pipeline.engines.llama_cpp.server import LlamaServer
-from bench_pipeline.harness.client.counts import count_failure, miscount
+from bench_pipeline.engines.guarded import GuardedServer
 from bench_pipeline.harness.client.prompts import FittedPrompt
 from bench_pipeline.harness.client.streaming import Stream
+from bench_pipeline.harness.client.verdict import Judging
 from bench_pipeline.harness.client.waves import as_requests, run_wave
 from bench_pipeline.harness.planning.profiles import ProfileRules
-from bench_pipeline.harness.repetition import cached_failure, repeat, starved_failure
+from bench_pipeline.harness.repetition import repeat
 from bench_pipeline.harness.telemetry import Watch
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import by_wave
@@ -43,10 +43,10 @@ class PointMeasurement:
         self.depth, self.prompt, self.rules, self.nonces = depth, prompt, rules, fresh_nonces
         self.cold: list[Request] = []
         self.cached: list[Request] = []
-        self.miscounts: list[str] = []
+        self.judging = Judging()
 
     def make(
-        self, server: LlamaServer, number: int, watch: Watch, runner: asyncio.Runner
+        self, server: GuardedServer, number: int, watch: Watch, runner: asyncio.Runner
     ) -> CurvePoint:
         """Warm-up and repetitions; a failure ends the point and what was measured is kept.
 
@@ -64,12 +64,7 @@ class PointMeasurement:
         found = repeat(
             self.rules, server, watch, warm_up=warm_up, measure=measure, leading=self._leading
         )
-        failure = (
-            found.failure
-            or cached_failure(self.cold)
-            or count_failure(self.miscounts, len(self.cold) + len(self.cached))
-            or starved_failure([*self.cold, *self.cached])
-        )
+        failure = found.failure or self.judging.failure()
         return CurvePoint(
             depth_tokens=self.depth,
             server=number,
@@ -88,13 +83,11 @@ class PointMeasurement:
         repetition = len(self.cold)
         self.cold += as_requests(cold, repetition, window_start)
         self.cached += as_requests(cached, repetition, window_start)
-        budgets = (cold, self.rules.curve_output_tokens), (cached, CACHED_OUTPUT_TOKENS)
-        self.miscounts += [
-            m for streams, asked in budgets for s in streams if (m := miscount(s, asked))
-        ]
+        self.judging.hear(cold, self.rules.curve_output_tokens)
+        self.judging.hear(cached, CACHED_OUTPUT_TOKENS, cold=False)
 
     def _ask(
-        self, server: LlamaServer, runner: asyncio.Runner
+        self, server: GuardedServer, runner: asyncio.Runner
     ) -> tuple[list[Stream], list[Stream]]:
         """The same prompt twice: cold, then from the cache that it left."""
         prompts = [self.prompt.with_nonce(next(self.nonces))]

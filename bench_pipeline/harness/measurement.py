@@ -187,6 +187,9 @@ class Measurement:
         )
 
     def _depths(self) -> tuple[int, ...]:
+        """None of another family: a point is of a prompt sent twice, with a cache that is off."""
+        if self.engine.started:
+            return ()
         placement = self.record.placement
         trained = placement.context_train_tokens if placement else None
         return depths_within(self.rules.curve_depths, self.rules.curve_output_tokens, trained)
@@ -217,7 +220,7 @@ class Measurement:
         rules: ProfileRules | None = None,
     ) -> Cell:
         """`rules`: other ones than the profile's. `amount`: the cell's share of `step`."""
-        with closing(PromptFitter(running.server.base_url)) as fitter:
+        with closing(PromptFitter(running.server.base_url, running.dialect)) as fitter:
             prompt = fitter.fit(workload)
         measurement = CellMeasurement(
             workload,
@@ -226,6 +229,7 @@ class Measurement:
             output_tokens(workload, self.item.profile),
             rules or self.rules,
             self.nonces,
+            running.dialect,
         )
         cell = measurement.make(running.server, running.watch, running.runner, step, amount)
         return modes.check_cell(self.item.mode, cell.model_copy(update={"server": running.number}))

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.engines.guarded import GuardedServer
 from bench_pipeline.harness.client.streaming import StreamFailed
 from bench_pipeline.harness.planning.profiles import ProfileRules
 from bench_pipeline.harness.telemetry import Watch, Window
 from bench_pipeline.harness.telemetry.processes import programs
-from bench_pipeline.measures import formulas
 from bench_pipeline.measures.statistics import Estimate
 from bench_pipeline.records.cell import Failure, FailureKind, Request, StopReason, Telemetry
 
@@ -32,7 +31,7 @@ class Repeated:
 
 def repeat(
     rules: ProfileRules,
-    server: LlamaServer,
+    server: GuardedServer,
     watch: Watch,
     *,
     warm_up: Callable[[int, float], list[Request]],
@@ -108,32 +107,7 @@ def foreign_failure(window: Window) -> Failure | None:
     )
 
 
-def cached_failure(requests: Sequence[Request]) -> Failure | None:
-    """Of requests that were to be cold, if one was not."""
-    if not (cached := [r.cached_tokens for r in requests if r.cached_tokens]):
-        return None
-    return Failure(
-        kind="contaminated",
-        message=f"{len(cached)} of {len(requests)} requests reused cached prompt tokens, up to "
-        f"{max(cached)} of {max(r.prompt_tokens for r in requests)}, so their prefill was not cold",
-    )
-
-
-def starved_failure(requests: Sequence[Request]) -> Failure | None:
-    """Of requests whose tokens the client read in bunches."""
-    share = formulas.shared_reads(requests)
-    timed = all(request.server_itl_p99_ms is not None for request in requests)
-    limit = formulas.SHARED_READS_TIMED if timed else formulas.SHARED_READS
-    if share is None or share < limit:
-        return None
-    return Failure(
-        kind="unclocked",
-        message=f"{share:.0%} of the tokens were read together with others that were made apart, "
-        "so that the client's times are not theirs; the machine was too busy for it",
-    )
-
-
-def stream_failure(error: StreamFailed, server: LlamaServer) -> Failure:
+def stream_failure(error: StreamFailed, server: GuardedServer) -> Failure:
     """What a stream's failure was, by its own words, the server's log and whether it lives."""
     kind: FailureKind = error.kind
     if kind == "crash" and any("out of memory" in line for line in server.log_tail(15)):

@@ -56,6 +56,8 @@ def make_runs(
         )
         for build in (item.build, *item.beside)
     ]
+    for engine in engines:
+        _check_can(engine, item)
     model_path = fetch_model(model, cache, reporter)
     draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
     if item.beside:
@@ -82,6 +84,18 @@ def make_runs(
         reporter=reporter,
     )
     return [made]
+
+
+def _check_can(engine: InstalledEngine, item: PlanItem) -> None:
+    """EngineError (`refused`) where another family is asked for what only llama-server proves."""
+    if engine.started and (item.beside or item.mode != "baseline"):
+        asked = "builds in turns" if item.beside else f"mode {item.mode}"
+        raise EngineError(
+            f"{asked}: only with builds of llama.cpp",
+            mend="measure it by itself, in mode baseline",
+            where=engine.build,
+            kind="refused",
+        )
 
 
 def _workloads(project: Project, reporter: Reporter) -> list[Workload]:

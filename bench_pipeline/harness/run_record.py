@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bench_pipeline import __version__
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.dialects.families import FAMILIES, untold
 from bench_pipeline.engines.llama_cpp.environment import SET, left_out, recorded
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement import Placement
@@ -70,8 +71,9 @@ class RunRecord:
         self.inventory = self.inventory.model_copy(update={"engine_devices": devices, "gpus": gpus})
 
     def as_run(self, host_load: HostLoad, failure: Failure | None = None) -> Run:
-        inventory, setup = self.inventory, self.rig.backends[self.item.backend]
-        env = setup.env
+        inventory, started = self.inventory, self.engine.started
+        setup = self.rig.backends[self.item.backend]
+        env = started.env if started else setup.env
         placement = self.placement or Placement()
         return Run(
             schema_version=4,
@@ -96,10 +98,12 @@ class RunRecord:
             inventory=inventory,
             host_load=host_load,
             engine=Engine(
-                build=self.engine.build,
+                name=self.engine.name,
+                untold=untold(FAMILIES[self.engine.name]),
+                build=started.version if started else self.engine.build,
                 commit=self.engine.commit,
                 channel=self.engine.channel,
-                version_line=self.engine.version_line,
+                version_line=self.engine.version_line or None,
                 binary_sha256=self.engine.binary_sha256,
                 env={
                     **(SET if self.item.plain_backend == "cuda" else {}),
@@ -129,9 +133,15 @@ class RunRecord:
         return sum(caps) if whole else None
 
     def unknown(self) -> list[str]:
-        """What cannot be told of the cards, a sentence each."""
+        """What cannot be told of the cards and the engine, a sentence each."""
         reason = self.inventory.why_unknown(self.devices)
-        return [] if reason is None else [f"{reason[0].upper()}{reason[1:]}."]
+        told = [] if reason is None else [f"{reason[0].upper()}{reason[1:]}."]
+        if self.engine.started:
+            told.append(
+                f"That it was {self.engine.build}, with as many slots and as much context as its "
+                "command says, is the word of the rig's owner: nothing here proves it."
+            )
+        return told
 
 
 def awake(before: Sequence[Gpu], now: Sequence[Gpu]) -> list[Gpu]:

@@ -10,12 +10,16 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.dialects.families import FAMILIES
+from bench_pipeline.engines.dialects.protocol import Dialect
+from bench_pipeline.engines.guarded import GuardedServer
 from bench_pipeline.engines.llama_cpp.asked import check_as_asked
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import left_out
 from bench_pipeline.engines.llama_cpp.log_reading import scrub
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.engines.others.server import OtherServer
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
@@ -44,11 +48,13 @@ class ServerGone(Exception):
 class Running:
     """A server that answers, what watches it, and the event loop of its client."""
 
-    server: LlamaServer
+    server: GuardedServer
     watch: Watch
     runner: asyncio.Runner
     number: int
     """Its place among the run's servers."""
+    dialect: Dialect
+    """How it is talked to."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,11 @@ class Serving:
                     check_as_asked(self.setup, server.log_lines())
                     watch.server_pid = server.pid
                     if not number:
-                        self.record.parameters = _parameters(server)
+                        if isinstance(server, LlamaServer):
+                            self.record.parameters = _parameters(server)
                         self._learn(server, watch, reporter)
                     loaded = watch.memory()
-                    yield Running(server, watch, runner, number)
+                    yield Running(server, watch, runner, number, FAMILIES[self.engine.name])
                     peak = watch.memory()
             except EngineError as error:
                 failure = as_failure(error)
@@ -109,7 +116,17 @@ class Serving:
             finally:
                 self._keep(server, watch, loaded, peak, failure)
 
-    def _server(self, slots: int, context_tokens_per_slot: int, number: int) -> LlamaServer:
+    def _server(self, slots: int, context_tokens_per_slot: int, number: int) -> GuardedServer:
+        log_path = self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log")
+        if self.engine.started:
+            return OtherServer(
+                self.engine,
+                model=self.model_path,
+                threads=self.threads,
+                slots=slots,
+                context_tokens_per_slot=context_tokens_per_slot,
+                log_path=log_path,
+            )
         return LlamaServer(
             self.engine,
             model=self.model_path,
@@ -120,7 +137,7 @@ class Serving:
             slots=slots,
             context_tokens_per_slot=context_tokens_per_slot,
             extra_args=modes.server_arguments(self.item.mode),
-            log_path=self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log"),
+            log_path=log_path,
         )
 
     def cards(self) -> dict[str, str]:
@@ -128,22 +145,22 @@ class Serving:
         before the engine has named them: PCI address to name."""
         return engine_names(self.record.inventory, self._server(1, 1, 0).planned_devices())
 
-    def _watched(self, server: LlamaServer) -> dict[str, str]:
+    def _watched(self, server: GuardedServer) -> dict[str, str]:
         """The cards that hold the model. For the first server all of them, by the names that they
         probably have: its log tells which they are, and what was in use before it cannot be read
-        afterwards."""
+        afterwards. Of another family's all: nobody tells which it took."""
         inventory = self.record.inventory
         names = engine_names(inventory, server.planned_devices())
-        if self.record.servers:
+        if self.record.servers and not self.engine.started:
             return names
         addresses = [gpu.pcie_address for gpu in inventory.gpus if gpu.pcie_address]
         return {address: names.get(address, address) for address in addresses}
 
-    def _learn(self, server: LlamaServer, watch: Watch, reporter: Reporter) -> None:
+    def _learn(self, server: GuardedServer, watch: Watch, reporter: Reporter) -> None:
         """Which cards compute, from the engine's own lines."""
         self.record.devices = server.devices
         self.record.learn(read_placement(server.log_lines()))
-        if self.item.plain_backend != "cpu":
+        if self.item.plain_backend != "cpu" and not self.engine.started:
             watch.keep(engine_names(self.record.inventory, server.devices))
         for sentence in self.record.unknown():
             reporter.say(sentence)
@@ -165,7 +182,7 @@ class Serving:
 
     def _keep(
         self,
-        server: LlamaServer,
+        server: GuardedServer,
         watch: Watch,
         loaded: list[DeviceMemory],
         peak: list[DeviceMemory],

@@ -43,8 +43,10 @@ class CellFigures:
     queue_ms: Estimate | None
     itl_p99_ms: Estimate | None
     joules_per_token: float | None
+    clocks: int | None
+    """By how many clocks its requests were timed: 2, ours and the server's; 1, ours alone."""
     clocks_agree: bool | None
-    """Client's and server's decode rates within `formulas.CLOCKS_AGREE_WITHIN`."""
+    """Client's and server's decode rates within `formulas.CLOCKS_AGREE_WITHIN`; None of one."""
     outliers: int
     """Repetitions whose decode rate lies outside Tukey's outer fences. Only counted: they stay in
     every figure, as nothing says that they were not the engine's own doing."""
@@ -112,6 +114,13 @@ def by_repetition(cell: Cell, waves: Mapping[int, float]) -> list[float]:
     if starts := by_start(cell, waves):
         return [middle(start) for start in starts if start]
     return [waves[wave] for wave in sorted(waves)]
+
+
+def clocks(requests: Sequence[Request]) -> int | None:
+    """2 where the server timed some of them, else 1; None of none."""
+    if not requests:
+        return None
+    return 1 if all(request.server_decode_ms is None for request in requests) else 2
 
 
 def clocks_agree(requests: list[Request]) -> bool | None:
@@ -196,6 +205,7 @@ def _figures(
         **estimates,
         n=len(hidden),  # every request has a count
         joules_per_token=formulas.joules_per_token(cell),
+        clocks=clocks(cell.requests),
         clocks_agree=_agree(
             list(values["decode_tok_s"].values()), list(values["server_decode_tok_s"].values())
         ),

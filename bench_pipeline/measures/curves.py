@@ -59,7 +59,7 @@ def curve_figures(point: CurvePoint) -> CurveFigures:
         ttft_ms=median_with_interval(by_wave(cold, lambda request: request.ttft_ms)),
         decode_tok_s=median_with_interval(by_wave(cold, formulas.decode_tok_s)),
         cached_ttft_ms=median_with_interval(by_wave(reused, lambda request: request.ttft_ms)),
-        cached_share=sum(request.cached_tokens for request in cached) / asked if asked else None,
+        cached_share=sum(r.cached_tokens or 0 for r in cached) / asked if asked else None,
     )
 
 

@@ -42,29 +42,43 @@ def decode_tok_s(request: Request) -> float | None:
 def server_decode_tok_s(request: Request) -> float | None:
     """The same by the server's raw count and time.
 
-    Its own `predicted_per_second` is not used: it is n/t in older builds, (n-1)/t in newer.
+    llama.cpp's own `predicted_per_second` is not used: it is n/t in older builds, (n-1)/t in newer.
+    Of a text that ended by itself the end is one token more, computed and not counted. None for an
+    engine without a clock of its own.
     """
-    if request.output_tokens < 2 or request.server_decode_ms <= 0:
+    if request.output_tokens < 2 or not request.server_decode_ms:
         return None
-    return (request.output_tokens - 1) / request.server_decode_ms * 1000
+    steps = request.output_tokens - (request.finish_reason != "stop")
+    return steps / request.server_decode_ms * 1000
 
 
 def prefill_tok_s(request: Request) -> float | None:
-    """Prompt tokens that were really computed / the server's prompt time (no queueing)."""
-    computed = request.prompt_tokens - request.cached_tokens
-    if computed < 1 or request.server_prompt_ms <= 0:
+    """Prompt tokens that were really computed / the server's prompt time (no queueing).
+
+    None for an engine that does not tell both.
+    """
+    if request.cached_tokens is None or not request.server_prompt_ms:
         return None
-    return computed / request.server_prompt_ms * 1000
+    computed = request.prompt_tokens - request.cached_tokens
+    return computed / request.server_prompt_ms * 1000 if computed > 0 else None
 
 
-def queue_ms(request: Request) -> float:
-    """Time to first token that prompt processing does not explain: queue, HTTP, tokenizing."""
+def queue_ms(request: Request) -> float | None:
+    """Time to first token that prompt processing does not explain: queue, HTTP, tokenizing.
+
+    None for an engine without a clock of its own.
+    """
+    if request.server_prompt_ms is None:
+        return None
     return max(0.0, request.ttft_ms - request.server_prompt_ms)
 
 
 def aggregate_tok_s(wave: Wave) -> float | None:
-    """Tokens of all streams / the window in which all of them were decoding."""
-    if wave.all_busy_ms <= 0 or wave.all_busy_tokens < 1:
+    """Tokens of all streams / the window in which all of them were decoding.
+
+    None where there is none, or nobody knows when each token came.
+    """
+    if wave.all_busy_ms <= 0 or not wave.all_busy_tokens:
         return None
     return wave.all_busy_tokens / wave.all_busy_ms * 1000
 
@@ -113,20 +127,10 @@ def delivered_on_time(request: Request) -> bool | None:
     that is overloaded reads tokens in bunches and leaves the mean gap as it was. None where the
     server put no times on its events (older builds, imported runs).
     """
-    if request.server_itl_p99_ms is None:
+    if request.server_itl_p99_ms is None or request.itl_p99_ms is None:
         return None
     limit_ms = request.server_itl_p99_ms * (1 + LATE_SHARE) + LATE_FLOOR_MS
     return request.itl_p99_ms <= limit_ms
-
-
-def shared_reads(requests: Sequence[Request]) -> float | None:
-    """Share of all their events with tokens that came in one read with another.
-
-    None where nobody looked (older run files, imported ones).
-    """
-    known = [request for request in requests if request.shared_reads is not None]
-    tokens = sum(request.received_tokens for request in known)
-    return sum(request.shared_reads or 0 for request in known) / tokens if tokens else None
 
 
 def draft_acceptance(request: Request) -> float | None:

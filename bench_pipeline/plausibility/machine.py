@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bench_pipeline.plausibility.rule import CellRule, Facts, RunRule, first
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.devices import Gpu
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import LLAMA_CPP, Run
 
 MAKERS = {"nvidia": ("nvidia", "geforce", "quadro", "tesla"), "amd": ("amd", "radeon", "instinct")}
 """Words in the names of their cards."""
@@ -116,6 +116,8 @@ def layers_belong_there(run: Run, _: Facts | None) -> str | None:
 
 
 def prompts_were_not_cached(run: Run, _: Facts | None) -> str | None:
+    if run.engine.name != LLAMA_CPP:
+        return None
     return first(
         "a server that may keep prompts: no --no-cache-prompt in its command"
         for server in run.servers

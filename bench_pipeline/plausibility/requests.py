@@ -21,16 +21,16 @@ def prompt_before_answer(_: Run, cell: Cell) -> str | None:
         f"the first token came after {r.ttft_ms:g} ms, the server took {r.server_prompt_ms:g} ms "
         "for the prompt before it"
         for r in cell.requests
-        if r.ttft_ms * SERVER_TIMES + 1 < r.server_prompt_ms
+        if r.server_prompt_ms is not None and r.ttft_ms * SERVER_TIMES + 1 < r.server_prompt_ms
     )
 
 
 def ttft_explained(_: Run, cell: Cell) -> str | None:
     """One stream waits for nothing but its own prompt."""
-    if cell.concurrency > 1 or not cell.requests:
+    timed = [(r.ttft_ms, r.server_prompt_ms) for r in cell.requests if r.server_prompt_ms]
+    if cell.concurrency > 1 or not timed:
         return None
-    ttft_ms = median(r.ttft_ms for r in cell.requests)
-    prompt_ms = median(r.server_prompt_ms for r in cell.requests)
+    ttft_ms, prompt_ms = (median(column) for column in zip(*timed, strict=True))
     if ttft_ms <= TTFT_TIMES * prompt_ms + TTFT_MS:
         return None
     return (
@@ -59,11 +59,17 @@ def visible_within(_: Run, cell: Cell) -> str | None:
     )
 
 
-def gaps_make_the_time(_: Run, cell: Cell) -> str | None:
+def gaps_make_the_time(run: Run, cell: Cell) -> str | None:
     """Half of n gaps are no shorter than their median, none is longer than the longest."""
+    may_lack = "gaps" in run.engine.untold
 
     def doubt(r: Request) -> str | None:
         gaps = r.received_tokens - 1
+        if None in (told := (r.itl_p50_ms, r.itl_p95_ms, r.itl_p99_ms, r.itl_max_ms)):
+            none = told.count(None) == len(told)
+            return None if none and may_lack else "no gaps between tokens, or not all of them"
+        assert r.itl_p50_ms is not None and r.itl_p95_ms is not None
+        assert r.itl_p99_ms is not None and r.itl_max_ms is not None
         if gaps < 1:
             return "no tokens between which there are gaps" if r.decode_ms else None
         chain = (r.itl_p50_ms, r.itl_p95_ms, r.itl_p99_ms, r.itl_max_ms)
@@ -83,7 +89,10 @@ def gaps_make_the_time(_: Run, cell: Cell) -> str | None:
     return first(map(doubt, cell.requests))
 
 
-def cold(_: Run, cell: Cell) -> str | None:
+def cold(run: Run, cell: Cell) -> str | None:
+    untold = sum(r.cached_tokens is None for r in cell.requests)
+    if untold and ("cached_tokens" not in run.engine.untold or untold < len(cell.requests)):
+        return f"{untold} requests do not say how much of their prompt was cached"
     return first(
         f"{r.cached_tokens} cached tokens in a cell whose prompts are cold"
         for r in cell.requests
@@ -91,7 +100,9 @@ def cold(_: Run, cell: Cell) -> str | None:
     )
 
 
-def counted(_: Run, cell: Cell) -> str | None:
+def counted(run: Run, cell: Cell) -> str | None:
+    free = "fixed_length" in run.engine.untold
+
     def doubt(r: Request) -> str | None:
         if r.received_tokens > r.output_tokens:
             return f"{r.received_tokens} tokens received of {r.output_tokens} made"
@@ -99,19 +110,27 @@ def counted(_: Run, cell: Cell) -> str | None:
             return f"{r.reasoning_tokens} hidden tokens of {r.output_tokens}"
         if (r.draft_accepted or 0) > (r.draft_tokens or 0):
             return f"{r.draft_accepted} drafted tokens accepted of {r.draft_tokens}"
-        if cell.output_tokens_budget not in (None, r.output_tokens):
+        short = (
+            free
+            and r.finish_reason == "stop"
+            and r.output_tokens <= (cell.output_tokens_budget or r.output_tokens)
+        )
+        if not short and cell.output_tokens_budget not in (None, r.output_tokens):
             return f"{r.output_tokens} tokens made where {cell.output_tokens_budget} were asked for"
         budget = cell.prompt_tokens_budget
         if budget is not None and r.prompt_tokens < 0.9 * budget - 8:
             return f"a prompt of {r.prompt_tokens} tokens where {budget} were due"
-        if r.finish_reason != "length":
+        if r.finish_reason != "length" and not short:
             return f"a reply that ended by {r.finish_reason[:20]!r}, not by its length"
         return None
 
     return first(map(doubt, cell.requests))
 
 
-def server_clock(_: Run, cell: Cell) -> str | None:
+def server_clock(run: Run, cell: Cell) -> str | None:
+    if "own_clock" in run.engine.untold:
+        timed = sum(None not in (r.server_decode_ms, r.server_prompt_ms) for r in cell.requests)
+        return f"{timed} times by the clock of an engine that has none" if timed else None
     return first(
         "no time by the server's own clock, beside which ours could be held"
         for r in cell.requests
@@ -120,7 +139,7 @@ def server_clock(_: Run, cell: Cell) -> str | None:
 
 
 def no_copies(_: Run, cell: Cell) -> str | None:
-    seen: set[tuple[float, ...]] = set()
+    seen: set[tuple[float | None, ...]] = set()
     for r in cell.requests:
         times = (r.ttft_ms, r.decode_ms, r.end_to_end_ms, r.server_decode_ms, r.itl_max_ms)
         if times in seen:
@@ -187,7 +206,7 @@ def window_holds_all(_: Run, cell: Cell) -> str | None:
     return f"a request ends {last:g} ms into a window of {cell.window_ms:g} ms"
 
 
-def waves_follow(_: Run, cell: Cell) -> str | None:
+def waves_follow(run: Run, cell: Cell) -> str | None:
     """When all streams decode follows from when each did; no more tokens come than there are."""
     requests = _waves(cell)
     if cell.waves and {wave.wave for wave in cell.waves} != set(requests):
@@ -200,6 +219,10 @@ def waves_follow(_: Run, cell: Cell) -> str | None:
         # Requests of a wave may be written as sent at one time, though one after another.
         if abs(busy_ms - wave.all_busy_ms) > ROUNDING_MS + 0.001 * busy_ms:
             return f"wave {wave.wave} busy for {wave.all_busy_ms:g} ms, its streams for {busy_ms:g}"
+        if wave.all_busy_tokens is None:
+            if "gaps" in run.engine.untold:
+                continue
+            return f"wave {wave.wave} does not say how many tokens came within it"
         at_most = sum(most_within(r, wave.all_busy_ms) for r in streams)
         if wave.all_busy_tokens > at_most:
             return f"wave {wave.wave} has {wave.all_busy_tokens} tokens, its streams {at_most}"
@@ -226,7 +249,7 @@ def most_within(request: Request, window_ms: float) -> int:
         (0.50, request.itl_p95_ms),
         (0.00, request.itl_p50_ms),
     ):
-        if outside_ms <= 0:
+        if outside_ms <= 0 or longest_ms is None:
             break
         # Of n sorted gaps, those above the place of a percentile may be longer than it is.
         above = gaps - 1 - floor(share * (gaps - 1)) if share else gaps
@@ -257,14 +280,20 @@ REQUEST_RULES = (
         "the gaps add up to the decode time",
         gaps_make_the_time,
     ),
-    CellRule("cold", "no cached tokens", _HARNESS, cold),
+    CellRule("cold", "no cached tokens; absent only where the engine cannot tell", _HARNESS, cold),
     CellRule(
         "counts",
-        "received, hidden ≤ made = the budget; the prompt meets its own; ended by length",
+        "received, hidden ≤ made = the budget; the prompt meets its own; ended by length, or by "
+        "itself where the engine knows no fixed one",
         _HARNESS,
         counted,
     ),
-    CellRule("server-clock", "a server's time beside each of ours", _HARNESS, server_clock),
+    CellRule(
+        "server-clock",
+        "a server's time beside each of ours; none of an engine that has no clock",
+        _HARNESS,
+        server_clock,
+    ),
     CellRule("copies", "no two requests alike in every time", "microseconds differ", no_copies),
     CellRule(
         "formula",

@@ -9,7 +9,7 @@ from bench_pipeline.measures.formulas import decode_tok_s, prefill_tok_s
 from bench_pipeline.plausibility.rule import CellRule, Facts, RunRule, first, median_rate
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import FIRST_OF_ALL, build_number, highest_build
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import LLAMA_CPP, Run
 from bench_pipeline.records.server import Server
 
 AHEAD = timedelta(days=1)
@@ -71,7 +71,7 @@ def engine_agrees(run: Run, _: Facts | None) -> str | None:
     commit, line, number = engine.commit, engine.version_line, build_number(engine.build)
     if commit and not re.fullmatch(r"[0-9a-f]{7,40}", commit):
         return f"`{commit[:20]}` is no commit"
-    if line is not None and "version" not in line and "build" not in line:
+    if line is not None and engine.name == LLAMA_CPP and not re.search("version|build", line):
         return f"`{line[:30]}` is no version line"
     if commit and line and commit[:7] not in line:
         return f"commit {commit} is not that of its version line"
@@ -160,7 +160,8 @@ def server_proven(run: Run, cell: Cell) -> str | None:
     server = run.servers[cell.server] if cell.server is not None else None
     if server is None:
         return "no server answered it"
-    if not server.argv or not server.log_proof or server.memory is None:
+    silent = not server.log_proof and run.engine.name == LLAMA_CPP
+    if not server.argv or silent or server.memory is None:
         return "nothing proves what ran: no command, no lines of its log, no memory"
     return first([_slots(server, cell), _command_of(run, server)])
 

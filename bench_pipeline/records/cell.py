@@ -55,7 +55,8 @@ class Failure(Record):
 
 
 class Request(Record):
-    """One streamed completion."""
+    """One streamed completion. What its engine cannot tell is None, and in no figure: which that
+    may be, the run's `engine.untold` says."""
 
     wave: Count
     """Which repetition it belongs to, from 0."""
@@ -65,13 +66,13 @@ class Request(Record):
     """From the start of the cell's window."""
     prompt_tokens: Count
     """As the server counts them, template included."""
-    cached_tokens: Count
-    """Of them not computed; 0 in a cold cell."""
+    cached_tokens: Count | None = None
+    """Of them not computed; 0 in a cold cell. None: the engine does not tell."""
     output_tokens: Count
     """As the server counts them, reasoning included."""
     received_tokens: Count
-    """Tokens whose arrival the client stamped, by the counter on each event; `decode_ms` and the
-    inter-token latencies are over these."""
+    """Tokens between the first and the last of which `decode_ms` is: those whose arrival the client
+    stamped, by the counter on each event, or all up to the finish, where only ends are known."""
     reasoning_tokens: Count = 0
     """Of the output, hidden."""
     ttft_ms: Positive
@@ -82,17 +83,19 @@ class Request(Record):
     """Client: from first to last token."""
     end_to_end_ms: Positive
     """Client: from sending to the end of the reply."""
-    server_prompt_ms: NonNegative
-    """Server: prompt processing, queueing excluded."""
-    server_decode_ms: NonNegative
-    """Server: first to last token, by its own clock."""
-    itl_p50_ms: NonNegative
-    """Client: median gap between tokens."""
-    itl_p95_ms: NonNegative
+    server_prompt_ms: NonNegative | None = None
+    """Server: prompt processing, queueing excluded. None: the engine has no clock of its own."""
+    server_decode_ms: NonNegative | None = None
+    """Server: first to last token, by its own clock; where the text ended by itself (`stop`), to
+    its end, which is a token computed and not counted. None: it has no clock of its own."""
+    itl_p50_ms: NonNegative | None = None
+    """Client: median gap between tokens. None, as all of them: several tokens came as one, and when
+    each did nobody knows."""
+    itl_p95_ms: NonNegative | None = None
     """95 % of the gaps are shorter."""
-    itl_p99_ms: NonNegative
+    itl_p99_ms: NonNegative | None = None
     """99 % of the gaps are shorter."""
-    itl_max_ms: NonNegative
+    itl_max_ms: NonNegative | None = None
     """The longest gap."""
     shared_reads: Count | None = None
     """Events with tokens that the client found in one read with another which the server had not
@@ -109,7 +112,7 @@ class Request(Record):
 
     @model_validator(mode="after")
     def _cache_is_part_of_the_prompt(self) -> Self:
-        if self.cached_tokens > self.prompt_tokens:
+        if (self.cached_tokens or 0) > self.prompt_tokens:
             raise ValueError("more tokens were `cached_tokens` than the prompt has")
         return self
 
@@ -122,8 +125,9 @@ class Wave(Record):
     """From 0."""
     all_busy_ms: NonNegative
     """From the last stream's first token to the first stream's last token."""
-    all_busy_tokens: Count
-    """Tokens that arrived from all streams within it, the one opening it excluded."""
+    all_busy_tokens: Count | None = None
+    """Tokens that arrived from all streams within it, the one opening it excluded. None: of one of
+    them nobody knows when each token came."""
     server: Count | None = None
     """Which of the run's `servers` answered, where a cell had several: in a session each block of
     waves has a start of its own."""

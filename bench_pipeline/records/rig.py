@@ -84,6 +84,37 @@ class Arrangement(Record):
         return self.experts_on_cpu is not None or bool(self.tensors_on_cpu)
 
 
+class EngineSetup(Record):
+    """An engine of another family than llama.cpp's, and how it is started on this rig.
+
+    Asked for as a build, by family and version: `BUILD=dasllama-0.6.6`.
+    """
+
+    family: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")
+    """How it talks: one of those in docs/engines.md."""
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,39}$")
+    """Of what the command starts, by your word where the engine does not tell."""
+    command: list[str] = Field(min_length=1, max_length=200)
+    """Program and arguments. `{model}` is replaced by the file, `{port}` by a free port of
+    127.0.0.1, `{slots}` by the streams at once, `{context}` by the tokens of context of each,
+    `{total_context}` by those of all, `{threads}` by the threads of this backend."""
+    env: dict[str, str] = {}
+    """Its environment variables, beyond those of the shell that change no speed."""
+    ready: str = Field(default="/v1/models", pattern=r"^/[A-Za-z0-9._/-]*$")
+    """A path that answers 200 once it is ready."""
+
+    @property
+    def build(self) -> str:
+        return f"{self.family}-{self.version}"
+
+    @model_validator(mode="after")
+    def _starts_what_is_measured(self) -> Self:
+        for needed in ("{model}", "{port}"):
+            if not any(needed in word for word in self.command):
+                raise ValueError(f"the `command` has no {needed}")
+        return self
+
+
 class BackendSetup(Arrangement):
     """How the engine is started for one backend on one rig."""
 
@@ -106,6 +137,16 @@ class BackendSetup(Arrangement):
     """More arguments for llama-server, as typed."""
     env: dict[str, str] = {}
     """Environment variables for the engine."""
+    engines: list[EngineSetup] = []
+    """Engines of other families that are on this rig; measured where one is asked for as a
+    build."""
+
+    @model_validator(mode="after")
+    def _engines_have_names_of_their_own(self) -> Self:
+        builds = [engine.build for engine in self.engines]
+        if twice := next((build for build in builds if builds.count(build) > 1), None):
+            raise ValueError(f"two `engines` are {twice}")
+        return self
 
     @property
     def arrangement(self) -> Arrangement | None:

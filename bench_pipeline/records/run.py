@@ -68,21 +68,38 @@ class Harness(Record):
     """Version of the interpreter."""
 
 
+LLAMA_CPP = "llama.cpp"
+"""Name of the family that is measured where no other is named."""
+
+Untold = Literal["cached_tokens", "fixed_length", "gaps", "own_clock"]
+"""What a family of engines does not tell or cannot be told; then it is absent."""
+
+
+def asked_as(engine: str, build: str) -> str:
+    """As a build is asked for: `b10434`, `dasllama-0.6.6`."""
+    return build if engine == LLAMA_CPP else f"{engine}-{build}"
+
+
 class Engine(Record):
     """The engine as it ran."""
 
-    name: Name = "llama.cpp"
-    """`llama.cpp`, or the server behind the same protocol."""
+    name: Name = LLAMA_CPP
+    """Its family: `llama.cpp`, or another behind the same protocol."""
     build: Name
-    """`b10434`, or any name for a build of one's own."""
+    """`b10434`, or any name for a build of one's own; of another family its version, `0.6.6`."""
+    untold: list[Untold] = Field(default=[], max_length=MOST_ITEMS)
+    """What the family cannot tell of each request, so that it may be absent there: `cached_tokens`;
+    `own_clock`, its times; `gaps`, when each token came; `fixed_length`: replies end where the
+    model ends them. Nothing of llama.cpp."""
     commit: Name | None = None
     """As `--version` prints it."""
-    channel: Literal["wheel", "github-release", "path"] | None = None
-    """Where the build came from."""
+    channel: Literal["wheel", "github-release", "path", "command"] | None = None
+    """Where the build came from; `command`: the rig file says how it is started."""
     version_line: str | None = None
     """What `--version` printed."""
     binary_sha256: Sha256 | None = None
-    """Of llama-server and then the shared libraries beside it, joined in order of name."""
+    """Of llama-server and then the shared libraries beside it, joined in order of name; of another
+    family only of the file that its command starts."""
     env: dict[str, str] = {}
     """What the rig file sets, and what this code sets (CUDA_DEVICE_ORDER)."""
     shell_env: dict[str, str] | None = None
@@ -93,6 +110,10 @@ class Engine(Record):
     were kept from it. None: nobody looked, and none was kept."""
     system_info: str | None = None
     """The engine's line of compile features and threads."""
+
+    @property
+    def asked_as(self) -> str:
+        return asked_as(self.name, self.build)
 
 
 class Model(Record):
@@ -262,6 +283,8 @@ class Run(Record):
             raise ValueError("a cell names none of the run's `servers`")
         if self.session and any(cell.requests and not cell.waves for cell in self.cells):
             raise ValueError("a session's cell needs its waves: they say which start they are of")
+        if self.engine.name == LLAMA_CPP and self.engine.untold:
+            raise ValueError(f"{LLAMA_CPP} tells all: its `untold` is empty")
         if self.provenance == "measured":
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:

@@ -180,8 +180,9 @@ def mark_done(connection: DuckDBPyConnection, *, everything: bool) -> None:
         )
 
 
-_ASKED = ("rig", "backend", "build", "mode", "model_sha256")
-"""What a run has in common with every item that it satisfies."""
+_ASKED = ("rig", "backend", "mode", "model_sha256")
+"""What a run has in common with every item that it satisfies, in columns of the same name. Its
+build it has too, by the name under which it is asked for."""
 
 
 def _asked(row: Row) -> tuple[Any, ...]:
@@ -200,7 +201,10 @@ def _plan_item(row: Row) -> PlanItem:
 
 
 def _rig_row(rig: Rig) -> Row:
-    backends = {name: setup.model_dump(exclude_none=True) for name, setup in rig.backends.items()}
+    backends = {
+        name: setup.model_dump(exclude_none=True, exclude={"engines"})  # the rig's own paths
+        for name, setup in rig.backends.items()
+    }
     hosts = [h for setup in rig.backends.values() for h in remote_endpoints(setup.args)]
     return {
         "rig": rig.slug,
@@ -282,8 +286,8 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
     found = defaultdict(list)
     for row in read_rows(
         connection,
-        "select run_id, rig, backend, mode, profile, build, model_sha256, ladder, ladder_ended,"
-        " failure_kind, failure_message, session_id, session_builds, session_blocks,"
+        "select run_id, rig, backend, mode, profile, engine, build, model_sha256, ladder,"
+        " ladder_ended, failure_kind, failure_message, session_id, session_builds, session_blocks,"
         " session_ended from asked_runs order by run_id",
     ):
         found[_asked(row)].append(_outline(row, cells[row["run_id"]]))
@@ -312,7 +316,7 @@ def _outline(run: Row, cells: list[Cell]) -> Run:
         backend=run["backend"],
         mode=run["mode"],
         profile=run["profile"],
-        engine=Engine(build=run["build"]),
+        engine=Engine(name=run["engine"], build=run["build"]),
         model=_unchecked(Model, sha256=run["model_sha256"]),
         ladder=ladder,
         failure=failure,

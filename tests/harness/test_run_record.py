@@ -38,7 +38,7 @@ def record():
                 for n in range(listed)
             ],
         )
-        anything = SimpleNamespace(backend="cuda")
+        anything = SimpleNamespace(backend="cuda", started=None)
         made = RunRecord(anything, anything, anything, anything, inventory)
         made.devices = held
         return made

@@ -52,7 +52,7 @@ def speeds_table(runs: Iterable[Run]) -> str:
     """A heading and a table for each run; no cell is broken into lines."""
     unbroken = str.maketrans({" ": "\u00a0", wording.DASH: f"\u2060{wording.DASH}\u2060"})
     return "\n\n".join(
-        f"**{model_name(run)}** on {run.engine.build}, {run.profile}\n\n"
+        f"**{model_name(run)}** on {run.engine.asked_as}, {run.profile}\n\n"
         + markdown_table(
             SPEED_HEADINGS, [[text.translate(unbroken) for text in row] for row in speed_rows(run)]
         )

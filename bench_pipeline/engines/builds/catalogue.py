@@ -19,7 +19,7 @@ from bench_pipeline.records.engines import (
     WheelBuild,
     build_number,
 )
-from bench_pipeline.records.rig import Backend, BackendName, Rig, plain_backend
+from bench_pipeline.records.rig import Backend, BackendName, EngineSetup, Rig, plain_backend
 
 RECIPE = "build it on this rig as docs/engines.md says (channel `path`)"
 """What to do where nobody offers a binary."""
@@ -45,7 +45,16 @@ class ReleaseBuild:
     channel: Literal["github-release"] = "github-release"
 
 
-Choice = WheelBuild | PathBuild | ReleaseBuild
+@dataclass(frozen=True)
+class CommandBuild:
+    """An engine of another family, which the rig file says how to start."""
+
+    build: str
+    setup: EngineSetup
+    channel: Literal["command"] = "command"
+
+
+Choice = WheelBuild | PathBuild | ReleaseBuild | CommandBuild
 
 
 def choose(
@@ -73,6 +82,9 @@ def choose(
             where=rig.slug,
         )
     plain, wanted = plain_backend(backend), build or setup.build
+    for engine in setup.engines:
+        if engine.build == wanted:
+            return CommandBuild(engine.build, engine)
     known = [
         found
         for found in _catalogued(catalogue, rig, plain)
@@ -121,10 +133,11 @@ def choose(
             mend=f"choose one that does: {', '.join(runnable)}" if runnable else other_ways,
             where=where,
         )
-    if wanted is not None and known:
+    names = [found.build for found in (*known, *setup.engines)]
+    if wanted is not None and names:
         raise EngineError(
             f"unknown build `{wanted}`{through}",
-            mend=f"known here: {', '.join(dict.fromkeys(k.build for k in known))}; or add it to "
+            mend=f"known here: {', '.join(dict.fromkeys(names))}; or add it to "
             "content/engines.yaml",
             where=where,
         )

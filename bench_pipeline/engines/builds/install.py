@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from bench_pipeline.engines.builds import github_release, local_path, wheel
 from bench_pipeline.engines.builds.archive import require_room, unpack
-from bench_pipeline.engines.builds.catalogue import Choice, ReleaseBuild
+from bench_pipeline.engines.builds.catalogue import Choice, CommandBuild, ReleaseBuild
 from bench_pipeline.engines.llama_cpp.installed import (
     InstalledEngine,
     Stamps,
@@ -29,6 +29,7 @@ from bench_pipeline.engines.llama_cpp.installed import (
     stamps_of,
 )
 from bench_pipeline.engines.llama_cpp.libraries import require_libraries
+from bench_pipeline.engines.others.locating import installed, locate
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.progress import Reporter, Silent
@@ -60,11 +61,14 @@ def install(
 
     Downloads at most once, also when two processes want the same build; what is there is
     checked by size and time stamp, and by hash where these changed. Every library that it needs
-    for `backend` must be on this system. Then the binary is asked for its version, which must
+    for `backend` must be on this system; of an engine that the rig file starts, only its program
+    is asked for. Then the binary is asked for its version, which must
     agree with the catalogue, and for its devices under `env` (the rig file's). EngineError names
     what failed and the mend; nothing half-installed stays.
     """
     where = f"{choice.channel} {choice.build}"
+    if isinstance(choice, CommandBuild):
+        return installed(choice.setup, cache)
     if isinstance(choice, PathBuild):
         binary = local_path.locate(choice, cache)
         stamps = stamps_of(binary)  # before it is hashed: who exchanges it meanwhile is found
@@ -92,7 +96,9 @@ def install(
 def check_obtainable(choice: Choice, cache: Path) -> None:
     """EngineError unless the build lies here or its channel has it now. Of wheels that is only
     known once they are asked for."""
-    if isinstance(choice, PathBuild):
+    if isinstance(choice, CommandBuild):
+        locate(choice.setup, cache)
+    elif isinstance(choice, PathBuild):
         local_path.locate(choice, cache)
     elif isinstance(choice, ReleaseBuild) and _lying(choice, cache) is None:
         github_release.find_archives(choice)

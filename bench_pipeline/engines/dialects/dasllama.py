@@ -15,6 +15,7 @@ from bench_pipeline.engines.dialects.protocol import Clock, Seen
 class DasllamaDialect(PlainDialect):
     name = "dasllama"
     own_clock = True
+    tells_cached = True
 
     def see(self, event: dict[str, Any]) -> Seen:
         seen = fields.seen(event)

@@ -2,6 +2,7 @@
 
 from bench_pipeline.engines.dialects import dasllama, llama_server, mlx_lm, transformers, vllm
 from bench_pipeline.engines.dialects.protocol import Dialect
+from bench_pipeline.records.run import Untold
 
 FAMILIES: dict[str, Dialect] = {
     each.name: each
@@ -13,3 +14,14 @@ FAMILIES: dict[str, Dialect] = {
         vllm.DIALECT,
     )
 }
+
+
+def untold(dialect: Dialect) -> list[Untold]:
+    """What a run of the family may lack."""
+    can: dict[Untold, bool] = {
+        "cached_tokens": dialect.tells_cached,
+        "fixed_length": dialect.fixed_length,
+        "gaps": dialect.counts_events,
+        "own_clock": dialect.own_clock,
+    }
+    return [name for name, there in can.items() if not there]

@@ -15,6 +15,9 @@ class LlamaServerDialect:
     own_clock = True
     fixed_length = True
     head_tokens = 0
+    tells_cached = True
+    counts_events = True
+    proves_slots = True
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {

@@ -12,6 +12,9 @@ class PlainDialect:
     own_clock = False
     fixed_length = False
     head_tokens = 0
+    tells_cached = False
+    counts_events = False
+    proves_slots = False
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {

@@ -72,6 +72,9 @@ class Dialect(Protocol):
     fixed_length    it can be made to write exactly as many tokens as it is asked for
     head_tokens     most of a cold prompt that it may have had in a cache: 0 where caching can be
                     switched off, else what may stand before the nonce
+    tells_cached    it says how much of a prompt it had in a cache
+    counts_events   each event says how many tokens there are: when each came is always known
+    proves_slots    it says how many requests it answers at once
     """
 
     @property
@@ -82,6 +85,12 @@ class Dialect(Protocol):
     def fixed_length(self) -> bool: ...
     @property
     def head_tokens(self) -> int: ...
+    @property
+    def tells_cached(self) -> bool: ...
+    @property
+    def counts_events(self) -> bool: ...
+    @property
+    def proves_slots(self) -> bool: ...
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         """A streamed chat completion of `tokens` tokens, with fields that it understands and no

@@ -14,6 +14,7 @@ from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
 class VllmDialect(PlainDialect):
     name = "vllm"
     fixed_length = True
+    counts_events = True
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         options = {"include_usage": True, "continuous_usage_stats": True}

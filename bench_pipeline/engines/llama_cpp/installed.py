@@ -14,7 +14,8 @@ from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.inventory import EngineDevice
-from bench_pipeline.records.rig import Backend
+from bench_pipeline.records.rig import Backend, EngineSetup
+from bench_pipeline.records.run import LLAMA_CPP
 
 _ANSWER_TIMEOUT_S = 120
 """A first CUDA or Vulkan start compiles or loads for many seconds."""
@@ -53,6 +54,8 @@ class InstalledEngine:
                    `cat llama-server *.so* | sha256sum`
     devices        what `--list-devices` printed under the rig file's environment
     stamps         of what was hashed, in that order
+    name           the family
+    started        of another family: how, as the rig file says
     """
 
     build: str
@@ -64,7 +67,8 @@ class InstalledEngine:
     binary_sha256: str
     devices: list[EngineDevice]
     stamps: Stamps = field(default_factory=dict)
-    name: str = "llama.cpp"
+    name: str = LLAMA_CPP
+    started: EngineSetup | None = None
 
     def devices_of(self, backend: Backend) -> list[EngineDevice]:
         """Those of its devices that `backend` computes on; none on `cpu`."""
@@ -74,10 +78,11 @@ class InstalledEngine:
 
 def digest(binary: Path) -> str:
     """sha256 of `binary` and the shared libraries beside it, in order of their names."""
-    return _digest_of((binary, *shared_libraries(binary.parent)))
+    return digest_of((binary, *shared_libraries(binary.parent)))
 
 
-def _digest_of(files: Iterable[Path]) -> str:
+def digest_of(files: Iterable[Path]) -> str:
+    """sha256 of all of them, joined."""
     total = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:
@@ -88,10 +93,11 @@ def _digest_of(files: Iterable[Path]) -> str:
 
 def stamps_of(binary: Path) -> Stamps:
     """Of every file that `digest` covers."""
-    return {path: _stamp(path) for path in (binary, *shared_libraries(binary.parent))}
+    return {path: stamp(path) for path in (binary, *shared_libraries(binary.parent))}
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
+    """Size and modification time (ns)."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns]
 
@@ -99,8 +105,8 @@ def _stamp(path: Path) -> list[int]:
 def check_not_exchanged(engine: InstalledEngine) -> None:
     """EngineError if other files lie there than those that were hashed."""
     try:
-        same = all(_stamp(path) == stamp for path, stamp in engine.stamps.items())
-        same = same or _digest_of(engine.stamps) == engine.binary_sha256
+        same = all(stamp(path) == was for path, was in engine.stamps.items())
+        same = same or digest_of(engine.stamps) == engine.binary_sha256
     except OSError:
         same = False
     if not same:

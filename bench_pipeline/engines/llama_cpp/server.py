@@ -1,11 +1,6 @@
 """llama-server for the length of one run: started, proven, and never left behind."""
 
-import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,9 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-import psutil
 
-from bench_pipeline.engines import guard
+from bench_pipeline.engines.guarded import GuardedServer, free_port, load_limit_s, somebody_listens
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.command import (
     arrangement_options,
@@ -43,30 +37,15 @@ from bench_pipeline.engines.llama_cpp.log_reading import (
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.rig import Backend, BackendSetup
 
-LOG_TAIL_LINES = 15
 _PORT_TRIES = 3
 _LOOK_S = 0.05
-_SLOWEST_DISK_BYTES_S = 50e6
-
-
-def free_port() -> int:
-    """A port that was free a moment ago. Another process may take it before the server does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class _PortTakenError(EngineError):
     """Another program took the port in the moment before the server bound it."""
 
 
-def _somebody_listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class LlamaServer:
+class LlamaServer(GuardedServer):
     """One llama-server on this machine; a context manager.
 
     `with` starts it, waits until it answers, and checks at its own `/props` that it has the
@@ -76,13 +55,8 @@ class LlamaServer:
     mode), with the last lines of its log. It is gone soon after this process, however that
     ends.
 
-    base_url                  `http://127.0.0.1:<port>`
-    pid                       of llama-server itself
-    props                     its answer to `/props`
-    load_ms                   from its start until it answered
-    slots                     as proven by `/props`; None until then
-    context_tokens_per_slot   likewise
-    devices                   names of the devices that hold the model; empty on `cpu`
+    props     its answer to `/props`, which proves slots and context
+    devices   empty on `cpu`
     """
 
     def __init__(
@@ -105,21 +79,12 @@ class LlamaServer:
         extra_args        what the mode asks of the server; they win over the rig file's
         load_timeout_s    None: two minutes and the time that a slow disk needs
         """
+        super().__init__(log_path)
         self._engine, self._model, self._backend, self._setup = engine, model, backend, setup
         self._threads, self._draft, self._extra_args = threads, draft, list(extra_args)
         self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
-        self.log_path = log_path
         self._load_timeout_s = load_timeout_s
-        self._port = 0
-        self._argv: list[str] = []
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._process: psutil.Process | None = None
-        self.exit_status: int | None = None
-        self.devices: list[str] = []
         self.props: dict[str, Any] = {}
-        self.load_ms: float | None = None
-        self.slots: int | None = None
-        self.context_tokens_per_slot: int | None = None
 
     def __enter__(self) -> Self:
         for left in reversed(range(_PORT_TRIES)):
@@ -138,66 +103,6 @@ class LlamaServer:
                 self.stop()
                 raise
         raise AssertionError("unreachable: the last try raises")
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise RuntimeError("the server was not started")
-        return self._process.pid
-
-    @property
-    def public_argv(self) -> list[str]:
-        """The whole command, binary and model by file name; empty if it never came to one."""
-        return [self._scrub(argument) for argument in self._argv]
-
-    def log_lines(self) -> list[str]:
-        """The server's log so far, as written; empty before it started."""
-        try:
-            return self.log_path.read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
-
-    def log_tail(self, lines: int = LOG_TAIL_LINES) -> list[str]:
-        """The last lines that are not empty, private folders cut from their paths."""
-        written = [line.rstrip() for line in self.log_lines() if line.strip()]
-        return [self._scrub(line) for line in written[-lines:]]
-
-    def alive(self) -> bool:
-        """Whether the server itself still runs."""
-        if self._process is None:
-            return False
-        try:
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL to its group after a grace; returns when it is gone."""
-        if (guarding := self._guard) is None:
-            return
-        assert guarding.stdin is not None and guarding.stdout is not None
-        try:
-            with suppress(OSError):  # it may have ended just now
-                guarding.stdin.write(b"stop\n")
-                guarding.stdin.flush()
-            with suppress(subprocess.TimeoutExpired):
-                guarding.wait(guard.GRACE_S + 5)
-        finally:
-            # Closing the pipe makes the guard kill the group at once: a second Ctrl-C.
-            with suppress(OSError):
-                guarding.stdin.close()
-            if self.exit_status is None:
-                self._read_exit_status()
-            guarding.stdout.close()
-            guarding.wait()
-            self._guard = None
 
     def _command(self, port: int) -> list[str]:
         # These spellings are known to every build from b10068 to b11434.
@@ -236,32 +141,12 @@ class LlamaServer:
         return ",".join(pinned_devices(self._engine, self._backend, self._setup, self._scrub))
 
     def _launch(self, port: int) -> None:
-        self._port, self.exit_status, self._process = port, None, None
-        self._argv = self._command(port)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        self.log_path.write_bytes(b"")
-        # -S: the guard needs no site-packages, and their start-up hooks take longer than it
-        watcher = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]
-        self._guard = subprocess.Popen(
-            [*watcher, str(self.log_path.absolute()), str(guard.GRACE_S), *self._argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=launch_environment(self._engine.library_dir, self._setup.env),
-            start_new_session=True,
-        )
-        assert self._guard.stdout is not None
-        answer = json.loads(self._guard.stdout.readline() or b"{}")
-        if "pid" not in answer:
-            raise self._error(
-                f"it cannot be started: {answer.get('error', 'its guard ended')}",
-                mend="check that the binary is built for this system and may be executed",
-            )
-        with suppress(psutil.NoSuchProcess):  # then it ended at once
-            self._process = psutil.Process(answer["pid"])
+        env = launch_environment(self._engine.library_dir, self._setup.env)
+        self._start(self._command(port), port, env)
 
     def _wait_until_ready(self) -> None:
         size_bytes = sum(size_on_disk(file) for file in (self._model, self._draft) if file)
-        limit_s = self._load_timeout_s or 120 + size_bytes / _SLOWEST_DISK_BYTES_S
+        limit_s = self._load_timeout_s or load_limit_s(size_bytes)
         deadline = time.monotonic() + limit_s
         with local_client(timeout_s=1) as client:
             while not self._is_ready(client):
@@ -292,18 +177,6 @@ class LlamaServer:
         except httpx.HTTPError:
             return False
         return healthy and self._owns_port()
-
-    def _owns_port(self) -> bool:
-        """Whether it is our server that answers there, and not somebody else's."""
-        if self._process is None:
-            return False
-        try:
-            sockets = self._process.net_connections("tcp")
-        except psutil.AccessDenied:  # a hardened system: the bind check in the log remains
-            return True
-        except psutil.NoSuchProcess:
-            return False
-        return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self._port for s in sockets)
 
     def _prove(self) -> None:
         check_not_exchanged(self._engine)
@@ -339,7 +212,7 @@ class LlamaServer:
             where = f"{self._engine.channel} {self._engine.build}"
             return does_not_run(status, [self._scrub(line) for line in lines], where)
         # Asked too, because a server that cannot bind often exits with its log unwritten.
-        if port_was_taken(lines) or _somebody_listens(self._port):
+        if port_was_taken(lines) or somebody_listens(self._port):
             return _PortTakenError(
                 f"port {self._port} was taken by another program",
                 mend="run it again",
@@ -369,12 +242,6 @@ class LlamaServer:
             else f"check that build {self._engine.build} knows this model and its file is whole"
         )
         return self._error(self._scrub(reason), mend=mend)
-
-    def _read_exit_status(self) -> None:
-        """What the guard reports at its end; it comes within milliseconds of the server's."""
-        if self._guard is not None and self._guard.stdout is not None:
-            with suppress(ValueError):  # the guard was killed before it could say
-                self.exit_status = json.loads(self._guard.stdout.readline() or b"{}").get("exit")
 
     def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
         return EngineError(

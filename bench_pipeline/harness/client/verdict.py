@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from bench_pipeline.engines.dialects import llama_server
 from bench_pipeline.engines.dialects.protocol import Dialect
 from bench_pipeline.harness.client.counts import count_failure, miscount
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.waves import all_busy
-from bench_pipeline.measures.formulas import CLOCKS_AGREE_WITHIN, SHARED_READS
+from bench_pipeline.measures import formulas
 from bench_pipeline.records.cell import Failure
 
 
@@ -29,80 +30,124 @@ class Verdict:
     failure: Failure | None = None
 
 
+class Judging:
+    """Of the streams of a cell, or of a point of a curve, wave by wave as they end; it keeps a few
+    numbers of each."""
+
+    def __init__(self, dialect: Dialect = llama_server.DIALECT) -> None:
+        self._dialect = dialect
+        self._requests = 0
+        self._cold: list[tuple[int, int]] = []
+        """Of each that was to be cold: tokens cached, and of the prompt."""
+        self._wrong: list[str] = []
+        self._events = self._shared = self._at_once = 0
+        self._timed = True
+        """The server puts its own times on its events."""
+        self._in_turn: Failure | None = None
+        self._spans: list[tuple[float, float]] = []
+        """Of each request with two: ours and the server's, ms."""
+
+    def hear(
+        self,
+        wave: Sequence[Stream],
+        asked: int,
+        prompt_tokens: int | None = None,
+        *,
+        cold: bool = True,
+    ) -> None:
+        """Requests of `asked` tokens, sent at once; `prompt_tokens`: of each prompt, as it was
+        fitted. `cold`: nothing of them may come from a cache."""
+        self._requests += len(wave)
+        for stream in wave:
+            if cold:
+                self._cold.append((stream.cached_tokens or 0, stream.prompt_tokens))
+            if wrong := miscount(stream, asked, prompt_tokens, self._dialect):
+                self._wrong.append(wrong)
+            self._events += stream.events
+            self._shared += stream.shared_reads
+            self._at_once += stream.output_tokens > 1 and stream.last_at <= stream.first_at
+            self._timed &= bool(stream.server_token_ms)
+            if stream.server_decode_ms:
+                ours_ms = (_until(stream) - stream.first_at) * 1000
+                self._spans.append((ours_ms, stream.server_decode_ms))
+        if not self._dialect.proves_slots:
+            self._in_turn = self._in_turn or _in_turn(wave)
+
+    def failure(self) -> Failure | None:
+        """Why what was heard so far gives no figure."""
+        return (
+            self._not_cold()
+            or count_failure(self._wrong, self._requests)
+            or self._starved()
+            or self._in_turn
+        )
+
+    def verdict(self) -> Verdict:
+        failure = self.failure()
+        if not self._dialect.own_clock:
+            return Verdict("one", failure=failure)
+        return Verdict("two", agree=None if failure else self._agree(), failure=failure)
+
+    def _not_cold(self) -> Failure | None:
+        head = self._dialect.head_tokens
+        if not (cached := [tokens for tokens, _ in self._cold if tokens > head]):
+            return None
+        most = f"of which {head} may be" if head else "of which none may be"
+        longest = max(tokens for _, tokens in self._cold)
+        return Failure(
+            kind="contaminated",
+            message=f"{len(cached)} of {len(self._cold)} requests reused cached prompt tokens, up "
+            f"to {max(cached)} of {longest}, {most}, so their prefill was not cold",
+        )
+
+    def _starved(self) -> Failure | None:
+        limit = formulas.SHARED_READS_TIMED if self._timed else formulas.SHARED_READS
+        if self._events and self._shared >= limit * self._events:
+            return Failure(
+                kind="unclocked",
+                message=f"{self._shared} of {self._events} events with tokens were read together "
+                "with others that were made apart, so that the client's times are not theirs; the "
+                "machine was too busy for it",
+            )
+        if self._at_once and not self._timed:
+            return Failure(
+                kind="unclocked",
+                message=f"{self._at_once} of {self._requests} replies came all at once, not token "
+                "by token",
+            )
+        return None
+
+    def _agree(self) -> bool:
+        """Both over the same span: a server that computes the end of a text, which it does not
+        count, has that in its time, as the arrival of the finish has."""
+        if not self._spans:
+            return False
+        ours, theirs = (median(column) for column in zip(*self._spans, strict=True))
+        return abs(ours / theirs - 1) <= formulas.CLOCKS_AGREE_WITHIN
+
+
 def judge(
     waves: Sequence[Sequence[Stream]],
     asked: int,
     dialect: Dialect,
     prompt_tokens: int | None = None,
 ) -> Verdict:
-    """Of cold requests of `asked` tokens, each wave's sent at once.
-
-    `prompt_tokens`: of each prompt, as it was fitted.
-    """
-    streams = [stream for wave in waves for stream in wave]
-    wrong = [m for s in streams if (m := miscount(s, asked, prompt_tokens, dialect))]
-    failure = (
-        _not_cold(streams, dialect)
-        or count_failure(wrong, len(streams))
-        or _starved(streams)
-        or _in_turn(waves)
-    )
-    if not dialect.own_clock:
-        return Verdict("one", failure=failure)
-    return Verdict("two", agree=None if failure else _agree(streams), failure=failure)
-
-
-def _not_cold(streams: Sequence[Stream], dialect: Dialect) -> Failure | None:
-    told = [stream.cached_tokens or 0 for stream in streams]
-    if not (cached := [tokens for tokens in told if tokens > dialect.head_tokens]):
-        return None
-    most = f"of which {dialect.head_tokens} may be" if dialect.head_tokens else "of which none may"
-    return Failure(
-        kind="contaminated",
-        message=f"{len(cached)} of {len(streams)} requests reused up to {max(cached)} "
-        f"cached prompt tokens, {most}, so their prefill was not cold",
-    )
-
-
-def _starved(streams: Sequence[Stream]) -> Failure | None:
-    events, shared = sum(s.events for s in streams), sum(s.shared_reads for s in streams)
-    if shared >= SHARED_READS * events:
-        return Failure(
-            kind="unclocked",
-            message=f"{shared} of {events} events with tokens were read together with others",
-        )
-    if whole := [s for s in streams if s.output_tokens > 1 and s.last_at <= s.first_at]:
-        return Failure(
-            kind="unclocked",
-            message=f"{len(whole)} of {len(streams)} replies came all at once, not token by token",
-        )
-    return None
-
-
-def _in_turn(waves: Sequence[Sequence[Stream]]) -> Failure | None:
-    """Of streams that waited for each other: what each says of itself, it says of one alone."""
+    """Of all waves of a cell whose prompts are cold."""
+    judging = Judging(dialect)
     for wave in waves:
-        opened, closed = all_busy(wave)
-        if len(wave) > 1 and closed <= opened:
-            return Failure(
-                kind="refused",
-                message=f"{len(wave)} streams were never decoding at once: the engine answers "
-                "them in turn",
-            )
-    return None
+        judging.hear(wave, asked, prompt_tokens)
+    return judging.verdict()
 
 
-def _agree(streams: Sequence[Stream]) -> bool:
-    """Both over the same span: a server that computes the end of a text, which it does not count,
-    has that in its time, as the arrival of the finish has."""
-    ours, theirs = [], []
-    for stream in streams:
-        if stream.server_decode_ms:
-            ours.append((_until(stream) - stream.first_at) * 1000)
-            theirs.append(stream.server_decode_ms)
-    if not theirs:
-        return False
-    return abs(median(ours) / median(theirs) - 1) <= CLOCKS_AGREE_WITHIN
+def _in_turn(wave: Sequence[Stream]) -> Failure | None:
+    """Of streams that waited for each other: what each says of itself, it says of one alone."""
+    opened, closed = all_busy(wave)
+    if len(wave) < 2 or closed > opened:
+        return None
+    return Failure(
+        kind="refused",
+        message=f"{len(wave)} streams were never decoding at once: the engine answers them in turn",
+    )
 
 
 def _until(stream: Stream) -> float:

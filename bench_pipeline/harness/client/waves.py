@@ -76,11 +76,8 @@ def as_requests(streams: Sequence[Stream], wave: int, window_start: float) -> li
 
 
 def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> Request:
-    if stream.server_prompt_ms is None or stream.server_decode_ms is None:
-        raise ValueError("a record of a request holds the server's own times")
     times = np.asarray(stream.token_times)
-    gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
-    p50, p95, p99 = (float(value) for value in np.percentile(gaps_ms, [50, 95, 99]))
+    gaps = _gaps_ms(times)
     server_p99 = None
     if stream.server_token_ms and len(times) > 1:
         server_p99 = round(float(np.percentile(np.diff(stream.server_token_ms), 99)), 3)
@@ -95,7 +92,7 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         prompt_tokens=stream.prompt_tokens,
         cached_tokens=stream.cached_tokens,
         output_tokens=stream.output_tokens,
-        received_tokens=len(times),
+        received_tokens=len(times) or stream.output_tokens,
         reasoning_tokens=stream.reasoning_tokens,
         ttft_ms=since_sent_ms(stream.first_at),
         first_visible_ms=(
@@ -103,18 +100,29 @@ def _as_request(stream: Stream, wave: int, number: int, window_start: float) -> 
         ),
         decode_ms=round((stream.last_at - stream.first_at) * 1000, 3),
         end_to_end_ms=since_sent_ms(stream.ended_at),
-        server_prompt_ms=round(stream.server_prompt_ms, 3),
-        server_decode_ms=round(stream.server_decode_ms, 3),
-        itl_p50_ms=round(p50, 3),
-        itl_p95_ms=round(p95, 3),
-        itl_p99_ms=round(p99, 3),
-        itl_max_ms=round(float(gaps_ms.max()), 3),
+        server_prompt_ms=_rounded(stream.server_prompt_ms),
+        server_decode_ms=_rounded(stream.server_decode_ms),
+        **gaps,
         shared_reads=stream.shared_reads,
         server_itl_p99_ms=server_p99,
         draft_tokens=stream.draft_tokens,
         draft_accepted=stream.draft_accepted,
         finish_reason=stream.finish_reason,
     )
+
+
+def _gaps_ms(times: np.ndarray) -> dict[str, float]:
+    """Percentiles of the time from token to token; none where nobody knows when each came."""
+    if not len(times):
+        return {}
+    gaps_ms = np.diff(times) * 1000 if len(times) > 1 else np.zeros(1)
+    shares = np.percentile(gaps_ms, [50, 95, 99, 100])
+    names = ("itl_p50_ms", "itl_p95_ms", "itl_p99_ms", "itl_max_ms")
+    return {name: round(float(ms), 3) for name, ms in zip(names, shares, strict=True)}
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 3)
 
 
 def all_busy(streams: Sequence[Stream]) -> tuple[float, float]:
@@ -126,9 +134,11 @@ def all_busy(streams: Sequence[Stream]) -> tuple[float, float]:
 def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
     """The window in which every stream was decoding, and the tokens that arrived in it."""
     opened, closed = all_busy(streams)
-    arrived = sum(opened < moment <= closed for s in streams for moment in s.token_times)
+    arrived = None
+    if all(stream.token_times for stream in streams):
+        arrived = sum(opened < moment <= closed for s in streams for moment in s.token_times)
     return Wave(
         wave=wave,
         all_busy_ms=round(max(0.0, closed - opened) * 1000, 3),
-        all_busy_tokens=int(arrived) if closed > opened else 0,
+        all_busy_tokens=arrived if arrived is None or closed > opened else 0,
     )

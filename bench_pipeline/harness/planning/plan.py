@@ -116,7 +116,7 @@ def satisfied(item: PlanItem, runs: Iterable[Run]) -> bool:
 def _satisfies(run: Run, item: PlanItem) -> bool:
     if (
         run.provenance != "measured"
-        or (run.rig, run.backend, run.engine.build, run.mode)
+        or (run.rig, run.backend, run.engine.asked_as, run.mode)
         != (item.rig, item.backend, item.build, item.mode)
         or run.model.sha256 != item.model_sha256
         or (run.profile == "quick" and item.profile == "full")

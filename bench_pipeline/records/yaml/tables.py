@@ -242,7 +242,7 @@ class _Layout:
             raise TableFault(place, f"{told} stands twice", "remove one of the two lines")
         for chain in self.declared.rising:
             for low, high in pairwise(chain):
-                fallen = list(map(gt, columns[low], columns[high]))
+                fallen = _fallen(columns.get(low, ()), columns.get(high, ()))
                 if any(fallen):
                     number = fallen.index(True)
                     less = f"{columns[high][number]} is less than {columns[low][number]}"
@@ -251,6 +251,15 @@ class _Layout:
                         f"{less}, the line's `{low}`",
                         "correct the values, or the order of the columns",
                     )
+
+
+def _fallen(low: Sequence[Any], high: Sequence[Any]) -> list[bool]:
+    """Of each line in which both are known, whether the second is less; lines are all there or,
+    where a column was left out, none."""
+    try:
+        return list(map(gt, low, high))
+    except TypeError:
+        return [None not in (a, b) and a > b for a, b in zip(low, high, strict=True)]
 
 
 def _ragged(names: list[str], row: list[str], place: Location) -> TableFault:

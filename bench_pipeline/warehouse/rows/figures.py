@@ -104,6 +104,7 @@ def measurement_row(
         "queue_ms": _middle(figures.queue_ms),
         "itl_p99_ms": _middle(figures.itl_p99_ms),
         "server_decode_tok_s": _middle(figures.server_decode_tok_s),
+        "clocks": figures.clocks,
         "clocks_agree": False if _prompt_contradicted(run, cell) else figures.clocks_agree,
         "joules_per_token": joules,
         "power_mean_w": (

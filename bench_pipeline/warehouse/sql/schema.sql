@@ -106,6 +106,7 @@ create table campaign_items (
 -- were kept from the engine. `quiet` false: the host stayed busy, and was measured all the same. `knee`: the last concurrency
 -- that paid; the next one tried, `after_knee`, made the aggregate grow by the share
 -- `after_knee_gain`. `drift_*`: the closing cell over the first, as measures/drift.py says.
+-- `untold`: what the engine's family cannot tell of each request; it is NULL there.
 -- `inventory_key` is the same for two runs between which nothing about the rig changed but
 -- readings of the moment. `session_*`: of a run whose build was measured in turns with others;
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
@@ -145,6 +146,7 @@ create table runs (
     os varchar not null,
     kernel varchar,
     engine varchar not null,
+    untold varchar[] not null,
     build varchar not null,
     build_number integer,
     "commit" varchar,
@@ -237,7 +239,7 @@ create table requests (
     stream integer not null,
     sent_at_ms double not null,
     prompt_tokens integer not null,
-    cached_tokens integer not null,
+    cached_tokens integer,
     output_tokens integer not null,
     received_tokens integer not null,
     reasoning_tokens integer not null,
@@ -245,12 +247,12 @@ create table requests (
     first_visible_ms double,
     decode_ms double not null,
     end_to_end_ms double not null,
-    server_prompt_ms double not null,
-    server_decode_ms double not null,
-    itl_p50_ms double not null,
-    itl_p95_ms double not null,
-    itl_p99_ms double not null,
-    itl_max_ms double not null,
+    server_prompt_ms double,
+    server_decode_ms double,
+    itl_p50_ms double,
+    itl_p95_ms double,
+    itl_p99_ms double,
+    itl_max_ms double,
     shared_reads integer,
     server_itl_p99_ms double,
     draft_tokens integer,
@@ -264,7 +266,7 @@ create table waves (
     concurrency integer not null,
     wave integer not null,
     all_busy_ms double not null,
-    all_busy_tokens integer not null,
+    all_busy_tokens integer,
     server integer
 );
 
@@ -302,7 +304,8 @@ create table telemetry (
 
 -- One row per run x workload x concurrency. Figures are medians over `n` repetitions; all of
 -- them are NULL on a failed cell, and all but decode_tok_s on a published one. `flags` say what
--- disturbed it (flags.py); `server` is the number within the run.
+-- disturbed it (flags.py); `server` is the number within the run. `clocks`: 2 where the server timed
+-- its requests too, 1 where only the client did.
 create table measurements (
     run_id varchar not null,
     rig varchar not null,
@@ -342,6 +345,7 @@ create table measurements (
     queue_ms double,
     itl_p99_ms double,
     server_decode_tok_s double,
+    clocks integer,
     clocks_agree boolean,
     joules_per_token double,
     power_mean_w double,

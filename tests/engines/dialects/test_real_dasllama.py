@@ -13,7 +13,7 @@ from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.verdict import judge
 from bench_pipeline.harness.client.waves import run_wave
 from tests.engines.llama_cpp.requantizing import as_q8_0
-from tests.engines.others import environment, served
+from tests.engines.others.installing import environment, served
 from tests.once import once
 
 TOKENS = 24

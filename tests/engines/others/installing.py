@@ -18,8 +18,8 @@ import httpx
 from filelock import FileLock
 
 from bench_pipeline.engines import guard
+from bench_pipeline.engines.guarded import free_port
 from bench_pipeline.engines.llama_cpp.asking import local_client
-from bench_pipeline.engines.llama_cpp.server import free_port
 from bench_pipeline.paths import artefact_cache, checkout
 from tests.engines.conftest import is_gone
 from tests.waiting import wait_until

@@ -1,0 +1,124 @@
+"""A server of another family for part of a run: started as the rig file says."""
+
+import re
+import time
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from bench_pipeline.engines.guarded import GuardedServer, free_port, load_limit_s, somebody_listens
+from bench_pipeline.engines.llama_cpp.asking import local_client
+from bench_pipeline.engines.llama_cpp.environment import launch_environment
+from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, check_not_exchanged
+from bench_pipeline.engines.llama_cpp.log_reading import ending, scrub
+from bench_pipeline.errors import EngineError
+
+_PORT_TRIES = 3
+_LOOK_S = 0.05
+_PLACEHOLDER = re.compile(r"\{(model|port|slots|context|total_context|threads)\}")
+
+
+class OtherServer(GuardedServer):
+    """One server of another family on this machine; a context manager.
+
+    `with` starts it and waits until it answers; leaving the block stops it. EngineError instead:
+    `load` (it ended), `oom` (for want of memory) or `hang` (it never answered), with the last lines
+    of its log. How many slots it has, and with how much context, is what it was asked for: nothing
+    proves it here but that streams are answered at once.
+    """
+
+    def __init__(
+        self,
+        engine: InstalledEngine,
+        *,
+        model: Path,
+        threads: int,
+        slots: int,
+        context_tokens_per_slot: int,
+        log_path: Path,
+    ) -> None:
+        super().__init__(log_path)
+        if engine.started is None:
+            raise ValueError(f"{engine.build} is not started by a rig file's command")
+        self._engine, self._setup, self._model = engine, engine.started, model
+        self._values = {
+            "model": str(model),
+            "slots": str(slots),
+            "context": str(context_tokens_per_slot),
+            "total_context": str(slots * context_tokens_per_slot),
+            "threads": str(threads),
+        }
+
+    def __enter__(self) -> Self:
+        for left in reversed(range(_PORT_TRIES)):
+            port = free_port()
+            try:
+                began = time.monotonic()
+                self._start(self._command(port), port, self._environment())
+                self._wait_until_ready()
+                self.load_ms = round((time.monotonic() - began) * 1000, 1)
+                check_not_exchanged(self._engine)
+                return self
+            except BaseException as error:  # also Ctrl-C while it loads
+                taken = isinstance(error, EngineError) and not self._was_ours(port)
+                self.stop()
+                if not (taken and left):
+                    raise
+        raise AssertionError("unreachable: the last try raises")
+
+    def _was_ours(self, port: int) -> bool:
+        """False: another program took the port in the moment before the server bound it."""
+        return self.alive() or not somebody_listens(port)
+
+    def _command(self, port: int) -> list[str]:
+        values = self._values | {"port": str(port)}
+        words = self._setup.command[1:]
+        filled = [_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in words]
+        return [str(self._engine.binary), *filled]
+
+    def _environment(self) -> dict[str, str]:
+        return launch_environment(self._engine.library_dir, self._setup.env)
+
+    def _wait_until_ready(self) -> None:
+        limit_s = load_limit_s(self._model.stat().st_size)
+        deadline = time.monotonic() + limit_s
+        with local_client(self.base_url, timeout_s=5) as client:
+            while not self._is_ready(client):
+                if not self.alive():
+                    raise self._why_it_ended()
+                if time.monotonic() > deadline:
+                    raise self._error(
+                        f"it did not answer {self._setup.ready} within {limit_s:.0f} s",
+                        mend="look at its log; correct `command` or `ready` in the rig file",
+                        kind="hang",
+                    )
+                time.sleep(_LOOK_S)
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        try:
+            return client.get(self._setup.ready).status_code == 200 and self._owns_port()
+        except httpx.HTTPError:
+            return False
+
+    def _why_it_ended(self) -> EngineError:
+        self._read_exit_status()
+        short = any("out of memory" in line.lower() for line in self.log_tail())
+        return self._error(
+            f"it {ending(self.exit_status)} while it loaded {self._model.name}",
+            mend="look at its log; correct `command` in the rig file, or choose another model",
+            kind="oom" if short else "load",
+        )
+
+    def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
+        return EngineError(
+            problem,
+            mend=mend,
+            where=f"{self._engine.build} with {self._model.name}",
+            kind=kind,
+            log_tail=tuple(self.log_tail()),
+        )
+
+    def _scrub(self, text: str) -> str:
+        folders = [self._model.parent, self._engine.library_dir, Path.home()]
+        return scrub(text, [folder for folder in folders if folder != Path("/")])
