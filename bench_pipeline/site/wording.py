@@ -30,6 +30,7 @@ FAILURES = {
 }
 
 STRANGER = "sent by somebody unknown here"
+ONE_CLOCK = "one clock"
 
 FLAGS = {
     "busy-host": "host not quiet",
@@ -40,10 +41,20 @@ FLAGS = {
     "implausible": "contradicts itself or physics",
     "disputed": "contradicts other runs",
     "stranger": STRANGER,
+    "one-clock": ONE_CLOCK,
+    "own-length": "replies of their own length",
     "unverified": "memory not verified",
     "queued": "fits a queue, not streams at once",
 }
 """What a figure's row says of `warehouse.flags`, in this order."""
+
+UNTOLD = {
+    "cached_tokens": "cached tokens",
+    "fixed_length": "a fixed length",
+    "gaps": "when each token came",
+    "own_clock": "times of its own",
+}
+"""What a family of engines cannot tell or be told, by `records.run.Untold`."""
 
 STOPS = {
     "converged": "until it converged",
@@ -83,6 +94,10 @@ def percent_span(low: float | None, high: float | None, places: int = 0) -> str:
     if low is None or high is None:
         return ""
     return f"{span(low * 100, high * 100, places)} %"
+
+
+def untold(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(UNTOLD.get(name, name) for name in names)
 
 
 def flags(codes: Iterable[str]) -> tuple[str, ...]:

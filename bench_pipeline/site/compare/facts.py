@@ -52,6 +52,7 @@ def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
         ),
         "Engine": run["engine"],
         "Build": run["build"],
+        "Not told by the engine": wording.untold(run["untold"]) or ("nothing",),
         "Commit": run["commit"] or "",
         "Engine from": run["channel"] or "",
         "Binary SHA-256": (run["binary_sha256"] or "")[:16],

@@ -207,6 +207,9 @@ _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
         ("model", "power_cap_w", *_SETTING), "backend", lambda a, b: not _one_backend(a, b)
     ),
     "Two setups of one backend": _newest_of_each(("model", *_SETTING), "backend", _one_backend),
+    "Two engines on one machine": _newest_of_each(
+        ("model", "backend", "power_cap_w", "rig", "mode", "provenance"), "engine"
+    ),
     "Two quants of one model": _neighbours(
         _FILE, "quant", lambda row: (row["size_bytes"] or 0, row["quant"])
     ),

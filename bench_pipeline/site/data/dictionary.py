@@ -53,6 +53,10 @@ _SETTINGS = {
     "whether the model stood where it should.",
     "stop_reason": "converged: the interval was narrow enough; repetitions: their number was "
     "reached; budget: the time was used up.",
+    "clocks": "By how many clocks it was timed: 2, the client's and the server's; 1, where the "
+    "engine tells no time of its own.",
+    "untold": "What the engine's family cannot tell of each request: cached_tokens, fixed_length, "
+    "gaps (when each token came), own_clock. There it is empty.",
     "clocks_agree": "Whether the client's and the server's decode rate agree "
     f"within {CLOCKS_AGREE_WITHIN * 100:g} %.",
     "started_at": "Start of the run, UTC.",
@@ -66,6 +70,7 @@ _SETTINGS = {
     f"{PROFILES['full'].min_waves} times, or on a host that was not quiet.",
     "flags": "What disturbed it: busy-host, others-cpu, throttled (by heat or a power brake, not "
     "by the power cap), drifted (the run), drifted-within (the cell), unverified (memory), "
+    "one-clock (the engine tells no times), own-length (replies ended before their length), "
     "implausible (contradicts itself or physics), disputed (contradicts other runs), "
     "stranger (sent by somebody unknown here), "
     "queued (a published figure at several streams, whose page shows that requests waited).",

@@ -155,8 +155,9 @@ def _flags(cell: Row) -> tuple[str, ...]:
         change = (cell["cell_drift"] - 1) * 100
         pace = "faster" if change > 0 else "slower"
         notes.append(f"ended {abs(change):.1f} % {pace} than it began")
-    if "queued" in cell["flags"]:
-        notes.append(wording.FLAGS["queued"])
+    for flag in ("one-clock", "own-length", "queued"):
+        if flag in cell["flags"]:
+            notes.append(wording.FLAGS[flag])
     return tuple(notes)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.measures.definitions import DEFINITIONS
+from bench_pipeline.records.run import asked_as
 from bench_pipeline.site import wording
 from bench_pipeline.site.arrangements import setup_words
 from bench_pipeline.site.charts.curves import BareRow, Curve, bare_rows, curve_of
@@ -240,13 +241,14 @@ def repeat_command(run: Row, session: Sequence[SessionRun]) -> str:
     """
     if run["provenance"] != "measured":
         return ""
-    builds = (run["build"], *(other.build for other in session))
+    asked = asked_as(run["engine"], run["build"])
+    builds = (asked, *(other.build for other in session))
     if not all(_A_NAME.fullmatch(build) for build in builds):
         return ""
     said = {"MODEL": run["model"], "BACKEND": run["backend"]}
     if run["mode"] != "baseline":
         said["MODE"] = run["mode"]
-    said |= {"PROFILE": run["profile"], "BUILD": run["build"]}
+    said |= {"PROFILE": run["profile"], "BUILD": asked}
     if others := sorted({other.build for other in session} - {run["build"]}):
         said["BASELINE"] = " ".join(others)
     return " ".join(("make bench", *(f"{k}={shlex.quote(str(v))}" for k, v in said.items())))
@@ -324,6 +326,9 @@ def known(*pairs: tuple[str, Any, Callable[[Any], str]]) -> Facts:
     return tuple((label, words(value)) for label, value, words in pairs if value not in (None, ""))
 
 
+_CHANNELS = {"command": "started as the rig file says"}
+
+
 def _run_facts(run: Row, hardware: Hardware) -> Facts:
     length = None
     if run["started_at"] and run["finished_at"]:
@@ -332,12 +337,13 @@ def _run_facts(run: Row, hardware: Hardware) -> Facts:
     if run["commit"]:
         engine += f", commit {run['commit']}"
     if run["channel"]:
-        engine += f", from {run['channel']}"
+        engine += f", {_CHANNELS.get(run['channel'], 'from ' + run['channel'])}"
     facts = known(
         ("Rig", hardware.rig_title, str),
         ("Hardware", hardware.text, str),
         ("System", ", ".join(filter(None, (run["os"], run["kernel"]))), str),
         ("Engine", engine, str),
+        ("Not told by the engine", wording.listed(wording.untold(run["untold"])), str),
         ("Version line", run["version_line"], str),
         ("Binary SHA-256", run["binary_sha256"], str),
         ("Compiled for", run["system_info"], str),

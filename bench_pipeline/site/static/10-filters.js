@@ -17,7 +17,7 @@
   const ticks = all("#columns input");
   const usualColumns = ticks.filter((tick) => tick.defaultChecked).map((tick) => tick.value);
   const filterNames = ["rig", "workload", "concurrency", "backend", "family", "quant", "creator",
-    "build", "mode", "cap"];
+    "engine", "build", "mode", "cap"];
   const formerNames = { rig: "hardware" };   /* what a shared address of last year calls it */
   const initial = { sort: "decode", order: "desc" };
   const usualOrder = (column) => (column === "decode" ? "desc" : "asc");

@@ -1,9 +1,9 @@
 """The first screen: for each machine and workload, each model's best configuration at one stream.
 
-The best is the highest median among figures that were measured in full; a provisional one counts
-only where a model has no such figure, one from elsewhere only where it has neither, a stranger's
-never. A setup of another kind, as with experts on the CPU, is an answer of its own. A model that
-does not run there has its reason in place of a speed.
+The best is the highest median among figures that were measured in full, by two clocks before those
+by one; a provisional one counts only where a model has no such figure, one from elsewhere only
+where it has neither, a stranger's never. A setup of another kind, as with experts on the CPU, is an
+answer of its own. A model that does not run there has its reason in place of a speed.
 """
 
 from collections import defaultdict
@@ -159,8 +159,8 @@ def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
 
 def _trust(figure: Figure) -> int:
     if figure.in_full:
-        return 0
-    return 1 if figure.source_text == "provisional" else 2
+        return 0 if figure.judgeable else 1
+    return 2 if figure.source_text == "provisional" else 3
 
 
 def _configuration(row: TableRow) -> str:
@@ -168,4 +168,5 @@ def _configuration(row: TableRow) -> str:
     parts += [row.setup] if row.setup else []
     parts += [row.mode] if row.mode != "baseline" else []
     parts += [f"{row.cap} W"] if row.cap else []
+    parts += [wording.ONE_CLOCK] if wording.ONE_CLOCK in row.flags else []
     return ", ".join(parts)

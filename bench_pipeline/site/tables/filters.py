@@ -49,6 +49,7 @@ def filters(
         _filter("family", "Family", "All families", _same(row.family for row in both), False),
         _filter("quant", "Quant", "All quants", _same(row.quant for row in both), False),
         _filter("creator", "Quantized by", "Anybody", _same(r.creator for r in both), False),
+        _filter("engine", "Engine", "All engines", _same(row.engine for row in both), False),
         _filter("build", "Build", "All builds", _same(row.build for row in both), False),
         _filter("mode", "Mode", "All modes", _same(row.mode for row in rows), False),
         _filter("cap", "Power cap", "Any", caps, False),

@@ -81,7 +81,7 @@ def _verdicts(comparisons: list[Row]) -> dict[Key, dict[tuple[str, str], Verdict
 
 
 def _judgeable(figure: Figure) -> Known | None:
-    if not figure.in_full or figure.tok_s is None:
+    if not figure.judgeable or figure.tok_s is None:
         return None
     return Known(figure.tok_s, figure.lo, figure.hi, figure.run_id)
 

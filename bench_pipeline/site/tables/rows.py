@@ -56,9 +56,14 @@ class Figure:
 
     @property
     def in_full(self) -> bool:
-        """Measured here and not provisional: what may be ranked and judged."""
+        """Measured here and not provisional: what may be ranked."""
         known = wording.STRANGER not in self.flags
         return known and self.source_text in ("measured", "flagged")
+
+    @property
+    def judgeable(self) -> bool:
+        """Ranked, and by two clocks: what may be called faster than another, or slower."""
+        return self.in_full and wording.ONE_CLOCK not in self.flags
 
     @property
     def text(self) -> str:
@@ -205,8 +210,9 @@ class TableRow:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Fastest first, strangers' behind them, rows without a figure last."""
-        rank = self.high is None, wording.STRANGER in self.flags, -(self.high or 0)
+        """Fastest first, those of one clock behind them, strangers', rows without a figure last."""
+        behind = self.high is None, wording.STRANGER in self.flags, wording.ONE_CLOCK in self.flags
+        rank = *behind, -(self.high or 0)
         return (*rank, self.name, self.concurrency or 0, self.id)
 
 

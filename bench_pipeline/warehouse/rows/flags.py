@@ -23,7 +23,9 @@ def flags_of(
     `busy-host` (never became quiet before the start), `others-cpu` (other programs used as much
     within the window as would have been waited for before), `throttled`, `drifted` (the run),
     `drifted-within` (the cell itself), `unverified` (memory), `implausible` (what
-    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `queued` (a published one's,
+    `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `one-clock` (the engine has
+    none beside which ours could be held), `own-length` (replies ended where the model ended them,
+    not after as many tokens as were asked for), `queued` (a published one's,
     by `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what
     content/ says: `warehouse.disputes`.
     """
@@ -45,6 +47,12 @@ def flags_of(
         flags.append("unverified")
     if doubted:
         flags.append("implausible")
+    if "own_clock" in run.engine.untold and cell.requests:
+        flags.append("one-clock")
+    if any(request.output_tokens != cell.output_tokens_budget for request in cell.requests) and (
+        "fixed_length" in run.engine.untold
+    ):
+        flags.append("own-length")
     if cell.published and _queued(run, cell):
         flags.append("queued")
     return flags
