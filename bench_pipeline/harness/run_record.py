@@ -137,9 +137,11 @@ class RunRecord:
         reason = self.inventory.why_unknown(self.devices)
         told = [] if reason is None else [f"{reason[0].upper()}{reason[1:]}."]
         if self.engine.started:
+            proven = FAMILIES[self.engine.name].proves_slots
+            room = "" if proven else ", with as many slots and as much context as was asked for,"
             told.append(
-                f"That it was {self.engine.build}, with as many slots and as much context as its "
-                "command says, is the word of the rig's owner: nothing here proves it."
+                f"That it was {self.engine.build}{room} is the word of the rig's owner: nothing "
+                "here proves it."
             )
         return told
 

@@ -98,6 +98,8 @@ def test_what_we_started_names_no_folder_and_has_as_many_slots_as_streams(
     run, path = made
     first, second, *closing = run.servers
     assert first.argv[0] == "dasllama-server" and "q8_0.gguf" in first.argv
+    assert [s.slots for s in run.servers] == [1, 4, 1][: len(run.servers)]
+    assert all((s.context_tokens_per_slot or 0) >= 48 + 24 for s in run.servers)
     slots = [s.argv[s.argv.index("--streams") + 1] for s in (first, second, *closing)]
     assert slots == ["1", "4", "1"][: len(slots)]
     assert str(Path.home()) not in path.read_text() and "/tmp" not in path.read_text()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Clock, Messages, Seen, Unlike
+from bench_pipeline.engines.dialects.protocol import Ask, Clock, Messages, Proof, Seen, Unlike
 from bench_pipeline.engines.llama_cpp.asking import WrongAnswer
 
 _COUNTS = ("predicted_n", "prompt_n", "cache_n", "draft_n", "draft_n_accepted")
@@ -53,6 +53,9 @@ class LlamaServerDialect:
             usage,
             _clock(timings) if choice.finish_reason else None,
         )
+
+    def prove(self, ask: Ask) -> Proof:
+        return Proof()  # by its `/props`, where it is started: `engines.llama_cpp.server`
 
     def count(self, ask: Ask, messages: Messages) -> int | None:
         rendered = _held(ask, "/apply-template", {"messages": messages}, "prompt", str)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
+from bench_pipeline.engines.dialects.protocol import Ask, Messages, Proof, Seen
 
 
 class PlainDialect:
@@ -28,6 +28,9 @@ class PlainDialect:
 
     def see(self, event: dict[str, Any]) -> Seen:
         return fields.seen(event)
+
+    def prove(self, ask: Ask) -> Proof:
+        return Proof()
 
     def count(self, ask: Ask, messages: Messages) -> int | None:
         return None

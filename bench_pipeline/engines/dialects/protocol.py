@@ -64,6 +64,20 @@ class Seen(NamedTuple):
     clock: Clock | None = None
 
 
+class Proof(NamedTuple):
+    """What a server says of itself once it is ready; None: it does not tell.
+
+    model      the file that it has loaded; empty if it has none
+    slots      requests that it answers at once
+    context    tokens that each of them may have, prompt and answer together
+    """
+
+    version: str | None = None
+    model: str | None = None
+    slots: int | None = None
+    context: int | None = None
+
+
 class Dialect(Protocol):
     """One engine family.
 
@@ -99,6 +113,10 @@ class Dialect(Protocol):
 
     def see(self, event: dict[str, Any]) -> Seen:
         """Unlike if it is not as the family has it."""
+        ...
+
+    def prove(self, ask: Ask) -> Proof:
+        """Unlike if the answer is not as the family has it."""
         ...
 
     def count(self, ask: Ask, messages: Messages) -> int | None:

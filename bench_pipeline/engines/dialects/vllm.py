@@ -8,7 +8,7 @@ from typing import Any
 
 from bench_pipeline.engines.dialects import fields
 from bench_pipeline.engines.dialects.plain import PlainDialect
-from bench_pipeline.engines.dialects.protocol import Ask, Messages, Seen
+from bench_pipeline.engines.dialects.protocol import Ask, Messages, Proof, Seen, Unlike
 
 
 class VllmDialect(PlainDialect):
@@ -26,6 +26,12 @@ class VllmDialect(PlainDialect):
         if not event.get("choices") or seen.usage is None:
             return seen
         return seen._replace(total=seen.usage.output_tokens)
+
+    def prove(self, ask: Ask) -> Proof:
+        version = ask("GET", "/version", None).get("version")
+        if not isinstance(version, str):
+            raise Unlike("`/version` names none")
+        return Proof(version=version)
 
     def count(self, ask: Ask, messages: Messages) -> int | None:
         found = ask("POST", "/tokenize", {"messages": messages})

@@ -7,8 +7,10 @@ from typing import Self
 
 import httpx
 
+from bench_pipeline.engines.dialects.families import FAMILIES
+from bench_pipeline.engines.dialects.protocol import Unlike
 from bench_pipeline.engines.guarded import GuardedServer, free_port, load_limit_s, somebody_listens
-from bench_pipeline.engines.llama_cpp.asking import local_client
+from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, check_not_exchanged
 from bench_pipeline.engines.llama_cpp.log_reading import ending, scrub
@@ -23,9 +25,9 @@ class OtherServer(GuardedServer):
     """One server of another family on this machine; a context manager.
 
     `with` starts it and waits until it answers; leaving the block stops it. EngineError instead:
-    `load` (it ended), `oom` (for want of memory) or `hang` (it never answered), with the last lines
-    of its log. How many slots it has, and with how much context, is what it was asked for: nothing
-    proves it here but that streams are answered at once.
+    `load` (it ended), `oom` (for want of memory), `hang` (it never answered) or `refused` (it says
+    that it is another version, has another model, fewer slots or less context than was asked for),
+    with the last lines of its log. Of what it does not tell nothing is known.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class OtherServer(GuardedServer):
         if engine.started is None:
             raise ValueError(f"{engine.build} is not started by a rig file's command")
         self._engine, self._setup, self._model = engine, engine.started, model
+        self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
         self._values = {
             "model": str(model),
             "slots": str(slots),
@@ -58,7 +61,7 @@ class OtherServer(GuardedServer):
                 self._start(self._command(port), port, self._environment())
                 self._wait_until_ready()
                 self.load_ms = round((time.monotonic() - began) * 1000, 1)
-                check_not_exchanged(self._engine)
+                self._prove()
                 return self
             except BaseException as error:  # also Ctrl-C while it loads
                 taken = isinstance(error, EngineError) and not self._was_ours(port)
@@ -100,6 +103,31 @@ class OtherServer(GuardedServer):
             return client.get(self._setup.ready).status_code == 200 and self._owns_port()
         except httpx.HTTPError:
             return False
+
+    def _prove(self) -> None:
+        check_not_exchanged(self._engine)
+        with local_client(self.base_url) as client:
+            try:
+                told = FAMILIES[self._setup.family].prove(
+                    lambda method, path, body: ask(client, method, path, body)
+                )
+            except (Unlike, httpx.HTTPError) as error:
+                raise self._refused(f"what it says of itself cannot be read: {error}") from None
+        self.slots, self.context_tokens_per_slot = told.slots, told.context
+        if told.version not in (None, self._setup.version):
+            raise self._refused(f"it says that it is version {told.version}")
+        if told.model not in (None, self._model.name):
+            raise self._refused(f"it has loaded {told.model or 'no model'}")
+        for what, there, wanted in (
+            ("slots", told.slots, self._wanted_slots),
+            ("tokens of context for each stream", told.context, self._wanted_context),
+        ):
+            if there is not None and there < wanted:
+                raise self._refused(f"it has {there:,} {what}, {wanted:,} were asked for")
+
+    def _refused(self, problem: str) -> EngineError:
+        mend = "correct `version` or `command` in the rig file"
+        return self._error(self._scrub(problem), mend=mend, kind="refused")
 
     def _why_it_ended(self) -> EngineError:
         self._read_exit_status()

@@ -60,6 +60,17 @@ def test_vllm_counts_a_prompt_by_its_messages() -> None:
     assert asked == [("POST", "/tokenize", {"messages": MESSAGES})]
 
 
+def test_a_server_without_a_model_is_ready_and_says_so() -> None:
+    """dasllama answers `/v1/models` with 200 all the same."""
+    told = {"model": "(no model)", "active_model": "", "ctx": 0, "max_streams": 0}
+    proof = DASLLAMA.prove(lambda method, path, body: told)
+    assert (proof.model, proof.slots, proof.context) == ("", 0, 0)
+    with pytest.raises(Unlike):
+        DASLLAMA.prove(lambda method, path, body: {"max_streams": "4"})
+    with pytest.raises(Unlike):
+        VLLM.prove(lambda method, path, body: {})
+
+
 def counted(answer: object) -> tuple[int, list[dict]]:
     """What a family that cannot be asked makes of a prompt, and what it was sent for that."""
     seen: list[dict] = []

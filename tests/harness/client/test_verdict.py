@@ -85,13 +85,15 @@ def test_a_cached_head_fails_only_where_caching_can_be_off():
 
 def test_streams_that_waited_for_each_other_are_refused():
     """One slot under two clients: each decodes as fast as alone, the wait hides in the TTFT."""
-    first, second = read(honest(), DASLLAMA), read(honest(), DASLLAMA)
-    assert judge([[first, second]], ASKED, DASLLAMA).failure is None
+    first, second = read(honest(), TRANSFORMERS), read(honest(), TRANSFORMERS)
+    assert judge([[first, second]], ASKED, TRANSFORMERS).failure is None
     assert second.span is not None and second.finished_at is not None
     later = tuple(moment + 0.5 for moment in second.span)
     queued = replace(second, span=later, finished_at=second.finished_at + 0.5)
-    verdict = judge([[first, queued]], ASKED, DASLLAMA)
+    verdict = judge([[first, queued]], ASKED, TRANSFORMERS)
     assert verdict.failure is not None and verdict.failure.kind == "refused"
+    # of slots that were proven, a long prompt may be read while others' answers are written
+    assert judge([[first, queued]], ASKED, DASLLAMA).failure is None
 
 
 def test_a_text_s_end_that_the_server_computes_is_in_both_clocks():
