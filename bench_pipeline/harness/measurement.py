@@ -14,7 +14,7 @@ from bench_pipeline.engines.builds.install import InstalledEngine
 from bench_pipeline.engines.llama_cpp.llama_bench import run_llama_bench
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.cell import CellMeasurement
-from bench_pipeline.harness.client.prompts import PromptFitter, nonces
+from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, nonces
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
 from bench_pipeline.harness.pace import Pace, told
 from bench_pipeline.harness.planning import modes
@@ -61,6 +61,7 @@ class Measurement:
         self.rules = PROFILES[item.profile]
         inventory = capture_inventory(engine.devices)
         self.record = record = RunRecord(item, rig, engine, model, inventory)
+        self._prompts: dict[str, FittedPrompt] = {}
         self.nonces = nonces(seed=int(record.run_id, 16))
         self.threads = self.setup.threads or engine_threads(inventory.cpu)
         self.serving = Serving(
@@ -101,7 +102,8 @@ class Measurement:
         """All parts that are known of before the first server tells how long a prompt may be."""
         steps = planned(self.item.concurrencies)
         cells = [self._amount(each, step) for step in steps for each in self.workloads]
-        points = [self._point_amount(depth) for depth in self.rules.curve_depths]
+        depths = () if self.engine.started else self.rules.curve_depths
+        points = [self._point_amount(depth) for depth in depths]
         return Pace([*cells, *points, cells[0]], at_most=self.item.concurrencies == "knee")
 
     def _point_amount(self, depth: int) -> float:
@@ -220,8 +222,7 @@ class Measurement:
         rules: ProfileRules | None = None,
     ) -> Cell:
         """`rules`: other ones than the profile's. `amount`: the cell's share of `step`."""
-        with closing(PromptFitter(running.server.base_url, running.dialect)) as fitter:
-            prompt = fitter.fit(workload)
+        prompt = self._fitted(running, workload)
         measurement = CellMeasurement(
             workload,
             concurrency,
@@ -233,6 +234,17 @@ class Measurement:
         )
         cell = measurement.make(running.server, running.watch, running.runner, step, amount)
         return modes.check_cell(self.item.mode, cell.model_copy(update={"server": running.number}))
+
+    def _fitted(self, running: Running, workload: Workload) -> FittedPrompt:
+        """What cannot count a prompt without answering it is asked once in a run: each cell holds
+        the count against what its own server says."""
+        if (known := self._prompts.get(workload.slug)) is not None:
+            return known
+        with closing(PromptFitter(running.server.base_url, running.dialect)) as fitter:
+            prompt = fitter.fit(workload)
+        if self.engine.started:
+            self._prompts[workload.slug] = prompt
+        return prompt
 
     def _measure_point(self, running: Running, depth: int) -> CurvePoint:
         longest = max(self.workloads, key=lambda workload: len(workload.body))

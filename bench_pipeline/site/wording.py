@@ -6,6 +6,8 @@ Rates are tokens per second and times milliseconds, both to one decimal; sizes i
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from bench_pipeline.records.run import LLAMA_CPP
+
 BACKEND_NAMES = {
     "cuda": "CUDA",
     "vulkan": "Vulkan",
@@ -94,6 +96,11 @@ def percent_span(low: float | None, high: float | None, places: int = 0) -> str:
     if low is None or high is None:
         return ""
     return f"{span(low * 100, high * 100, places)} %"
+
+
+def build(engine: str, build: str) -> str:
+    """`b10434`, and `dasllama 0.6.6` of another family than most are of."""
+    return build if engine == LLAMA_CPP else f"{engine} {build}"
 
 
 def untold(names: Iterable[str]) -> tuple[str, ...]:

@@ -241,7 +241,7 @@ def _reading(each: _Listed, rigs: Sequence[str]) -> Mark:
 
 
 def _where(row: TableRow, cap_w: float | None) -> str:
-    parts = [row.hardware.device, f"{row.backend_name} {row.build}"]
+    parts = [row.hardware.device, f"{row.backend_name} {row.build_name}"]
     parts += [row.setup] if row.setup else []
     parts += [f"{wording.trimmed(cap_w)} W"] if cap_w is not None else []
     parts += [row.mode] if row.mode != "baseline" else []
@@ -250,9 +250,10 @@ def _where(row: TableRow, cap_w: float | None) -> str:
 
 def _mark(row: TableRow, figure: Figure, where: str) -> Mark:
     doubtful = figure.source_text in ("provisional", "flagged")
+    told = ", ".join([figure.source_text, *[f for f in figure.flags if f == wording.ONE_CLOCK]])
     return Mark(
         row=row,
-        detail=f"{where} · {figure.source_text}" if doubtful else where,
+        detail=f"{where} · {told}" if doubtful else where,
         source=figure.source_text,
         href=figure.href,
         n=figure.n,
@@ -279,8 +280,8 @@ def _share(each: _Listed) -> Mark:
     return replace(each.mark, value=share, lo=lo, hi=hi, text=f"{share:.1f} %", interval=interval)
 
 
-_QUANT_SERIES = ("family", "variant", "rig", "backend", "build", "mode", "power_cap_w")
-_CAP_SERIES = ("model", "rig", "backend", "build", "mode")
+_QUANT_SERIES = ("family", "variant", "rig", "backend", "engine", "build", "mode", "power_cap_w")
+_CAP_SERIES = ("model", "rig", "backend", "engine", "build", "mode")
 
 
 def _series(
@@ -313,7 +314,7 @@ def _by_cap(each: _Listed) -> Mark | None:
     cap_w = each.cell["power_cap_w"]
     if cap_w is None:
         return None
-    device = f"{each.row.hardware.device}, {each.row.backend_name} {each.row.build}"
+    device = f"{each.row.hardware.device}, {each.row.backend_name} {each.row.build_name}"
     mode = "" if each.row.mode == "baseline" else f", {each.row.mode}"
     text = wording.trimmed(cap_w)
     series = f"{each.row.name} on {device}{mode}"

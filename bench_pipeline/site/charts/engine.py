@@ -76,8 +76,8 @@ def engine_charts(
 
 def _bar(row: EngineRow, speed: Speed, of: str) -> Bar:
     name = row.hardware.device if of == "model" else row.name
-    engine = "" if row.engine == "llama.cpp" else f"{row.engine} "
-    told = (f"{row.backend_name} {engine}{row.build}", row.settings, row.spilled and "spilled")
+    build = wording.build(row.engine, row.build)
+    told = (f"{row.backend_name} {build}", row.settings, row.spilled and "spilled")
     return Bar(row, name, " · ".join(filter(None, (*told, speed.how))), speed)
 
 

@@ -136,6 +136,10 @@ class TableRow:
         return wording.backend_name(self.backend)
 
     @property
+    def build_name(self) -> str:
+        return wording.build(self.engine, self.build)
+
+    @property
     def cap(self) -> str:
         """In watts; empty where there is none."""
         return "" if self.power_cap_w is None else wording.trimmed(self.power_cap_w)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bench_pipeline.measures.definitions import DEFINITIONS
+from bench_pipeline.records.run import LLAMA_CPP
 from bench_pipeline.site import wording
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.rows import cell_href, model_href, model_name
@@ -132,6 +133,8 @@ class _TrendMaker:
     def _figure(self, row: Row, series: tuple[Series, ...]) -> Figure:
         work = self._works.get(row["workload"])
         order = (
+            row["engine"] != LLAMA_CPP,
+            row["engine"],
             row["mode"] != "baseline",
             row["mode"],
             row["power_cap_w"] or 0,
@@ -145,6 +148,7 @@ class _TrendMaker:
         work = self._works.get(row["workload"])
         words = [work["title"] if work else row["workload"]]
         words.append(wording.counted(row["concurrency"], "stream"))
+        words += [row["engine"]] if row["engine"] != LLAMA_CPP else []
         words += [row["mode"]] if row["mode"] != "baseline" else []
         words += [f"{wording.trimmed(row['power_cap_w'])} W"] if row["power_cap_w"] else []
         return ", ".join(words)
@@ -210,7 +214,7 @@ def _name(row: Row) -> str:
 
 
 def _builds(rows: Iterable[Row]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row["build"] for row in rows))
+    return tuple(dict.fromkeys(wording.build(row["engine"], row["build"]) for row in rows))
 
 
 def _by_number(row: Row) -> tuple[bool, int, datetime, str]:
@@ -220,7 +224,8 @@ def _by_number(row: Row) -> tuple[bool, int, datetime, str]:
 
 
 def _cell(row: Row) -> tuple[object, ...]:
-    return tuple(row[key] for key in ("model", "mode", "power_cap_w", "workload", "concurrency"))
+    own = ("model", "engine", "mode", "power_cap_w", "workload", "concurrency")
+    return tuple(row[key] for key in own)
 
 
 def _pair(row: Row) -> tuple[object, ...]:
@@ -238,6 +243,7 @@ def _by_time(comparison: Row) -> tuple[str, str]:
 
 def _figure_id(row: Row) -> str:
     parts = [row["model"], row["workload"], str(row["concurrency"])]
+    parts += [row["engine"]] if row["engine"] != LLAMA_CPP else []
     parts += [row["mode"]] if row["mode"] != "baseline" else []
     parts += [f"{wording.trimmed(row['power_cap_w'])}w"] if row["power_cap_w"] else []
     return "-".join(parts)

@@ -5,9 +5,10 @@ import pytest
 from bench_pipeline.site import wording
 from bench_pipeline.site.compare.configurations import catalogue
 from bench_pipeline.site.compare.pairs import natural_pairs
-from bench_pipeline.site.runs.view import RunPageMaker
+from bench_pipeline.site.runs.view import RunPageMaker, repeat_command
 from bench_pipeline.site.tables.filters import filters
 from bench_pipeline.site.tables.rows import TableRow
+from bench_pipeline.site.trends.maker import trends_of
 from tests.factories import measured_run
 from tests.other_engines import of_another_family, one_clock
 from tests.site.conftest import Made, make
@@ -70,6 +71,25 @@ def test_two_engines_with_the_same_file_are_a_comparison_that_says_what_one_cann
     assert "Model SHA-256" in pair.same
     (line,) = pair.sections[0].metrics[0].lines
     assert {side.flags for side in (line.a, line.b) if side} == {(), (wording.ONE_CLOCK,)}
+
+
+def test_builds_of_two_engines_are_no_series(site: Made) -> None:
+    """Though both are of one model on one machine: neither is newer than the other."""
+    (trend,) = trends_of(site.tables)
+    assert set(trend.builds) == {"b10434", "another 1.2"}
+    assert [figure for model in trend.models for figure in model.figures] == []
+    assert trend.steps == () and trend.open_pairs == ()
+
+
+def test_a_chart_names_the_engine_and_says_by_how_many_clocks(site: Made) -> None:
+    details = {mark.detail for chart in site.view.charts for mark in chart.marks}
+    assert any(" another 1.2" in each and wording.ONE_CLOCK in each for each in details)
+    assert not any(wording.ONE_CLOCK in each for each in details if "b10434" in each)
+
+
+def test_a_run_is_repeated_by_the_name_that_its_engine_is_asked_for_by(site: Made) -> None:
+    (run,) = [run for run in site.tables.runs if run["run_id"] == FASTER.run_id]
+    assert "BUILD=another-1.2" in repeat_command(run, ())
 
 
 def test_its_run_s_page_says_what_the_engine_cannot_tell(site: Made) -> None:
