@@ -3,6 +3,8 @@ a run goes to and at what hours it waits."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
@@ -77,9 +79,15 @@ def is_quiet(project: Project, rig: str, now: datetime) -> bool:
     """Whether the rig's file says that it is to be left alone at this hour."""
     path = project.rigs / f"{rig}.yaml"
     try:
-        return path.exists() and read_record(Rig, path).is_quiet(now)
-    except RecordError:
-        return False  # the checks name it
+        return _declared(path, path.stat().st_mtime_ns).is_quiet(now)
+    except (OSError, RecordError):
+        return False  # the checks name one that cannot be read
+
+
+@cache
+def _declared(path: Path, _changed_ns: int) -> Rig:
+    """Read once: a farm's look asks for each rig every few seconds."""
+    return read_record(Rig, path)
 
 
 class QuietHours:
