@@ -33,7 +33,11 @@ class Asked:
         retried = {run.parent_run_id for run in runs}
         return bool(runs) and all(
             run.is_finished
-            and (run.tags.get("dagster/will_retry") != "true" or run.run_id in retried)
+            and (
+                run.status is not dg.DagsterRunStatus.FAILURE
+                or run.tags.get("dagster/will_retry") == "false"  # said a moment after it failed
+                or run.run_id in retried
+            )
             for run in runs
         )
 
