@@ -19,7 +19,7 @@ from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Rig
+from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be, write_run
@@ -57,7 +57,7 @@ def make_runs(
         for build in (item.build, *item.beside)
     ]
     for engine in engines:
-        _check_can(engine, item)
+        _check_can(engine, item, rig.backends[item.backend])
     model_path = fetch_model(model, cache, reporter)
     draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
     if item.beside:
@@ -86,13 +86,15 @@ def make_runs(
     return [made]
 
 
-def _check_can(engine: InstalledEngine, item: PlanItem) -> None:
+def _check_can(engine: InstalledEngine, item: PlanItem, setup: BackendSetup) -> None:
     """EngineError (`refused`) where another family is asked for what only llama-server proves."""
-    if engine.started and (item.beside or item.mode != "baseline"):
-        asked = "builds in turns" if item.beside else f"mode {item.mode}"
+    asked = f"mode {item.mode}" if item.mode != "baseline" else ""
+    asked = "builds in turns" if item.beside else asked
+    asked = "words for how a model is laid out and computed" if setup.arrangement else asked
+    if engine.started and asked:
         raise EngineError(
             f"{asked}: only with builds of llama.cpp",
-            mend="measure it by itself, in mode baseline",
+            mend="measure it by itself, in mode baseline, under a backend without such words",
             where=engine.build,
             kind="refused",
         )

@@ -90,7 +90,8 @@ class Serving:
             try:
                 with server, asyncio.Runner(loop_factory=_loop_factory()) as runner:
                     modes.check_started(self.item.mode, server.log_lines())
-                    check_as_asked(self.setup, server.log_lines())
+                    if isinstance(server, LlamaServer):
+                        check_as_asked(self.setup, server.log_lines())
                     watch.server_pid = server.pid
                     if not number:
                         if isinstance(server, LlamaServer):

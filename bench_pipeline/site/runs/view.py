@@ -258,9 +258,9 @@ def _with_streams(run: Row) -> str:
     if run["provenance"] != "measured" or run["ladder_ended"] != "asked" or run["session_id"]:
         return ""
     argv = [".venv/bin/python", "-m", "bench_pipeline", "bench"]
-    asked = {"build": asked_as(run["engine"], run["build"])}
+    asked = run | {"build": asked_as(run["engine"], run["build"])}
     for option in ("model", "backend", "mode", "profile", "build"):
-        argv += [f"--{option}", asked.get(option, run[option])]
+        argv += [f"--{option}", asked[option]]
     return shlex.join([*argv, "--concurrency", *(str(c) for c in run["ladder"])])
 
 
