@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from bench_pipeline.site.pages import best
 from bench_pipeline.site.pages.families import pages as family_pages
 from bench_pipeline.site.pages.front import pages as front_page
 from bench_pipeline.site.pages.press import Press
-from bench_pipeline.site.tables.rows import families
+from bench_pipeline.site.tables.rows import TableRow, families
 from bench_pipeline.site.view import view
 from tests.site.conftest import Made
 from tests.site.many_rows import many_rows
@@ -127,3 +128,27 @@ def test_as_many_rows_as_one_page_takes_leave_room_for_their_charts(made: Made):
 def test_a_divided_front_page_of_a_hundred_models_on_three_machines_is_light(made: Made):
     page, files = many_rows(made, 100 * 27, divided=True)
     assert sum(len(gzip.compress(content, mtime=0)) for content in (page, *files)) < 50_000
+
+
+def test_a_changed_row_makes_its_own_machines_answers_anew_and_no_others(
+    made: Made, tmp_path: Path
+):
+    site = replace(made.view, divided=True)
+    press, kept = Press(), Kept(tmp_path)
+
+    def entries(*changed: TableRow) -> dict[str, str]:
+        rows = [
+            replace(row, name=f"{row.name}, renamed") if row in changed else row
+            for row in site.rows
+        ]
+        keys = best.keep(press, kept, site, [best.rows_by_rig(rows)], made.tables.site)
+        return {machine.rig: key for machine, key in zip(site.machines, keys, strict=True)}
+
+    before = entries()
+    assert len(before) > 1
+    alone, among = (
+        next(row for row in site.rows if row.concurrency == streams) for streams in (1, 4)
+    )
+    after = entries(alone)
+    assert {rig for rig in before if before[rig] != after[rig]} == {alone.hardware.rig}
+    assert entries(among) == before  # no answer is taken from several streams
