@@ -18,7 +18,6 @@ from bench_pipeline.processes import few_collections
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.site.data.run_files import check_run_files
 from bench_pipeline.site.earlier import keep_newest
-from bench_pipeline.site.groups import Plan, plan
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
@@ -29,6 +28,8 @@ from bench_pipeline.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from bench_pipeline.site.groups import Plan
 
 MAX_INDEX_BYTES = 150_000
 """Of the front page with its style and script, gzipped: above it, the build fails."""
@@ -78,8 +79,14 @@ def build_site(
 def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Reporter) -> SiteReport:
     kept = Kept(warehouse.parent / PAGES)
     with Warehouse(warehouse).read() as connection:
-        tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
+        tables = read_tables(connection, warehouse, ("run_files",))
         check_run_files(connection, tables.run_files, root)
+        of_file = _key_of_file(warehouse, out, root)
+        if of_file and (report := _still_there(kept, of_file, out)):
+            return report
+        from bench_pipeline.site.groups import plan
+
+        tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
         parts = plan(connection, tables)
         key = key_of(
             "site",
@@ -87,6 +94,8 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
             *_of_site(tables),
         )
         if report := _still_there(kept, key, out):
+            if of_file:
+                kept.put(of_file, {}, state=kept.value(key, "state"))
             return report
         from bench_pipeline.site.crew import compiled_kept, make_missing
 
@@ -109,10 +118,20 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
         warnings=warnings,
     )
     swap(making, out)
-    kept.put(key, {}, state=_State(report, stamps))
+    for each in filter(None, (key, of_file)):
+        kept.put(each, {}, state=_State(report, stamps))
     keep_newest(kept, {model: group.key for group in parts.groups for model in group.models})
     kept.sweep()
     return report
+
+
+def _key_of_file(warehouse: Path, out: Path, root: Path) -> str | None:
+    """Of the site that is made of the warehouse as it lies: the rows of a file that nobody has
+    written to need not be read to know them. None where somebody may have."""
+    if not as_remembered(warehouse):
+        return None
+    stamp_of = Stamp.of(warehouse.stat())
+    return key_of("file", str(out.resolve()), _method_by_hand(root), tuple(stamp_of))
 
 
 def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
@@ -126,7 +145,7 @@ def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
 
 @contextmanager
 def _parquet_meanwhile(
-    connection: "DuckDBPyConnection", parts: Plan, folder: Path
+    connection: "DuckDBPyConnection", parts: "Plan", folder: Path
 ) -> Iterator[None]:
     """DuckDB writes the tables on a core of its own while pages are drawn."""
     from bench_pipeline.site.data.downloads import write_parquet
@@ -147,7 +166,7 @@ class _Written:
 
 def _write_site(
     connection: "DuckDBPyConnection",
-    parts: Plan,
+    parts: "Plan",
     kept: Kept,
     tables: Tables,
     root: Path,
