@@ -48,21 +48,28 @@ fail() { # in our words where the package index gives no answer, else in pip's
     esac
     exit 1
 }
-# Every second package each, at once: one pip unpacks while the other waits for the index, and on
-# two cores both unpack. They share no file.
 # --no-deps: the lock file is complete, and with --require-hashes pip refuses `gql[requests]`,
 # which dagster-graphql asks for, as it finds no hash for a name with an extra.
-fetch() { # fetch 0|1
+by_uv() { # where there is one and it finds the packages: it keeps what it has once unpacked
+    uv pip install --quiet --python .venv/bin/python --compile-bytecode --no-deps --require-hashes \
+        -r "$lock" >/dev/null 2>&1
+}
+by_pip() { # by_pip 0|1: every second package
     awk -v half="$1" '/^[A-Za-z]/ {n++} n % 2 == half' "$lock" >".venv/half-$1.txt"
     pip install --no-deps --require-hashes -r ".venv/half-$1.txt" >".venv/said-$1" 2>&1
 }
-fetch 0 &
-other=$!
-trap 'kill $other 2>/dev/null || true' EXIT
-trap 'exit 130' INT TERM
-fetch 1 || fail "$(cat .venv/said-1)"
-wait $other || fail "$(cat .venv/said-0)"
-rm .venv/half-* .venv/said-*
+if ! by_uv; then
+    # Both halves at once: one pip unpacks while the other waits for the index, and on two cores
+    # both unpack. They share no file.
+    by_pip 0 &
+    other=$!
+    trap 'kill $other 2>/dev/null || true' EXIT
+    trap 'exit 130' INT TERM
+    by_pip 1 || fail "$(cat .venv/said-1)"
+    wait $other || fail "$(cat .venv/said-0)"
+    trap - EXIT INT TERM
+    rm .venv/half-* .venv/said-*
+fi
 # --no-build-isolation: the build backend comes from the lock file like everything else.
 pip install --no-deps --no-build-isolation --editable .
 key "$wanted" >".venv/installed-$wanted"
