@@ -124,12 +124,13 @@ def bare_environment() -> dict[str, str]:
 
 
 def run_in(
-    copy: Path, *command: str, timeout_s: float = PATIENCE_S
+    copy: Path, *command: str, timeout_s: float = PATIENCE_S, **environment: str
 ) -> subprocess.CompletedProcess[str]:
+    """`environment`: other than that of a shell after `activate`."""
     return subprocess.run(
         command,
         cwd=copy,
-        env=bare_environment(),
+        env=bare_environment() | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,14 @@ from bench_pipeline.progress import Silent
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_run
 from tests.checkouts import bare_environment
-from tests.cli.benching import BENCH, a_clone, in_the_background, runs_in, started
+from tests.cli.benching import (
+    BENCH,
+    a_clone,
+    in_the_background,
+    runs_in,
+    started,
+    without_its_runs,
+)
 from tests.conftest import SMALL_MODEL
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -77,8 +85,10 @@ def cache(everybodys: Path, engine: InstalledEngine, small_model: tuple[ModelFil
 
 
 @pytest.fixture
-def others_clone(everybodys: Path, small_model: tuple[ModelFile, Path], cache: Path) -> Path:
-    clone = a_clone(everybodys / "clone", small_model[0])
+def others_clone(everybodys: Path, benched: SimpleNamespace, cache: Path) -> Path:
+    """One whose page is there and whose runs are not: little of it is to be made anew."""
+    clone = shutil.copytree(benched.clone, everybodys / "clone", symlinks=True)
+    without_its_runs(clone)
     subprocess.run(["chown", "-R", f"{OTHER}:{OTHER}", clone, cache], check=True)
     return clone
 
