@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ def somebody_listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class GuardedServer:
+class GuardedServer(ABC):
     """What every server has in common; a family's own says how it is started and proven.
 
     base_url                  `http://127.0.0.1:<port>`
@@ -60,8 +61,9 @@ class GuardedServer:
         self.slots: int | None = None
         self.context_tokens_per_slot: int | None = None
 
+    @abstractmethod
     def __enter__(self) -> Self:
-        raise NotImplementedError
+        """Starts it, waits until it answers, and proves what it was asked for."""
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
@@ -175,8 +177,10 @@ class GuardedServer:
             with suppress(ValueError):  # the guard was killed before it could say
                 self.exit_status = json.loads(self._guard.stdout.readline() or b"{}").get("exit")
 
+    @abstractmethod
     def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
-        raise NotImplementedError
+        """With the end of its log."""
 
+    @abstractmethod
     def _scrub(self, text: str) -> str:
-        raise NotImplementedError
+        """`text` without the machine's private paths."""
