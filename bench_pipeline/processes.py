@@ -3,7 +3,6 @@
 Processes are spawned, never forked: duckdb and vl_convert, once used, deadlock in a fork.
 """
 
-import atexit
 import gc
 import math
 import os
@@ -97,13 +96,6 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def end_without_collecting() -> None:
-    """Before a process ends Python looks through all that it made for cycles, a second where
-    Dagster was imported: what the system frees anyway. Files and connections are closed by those
-    who opened them."""
-    atexit.register(gc.freeze)
-
-
 def _submitted(pool: ProcessPoolExecutor, work: Callable[[T], R], task: T) -> Future[R]:
     with _nothing_to_import_again():  # a process starts with the task that finds none idle
         return pool.submit(work, task)
@@ -126,7 +118,6 @@ def _begin() -> None:
     """In a new process: leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    end_without_collecting()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

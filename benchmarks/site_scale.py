@@ -48,9 +48,7 @@ BUILD = """
 import json, re, resource, sys
 from dataclasses import asdict
 from pathlib import Path
-from bench_pipeline.processes import end_without_collecting
 from bench_pipeline.site.build import build_site
-end_without_collecting()  # as all commands do
 report = asdict(build_site(*map(Path, sys.argv[1:])))
 own_kib = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 crew_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

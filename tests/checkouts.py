@@ -33,6 +33,20 @@ body: Name some towns that lie beside a large river, and say which river it is.
 """
 
 
+def committed_runs() -> list[Path]:
+    """The run files that git knows: what `make bench` made here, on whatever machine, proves
+    nothing."""
+    project = checkout()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", str(project.runs)],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [project.root / name for name in listed.split("\0") if name.endswith(".yaml")]
+
+
 def copy_checkout(target: Path) -> Path:
     """The files that git would commit now, in `target`; compiled already where they are here."""
     root = checkout().root

@@ -18,7 +18,6 @@ from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, artefact_cache, checkout
-from bench_pipeline.processes import end_without_collecting
 from bench_pipeline.records.model import ModelFile, ModelPart
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
@@ -37,7 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
     benchmarks, and tests in other processes have theirs."""
     folder = tempfile.mkdtemp(prefix="bench_pipeline-lock-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    end_without_collecting()
     # Nobody answers there: the newest build is the newest of the package index.
     os.environ[RELEASES_API] = "http://127.0.0.1:9"
     os.environ[LOCK_VARIABLE] = str(Path(folder) / "rig.lock")

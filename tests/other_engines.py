@@ -17,7 +17,7 @@ def of_another_family(untold: Sequence[Untold], name: str = "another", **fields:
     engine = Engine(
         name=name,
         build="1.2",
-        untold=list(untold),
+        untold=list(untold) or None,
         channel="command",
         binary_sha256="ab" * 32,
     )

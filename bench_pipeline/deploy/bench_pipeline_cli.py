@@ -6,7 +6,6 @@ which a copy in the current directory may be meant), and does nothing unless the
 Dagster's and the current directory lies in a checkout.
 """
 
-import atexit
 import contextlib
 import gc
 import os
@@ -43,9 +42,8 @@ def set_up() -> None:
 
 def few_collections() -> None:
     """What Dagster imports stays: to look for garbage in it as often as Python does of its own
-    makes a command start later, and to look once more at its end makes it end later."""
+    makes a command start later."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    atexit.register(gc.freeze)
 
 
 def no_word_of_supersession() -> None:

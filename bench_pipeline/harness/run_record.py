@@ -99,7 +99,7 @@ class RunRecord:
             host_load=host_load,
             engine=Engine(
                 name=self.engine.name,
-                untold=untold(FAMILIES[self.engine.name]),
+                untold=untold(FAMILIES[self.engine.name]) or None,
                 build=started.version if started else self.engine.build,
                 commit=self.engine.commit,
                 channel=self.engine.channel,

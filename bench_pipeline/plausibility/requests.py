@@ -61,7 +61,7 @@ def visible_within(_: Run, cell: Cell) -> str | None:
 
 def gaps_make_the_time(run: Run, cell: Cell) -> str | None:
     """Half of n gaps are no shorter than their median, none is longer than the longest."""
-    may_lack = "gaps" in run.engine.untold
+    may_lack = not run.engine.tells("gaps")
 
     def doubt(r: Request) -> str | None:
         gaps = r.received_tokens - 1
@@ -91,7 +91,7 @@ def gaps_make_the_time(run: Run, cell: Cell) -> str | None:
 
 def cold(run: Run, cell: Cell) -> str | None:
     untold = sum(r.cached_tokens is None for r in cell.requests)
-    if untold and ("cached_tokens" not in run.engine.untold or untold < len(cell.requests)):
+    if untold and (run.engine.tells("cached_tokens") or untold < len(cell.requests)):
         return f"{untold} requests do not say how much of their prompt was cached"
     return first(
         f"{r.cached_tokens} cached tokens in a cell whose prompts are cold"
@@ -101,7 +101,7 @@ def cold(run: Run, cell: Cell) -> str | None:
 
 
 def counted(run: Run, cell: Cell) -> str | None:
-    free = "fixed_length" in run.engine.untold
+    free = not run.engine.tells("fixed_length")
 
     def doubt(r: Request) -> str | None:
         if r.received_tokens > r.output_tokens:
@@ -128,7 +128,7 @@ def counted(run: Run, cell: Cell) -> str | None:
 
 
 def server_clock(run: Run, cell: Cell) -> str | None:
-    if "own_clock" in run.engine.untold:
+    if not run.engine.tells("own_clock"):
         timed = sum(None not in (r.server_decode_ms, r.server_prompt_ms) for r in cell.requests)
         return f"{timed} times by the clock of an engine that has none" if timed else None
     return first(
@@ -220,7 +220,7 @@ def waves_follow(run: Run, cell: Cell) -> str | None:
         if abs(busy_ms - wave.all_busy_ms) > ROUNDING_MS + 0.001 * busy_ms:
             return f"wave {wave.wave} busy for {wave.all_busy_ms:g} ms, its streams for {busy_ms:g}"
         if wave.all_busy_tokens is None:
-            if "gaps" in run.engine.untold:
+            if not run.engine.tells("gaps"):
                 continue
             return f"wave {wave.wave} does not say how many tokens came within it"
         at_most = sum(most_within(r, wave.all_busy_ms) for r in streams)

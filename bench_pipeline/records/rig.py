@@ -66,7 +66,13 @@ class Arrangement(Record):
     experts_on_cpu: Streams | Literal["all"] | None = None
     """`--n-cpu-moe`, `--cpu-moe`: the experts of so many layers, counted from the first, lie in the
     machine's memory and are computed there."""
-    tensors_on_cpu: list[Annotated[str, Field(pattern=r"^[^=,;\s]+$", max_length=200)]] = []
+    tensors_on_cpu: (
+        Annotated[
+            list[Annotated[str, Field(pattern=r"^[^=,;\s]+$", max_length=200)]],
+            Field(min_length=1),
+        ]
+        | None
+    ) = None
     """`--override-tensor PATTERN=CPU`: tensors whose name matches one of these regular expressions
     lie in the machine's memory and are computed there."""
     cache_type_k: CacheType | None = None

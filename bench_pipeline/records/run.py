@@ -87,10 +87,10 @@ class Engine(Record):
     """Its family: `llama.cpp`, or another behind the same protocol."""
     build: Name
     """`b10434`, or any name for a build of one's own; of another family its version, `0.6.6`."""
-    untold: list[Untold] = Field(default=[], max_length=MOST_ITEMS)
+    untold: list[Untold] | None = Field(default=None, min_length=1, max_length=MOST_ITEMS)
     """What the family cannot tell of each request, so that it may be absent there: `cached_tokens`;
     `own_clock`, its times; `gaps`, when each token came; `fixed_length`: replies end where the
-    model ends them. Nothing of llama.cpp."""
+    model ends them. None: it tells all, as llama.cpp does."""
     commit: Name | None = None
     """As `--version` prints it."""
     channel: Literal["wheel", "github-release", "path", "command"] | None = None
@@ -110,6 +110,10 @@ class Engine(Record):
     were kept from it. None: nobody looked, and none was kept."""
     system_info: str | None = None
     """The engine's line of compile features and threads."""
+
+    def tells(self, what: Untold) -> bool:
+        """Whether each request has it."""
+        return what not in (self.untold or ())
 
     @property
     def asked_as(self) -> str:
@@ -284,7 +288,7 @@ class Run(Record):
         if self.session and any(cell.requests and not cell.waves for cell in self.cells):
             raise ValueError("a session's cell needs its waves: they say which start they are of")
         if self.engine.name == LLAMA_CPP and self.engine.untold:
-            raise ValueError(f"{LLAMA_CPP} tells all: its `untold` is empty")
+            raise ValueError(f"{LLAMA_CPP} tells all: it has no `untold`")
         if self.provenance == "measured":
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:

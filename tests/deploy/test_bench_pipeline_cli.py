@@ -1,8 +1,6 @@
 """Which commands get this checkout's instance, and which are left alone."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -67,18 +65,6 @@ def test_a_folder_below_the_checkout_is_in_it(clone: Path) -> None:
 def test_other_programs_are_left_alone(clone: Path, argv: tuple[str, ...]) -> None:
     assert after(clone, *argv) == {}
     assert not Project(clone).dagster_home.exists()
-
-
-def test_a_command_ends_without_a_last_look_for_garbage() -> None:
-    program = """
-import atexit, gc
-from bench_pipeline.deploy.bench_pipeline_cli import few_collections
-few_collections()
-atexit._run_exitfuncs()
-print(gc.get_freeze_count() > 1000)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "True\n", done.stderr
 
 
 def test_outside_of_a_checkout_nothing_is_set(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench_pipeline.measures.queueing import AS_FAST, LATE, Queue, Served, queue
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.cell import Cell, PrintedFigure, Published
 from bench_pipeline.records.yaml.files import read_run, run_files
+from tests.checkouts import committed_runs
 
 # Four clients of a llama-server with one slot on two cores, as measured: shared/harness.md.
 ALONE = Served(1, decode_tok_s=125.0, ttft_ms=180.0, output_tokens=128, aggregate_tok_s=107.0)
@@ -86,7 +87,7 @@ def test_a_total_says_nothing_where_reading_prompts_takes_the_time():
 
 def test_no_measured_run_at_several_streams_is_called_a_queue():
     pairs = 0
-    for run in map(read_run, run_files(checkout().runs)):
+    for run in map(read_run, committed_runs()):
         cells = {(c.workload, c.concurrency): c for c in run.cells if c.requests}
         for (workload, streams), cell in cells.items():
             if streams == 1 or (workload, 1) not in cells:

@@ -78,7 +78,7 @@ def test_llama_cpp_tells_all() -> None:
     run = of_another_family(["own_clock"])
     told = run.model_dump()
     told["engine"]["name"] = "llama.cpp"
-    with pytest.raises(ValueError, match="its `untold` is empty"):
+    with pytest.raises(ValueError, match="it has no `untold`"):
         Run.model_validate(told)
 
 

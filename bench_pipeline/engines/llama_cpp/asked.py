@@ -81,7 +81,7 @@ def _moved(meant: Arrangement, tensors: Mapping[str, int]) -> tuple[set[str], st
     """Names of the tensors that are meant to lie in the machine's memory, and what is wrong with
     asking so."""
     moved: set[str] = set()
-    for pattern in meant.tensors_on_cpu:
+    for pattern in meant.tensors_on_cpu or ():
         found = {name for name in tensors if re.search(pattern, name)}
         if not found:
             return moved, f"no tensor of the file matches `{pattern}` of `tensors_on_cpu`"

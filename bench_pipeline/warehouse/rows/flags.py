@@ -47,10 +47,10 @@ def flags_of(
         flags.append("unverified")
     if doubted:
         flags.append("implausible")
-    if "own_clock" in run.engine.untold and cell.requests:
+    if not run.engine.tells("own_clock") and cell.requests:
         flags.append("one-clock")
     if any(request.output_tokens != cell.output_tokens_budget for request in cell.requests) and (
-        "fixed_length" in run.engine.untold
+        not run.engine.tells("fixed_length")
     ):
         flags.append("own-length")
     if cell.published and _queued(run, cell):

@@ -99,7 +99,7 @@ def run_row(
         "os": inventory.os.name,
         "kernel": inventory.os.kernel,
         "engine": engine.name,
-        "untold": engine.untold,
+        "untold": engine.untold or [],
         "build": engine.build,
         "build_number": number_of(engine.build),
         "commit": engine.commit,

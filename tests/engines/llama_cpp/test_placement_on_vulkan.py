@@ -86,7 +86,9 @@ class TestOnVulkan:
             )
             assert (proof.verdict, proof.reason) == ("spilled", reason)
         layers = setup.get("gpu_layers")
-        meant = BackendSetup(gpu_layers=layers, tensors_on_cpu=[] if layers else [r"blk\.[1-3]\."])
+        meant = BackendSetup(
+            gpu_layers=layers, tensors_on_cpu=None if layers else [r"blk\.[1-3]\."]
+        )
         proof = judge_memory(
             placement,
             backend="vulkan",

@@ -16,14 +16,14 @@ from bench_pipeline.records.yaml.files import (
     read_engines,
     read_run,
     read_workloads,
-    run_files,
 )
 from bench_pipeline.records.yaml.model_files import read_models
+from tests.checkouts import committed_runs
 
 HERE = checkout()
 MODELS, WORKLOADS = read_models(HERE.models), read_workloads(HERE.workloads).values()
 SENTINEL = read_engines(HERE.engines).sentinel
-FILES = [path for path in run_files(HERE.runs) if path.name.startswith("2")]
+FILES = [path for path in committed_runs() if path.name.startswith("2")]
 FACTOR = 2
 """What an estimate is good for."""
 

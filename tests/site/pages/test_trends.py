@@ -139,7 +139,17 @@ def test_a_verdict_names_how_the_builds_were_compiled_wherever_it_is_told(press:
 
 def test_why_a_pair_is_undecided_is_told_in_the_words_of_its_newest_comparison(press: Press):
     rows = series(step("b1", 100.0), step("b2", 101.0, "undecided", (1.01, 0.99, 1.03)))
-    keys = ("rig", "backend", "model", "mode", "power_cap_w", "workload", "concurrency", "metric")
+    keys = (
+        "rig",
+        "backend",
+        "engine",
+        "model",
+        "mode",
+        "power_cap_w",
+        "workload",
+        "concurrency",
+        "metric",
+    )
     compared = {key: rows[1][key] for key in keys} | {"build_before": "b1", "build_after": "b2"}
     older = {**compared, "started_at": NOON, "session_id": "a", "reason": "2 of the 3 turns"}
     newer = {**older, "started_at": NOON + timedelta(days=1), "reason": "known to ±2.0% only"}
