@@ -37,8 +37,8 @@ def short(device: str) -> str:
 
 
 def headlines(runs: Iterable[Row]) -> dict[str, str]:
-    """By rig, what stands before the name that its owner gave it: of its newest run on a GPU, or of
-    its newest where it has none. Memory is in the size that it is sold by, whole GiB."""
+    """By rig, what stands before the name that its owner gave it: of its newest run that names its
+    GPU, or of its newest where none does. Memory is in the size that it is sold by, whole GiB."""
     best: dict[str, Row] = {}
     for run in runs:
         known = best.get(run["rig"])
@@ -49,7 +49,7 @@ def headlines(runs: Iterable[Row]) -> dict[str, str]:
 
 def _rank(run: Row) -> tuple[bool, str, str]:
     started = run["started_at"].isoformat() if run["started_at"] else ""
-    return not on_cpu(run), started, run["run_id"]
+    return bool(run["gpu"]) and not on_cpu(run), started, run["run_id"]
 
 
 def _headline(run: Row) -> str:
