@@ -4,6 +4,7 @@ The engine and the model come through our own channels into the user's artefact 
 that a second test run, and a benchmark, find them there.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -43,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
         # As a shell starts a suite in the background. Programs that tests start would inherit
         # it and be deaf to Ctrl-C; a handler that does nothing is not inherited.
         signal.signal(signal.SIGINT, lambda *_: None)
+
+
+def pytest_unconfigure() -> None:
+    """Definitions were loaded here beside all that tests hold: what DuckDB finds held by it as the
+    process ends it would call leaks, page after page."""
+    gc.unfreeze()
 
 
 LONGEST_FIRST = (

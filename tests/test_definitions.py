@@ -7,8 +7,9 @@ import sys
 import dagster as dg
 import pytest
 
-from bench_pipeline.definitions import build_defs, defs
+from bench_pipeline.definitions import defs
 from bench_pipeline.defs.assets import GROUPS
+from bench_pipeline.defs.gathered import build_defs
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.yaml.files import read_rigs
 

@@ -109,6 +109,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"automation", "new_builds"},
         {"assets"},
         {"checks", "committed"},
+        {"gathered"},
     ],
     "cli": [
         {"amounts", "backends", "fetching", "flow", "verdicts"},

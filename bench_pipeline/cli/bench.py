@@ -80,8 +80,8 @@ def run(project: Project, options: argparse.Namespace) -> int:
     # may have been written a moment ago.
     from bench_pipeline.cli.flow import Flow
     from bench_pipeline.cli.results import tell_results
-    from bench_pipeline.definitions import build_defs
     from bench_pipeline.defs.committed import report_committed
+    from bench_pipeline.defs.gathered import build_defs
     from bench_pipeline.defs.resources import LogAnd
     from bench_pipeline.deploy.instance import command_instance
 

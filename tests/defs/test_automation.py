@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from bench_pipeline.definitions import build_defs
+from bench_pipeline.defs.gathered import build_defs
 from bench_pipeline.paths import Project
 
 PUBLISHED = ("run_files", "measurements", "speed_ranges", "workload_speeds", "comparisons")

@@ -14,7 +14,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from bench_pipeline.definitions import build_defs
+from bench_pipeline.defs.gathered import build_defs
 from bench_pipeline.deploy.coordinator import RIG_TAG, FarmQueue, RigQueue
 from bench_pipeline.deploy.instance import (
     COMMAND_TAG,

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bench_pipeline.definitions import build_defs
+from bench_pipeline.defs.gathered import build_defs
 from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Silent

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 
-from bench_pipeline.definitions import build_defs
 from bench_pipeline.defs.checks import ALL_CHECKS
+from bench_pipeline.defs.gathered import build_defs
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Silent
 from bench_pipeline.records.cell import Failure

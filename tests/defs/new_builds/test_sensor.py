@@ -117,7 +117,7 @@ def daemon(
     code = tmp_path / "definitions_of_test.py"
     code.write_text(
         "from pathlib import Path\n"
-        "from bench_pipeline.definitions import build_defs\n"
+        "from bench_pipeline.defs.gathered import build_defs\n"
         "from bench_pipeline.paths import Project\n"
         f"defs = build_defs(project=Project(Path({str(watched.root)!r})))\n"
     )
