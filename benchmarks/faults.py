@@ -36,7 +36,8 @@ from bench_pipeline.farm.queues import redis_client
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import artefact_cache, checkout
 from bench_pipeline.records.rig import BackendSetup, Rig
-from bench_pipeline.records.yaml.files import read_engines, read_models
+from bench_pipeline.records.yaml.files import read_engines
+from bench_pipeline.records.yaml.model_files import read_models
 from benchmarks.text_table import table
 from tests.farm.asking import Asked
 from tests.farm.asking import ask as ask_for
@@ -52,6 +53,18 @@ RIGS = ["left-rig", "right-rig"]
 def ask(farm: Farm) -> Asked:
     """Of the first rig, a run that is to be made whatever is there."""
     return ask_for(farm, MODEL)
+
+
+def ask_and_begin(farm: Farm) -> Asked:
+    """The same, once it is measured on."""
+    asked = ask(farm)
+    asked.until_measured_on()
+    return asked
+
+
+def off_and_on(farm: Farm) -> None:
+    farm.rigs[0].switch_off()
+    farm.rigs[0].join()
 
 
 def waits_for_its_rig(asked: Asked) -> bool:
@@ -87,17 +100,14 @@ def off_before(farm: Farm) -> Asked:
 
 @fault("rig off during the run")
 def off_during(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
-    farm.rigs[0].switch_off()
-    farm.rigs[0].join()
+    asked = ask_and_begin(farm)
+    off_and_on(farm)
     return asked
 
 
 @fault("rig off for good during the run, back when given up")
 def off_for_long(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.rigs[0].switch_off()
     eventually(lambda: len(asked.runs()) == 2, "the run to be given up", farm)
     farm.rigs[0].join()
@@ -109,37 +119,31 @@ def off_after(farm: Farm) -> Asked:
     asked = ask(farm)
     while not asked.on_rig():
         time.sleep(0.01)
-    farm.rigs[0].switch_off()
-    farm.rigs[0].join()
+    off_and_on(farm)
     return asked
 
 
 @fault("worker kill -9 during the run")
 def worker_killed(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.rigs[0].worker().kill()
     eventually(lambda: not farm.rigs[0].engines(), "the engine to end with it", farm)
-    farm.rigs[0].switch_off()
-    farm.rigs[0].join()
+    off_and_on(farm)
     return asked
 
 
 @fault("Ctrl-C at the rig's terminal during the run")
 def ctrl_c(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     process = farm.rigs[0].interrupt()
     eventually(lambda: process.poll() is not None, "the worker to end", farm)
-    farm.rigs[0].switch_off()
-    farm.rigs[0].join()
+    off_and_on(farm)
     return asked
 
 
 @fault("Redis kill -9 during the run")
 def redis_killed(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.control.service("redis-server").kill()
     return asked
 
@@ -163,16 +167,14 @@ def queue_lost(farm: Farm) -> Asked:
 
 @fault("Postgres kill -9 during the run")
 def postgres_killed(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.control.service("postgres").kill()
     return asked
 
 
 @fault("network cut for 25 s (6 minutes) during the run")
 def cut(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     with cut_off(farm):
         time.sleep(25)
     return asked
@@ -180,8 +182,7 @@ def cut(farm: Farm) -> Asked:
 
 @fault("network cut for 60 s (15 minutes) during the run")
 def cut_for_long(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     with cut_off(farm):
         time.sleep(60)
     return asked
@@ -211,8 +212,7 @@ def disk_full(farm: Farm) -> Asked:
 
 @fault("control plane restarted during the run")
 def control_restarted(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.control.stop()
     farm.control.serve(farm.control.host, farm.control.ports)
     return asked
@@ -220,8 +220,7 @@ def control_restarted(farm: Farm) -> Asked:
 
 @fault("control plane loses its power during the run")
 def control_killed(farm: Farm) -> Asked:
-    asked = ask(farm)
-    asked.until_measured_on()
+    asked = ask_and_begin(farm)
     farm.control.switch_off()
     farm.control.serve(farm.control.host, farm.control.ports)
     return asked
