@@ -17,6 +17,10 @@ from bench_pipeline.engines import guard
 from bench_pipeline.errors import EngineError
 
 LOG_TAIL_LINES = 15
+PORT_TRIES = 3
+"""A port that was free may be taken before the server binds it."""
+LOOK_S = 0.05
+"""Between two looks at whether it answers."""
 _SLOWEST_DISK_BYTES_S = 50e6
 
 
@@ -49,8 +53,9 @@ class GuardedServer(ABC):
     devices                   names of the devices that hold the model, where that is known
     """
 
-    def __init__(self, log_path: Path) -> None:
-        self.log_path = log_path
+    def __init__(self, log_path: Path, *, where: str) -> None:
+        """`where`: what its errors are about, build and model."""
+        self.log_path, self._where = log_path, where
         self._port = 0
         self._argv: list[str] = []
         self._guard: subprocess.Popen[bytes] | None = None
@@ -177,9 +182,15 @@ class GuardedServer(ABC):
             with suppress(ValueError):  # the guard was killed before it could say
                 self.exit_status = json.loads(self._guard.stdout.readline() or b"{}").get("exit")
 
-    @abstractmethod
     def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
         """With the end of its log."""
+        return EngineError(
+            problem,
+            mend=mend,
+            where=self._where,
+            kind=kind,
+            log_tail=tuple(self.log_tail()),
+        )
 
     @abstractmethod
     def _scrub(self, text: str) -> str:

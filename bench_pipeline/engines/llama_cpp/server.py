@@ -9,7 +9,14 @@ from typing import Any, Self
 
 import httpx
 
-from bench_pipeline.engines.guarded import GuardedServer, free_port, load_limit_s, somebody_listens
+from bench_pipeline.engines.guarded import (
+    LOOK_S,
+    PORT_TRIES,
+    GuardedServer,
+    free_port,
+    load_limit_s,
+    somebody_listens,
+)
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.command import (
     arrangement_options,
@@ -36,9 +43,6 @@ from bench_pipeline.engines.llama_cpp.log_reading import (
 )
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.rig import Backend, BackendSetup
-
-_PORT_TRIES = 3
-_LOOK_S = 0.05
 
 
 class _PortTakenError(EngineError):
@@ -79,7 +83,7 @@ class LlamaServer(GuardedServer):
         extra_args        what the mode asks of the server; they win over the rig file's
         load_timeout_s    None: two minutes and the time that a slow disk needs
         """
-        super().__init__(log_path)
+        super().__init__(log_path, where=f"{engine.build} with {model.name}")
         self._engine, self._model, self._backend, self._setup = engine, model, backend, setup
         self._threads, self._draft, self._extra_args = threads, draft, list(extra_args)
         self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
@@ -87,7 +91,7 @@ class LlamaServer(GuardedServer):
         self.props: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        for left in reversed(range(_PORT_TRIES)):
+        for left in reversed(range(PORT_TRIES)):
             try:
                 began = time.monotonic()
                 self._launch(free_port())
@@ -158,7 +162,7 @@ class LlamaServer(GuardedServer):
                         mend="look at its log; a slow disk or a huge model needs longer",
                         kind="hang",
                     )
-                time.sleep(_LOOK_S)
+                time.sleep(LOOK_S)
             self.props = self._ask_props(client)
 
     def _ask_props(self, client: httpx.Client) -> dict[str, Any]:
@@ -242,15 +246,6 @@ class LlamaServer(GuardedServer):
             else f"check that build {self._engine.build} knows this model and its file is whole"
         )
         return self._error(self._scrub(reason), mend=mend)
-
-    def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
-        return EngineError(
-            problem,
-            mend=mend,
-            where=f"{self._engine.build} with {self._model.name}",
-            kind=kind,
-            log_tail=tuple(self.log_tail()),
-        )
 
     def _scrub(self, text: str) -> str:
         folders = [self._model.parent, self._engine.library_dir, Path.home()]

@@ -9,15 +9,20 @@ import httpx
 
 from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.engines.dialects.protocol import Unlike
-from bench_pipeline.engines.guarded import GuardedServer, free_port, load_limit_s, somebody_listens
+from bench_pipeline.engines.guarded import (
+    LOOK_S,
+    PORT_TRIES,
+    GuardedServer,
+    free_port,
+    load_limit_s,
+    somebody_listens,
+)
 from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, check_not_exchanged
 from bench_pipeline.engines.llama_cpp.log_reading import ending, scrub
 from bench_pipeline.errors import EngineError
 
-_PORT_TRIES = 3
-_LOOK_S = 0.05
 _PLACEHOLDER = re.compile(r"\{(model|port|slots|context|total_context|threads)\}")
 
 
@@ -40,7 +45,7 @@ class OtherServer(GuardedServer):
         context_tokens_per_slot: int,
         log_path: Path,
     ) -> None:
-        super().__init__(log_path)
+        super().__init__(log_path, where=f"{engine.build} with {model.name}")
         if engine.started is None:
             raise ValueError(f"{engine.build} is not started by a rig file's command")
         self._engine, self._setup, self._model = engine, engine.started, model
@@ -54,7 +59,7 @@ class OtherServer(GuardedServer):
         }
 
     def __enter__(self) -> Self:
-        for left in reversed(range(_PORT_TRIES)):
+        for left in reversed(range(PORT_TRIES)):
             port = free_port()
             try:
                 began = time.monotonic()
@@ -96,7 +101,7 @@ class OtherServer(GuardedServer):
                         mend="look at its log; correct `command` or `ready` in the rig file",
                         kind="hang",
                     )
-                time.sleep(_LOOK_S)
+                time.sleep(LOOK_S)
 
     def _is_ready(self, client: httpx.Client) -> bool:
         try:
@@ -136,15 +141,6 @@ class OtherServer(GuardedServer):
             f"it {ending(self.exit_status)} while it loaded {self._model.name}",
             mend="look at its log; correct `command` in the rig file, or choose another model",
             kind="oom" if short else "load",
-        )
-
-    def _error(self, problem: str, *, mend: str, kind: str = "load") -> EngineError:
-        return EngineError(
-            problem,
-            mend=mend,
-            where=f"{self._engine.build} with {self._model.name}",
-            kind=kind,
-            log_tail=tuple(self.log_tail()),
         )
 
     def _scrub(self, text: str) -> str:
