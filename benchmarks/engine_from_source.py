@@ -16,6 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -80,7 +81,8 @@ def download(folder: Path, log: Path) -> Path:
     return archive
 
 
-def build(folder: Path, jobs: int, terminal: Terminal) -> None:
+def build(folder: Path, targets: Sequence[str], jobs: int, terminal: Terminal) -> None:
+    """Leaves the programs `targets` with their libraries in `folder`. EngineError if it fails."""
     if shutil.which("cmake") is None:
         raise EngineError(
             "there is no cmake", mend="install it, a C++ compiler and ninja", where=folder.name
@@ -99,9 +101,9 @@ def build(folder: Path, jobs: int, terminal: Terminal) -> None:
     configure += ["-G", "Ninja"] if shutil.which("ninja") else []
     configure += [f"-D{name}={value}" for name, value in OPTIONS.items()]
     compiling = ["cmake", "--build", str(partial / "build"), "--parallel", str(jobs)]
-    with terminal.step(f"Building {' and '.join(TARGETS)} with {jobs} jobs, some minutes"):
+    with terminal.step(f"Building {' and '.join(targets)} with {jobs} jobs, some minutes"):
         run(configure, log, "install a C++17 compiler")
-        run([*compiling, "--target", *TARGETS], log, "a full disk or memory? try --jobs 1")
+        run([*compiling, "--target", *targets], log, "a full disk or memory? try --jobs 1")
     shutil.rmtree(folder, ignore_errors=True)
     (partial / "build" / "bin").rename(folder)
     shutil.rmtree(partial)
@@ -119,7 +121,7 @@ def main() -> int:
     folder = engine_folder()
     try:
         if not (folder / "llama-bench").exists():
-            build(folder, jobs, Terminal())
+            build(folder, TARGETS, jobs, Terminal())
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

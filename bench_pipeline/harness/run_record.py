@@ -3,7 +3,8 @@
 import platform
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bench_pipeline import __version__
@@ -14,12 +15,22 @@ from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement import Placement
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.inventory.capture import capture_inventory
+from bench_pipeline.models.gguf_header import Tensor
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Engine, Harness, HostLoad, Ladder, Model, Run, Session
+from bench_pipeline.records.run import (
+    Engine,
+    Harness,
+    HostLoad,
+    Ladder,
+    Model,
+    Run,
+    Session,
+    TensorsOfType,
+)
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
 
 
@@ -51,6 +62,8 @@ class RunRecord:
         self.placement: Placement | None = None
         """As the first server's log tells it."""
         self.parameters: int | None = None
+        self.tensors: Mapping[str, Tensor] | None = None
+        """Of the model's file, by name; None until it was read, empty if it cannot be."""
         self.devices: list[str] = []
         """Names of the devices that the servers were pinned to."""
 
@@ -113,7 +126,7 @@ class RunRecord:
                 left_out=left_out(),
                 system_info=placement.system_info,
             ),
-            model=model_record(self.model, placement, self.parameters),
+            model=model_record(self.model, placement, self.parameters, self.tensors or {}),
             draft=self.draft,
             session=self.session,
             servers=self.servers,
@@ -153,9 +166,12 @@ def awake(before: Sequence[Gpu], now: Sequence[Gpu]) -> list[Gpu]:
 
 
 def model_record(
-    model: ModelFile, placement: Placement | None = None, parameters: int | None = None
+    model: ModelFile,
+    placement: Placement | None = None,
+    parameters: int | None = None,
+    tensors: Mapping[str, Tensor] = {},
 ) -> Model:
-    """The catalogue's entry with what the engine says of the file."""
+    """The catalogue's entry with what the engine says of the file, and what lies in it."""
     placement = placement or Placement()
     return Model(
         slug=model.slug,
@@ -174,7 +190,25 @@ def model_record(
         context_train_tokens=placement.context_train_tokens,
         experts=placement.experts,
         reasons=model.reasons if placement.thinks is None else placement.thinks,
+        tensors=by_type(tensors.values()) or None,
     )
+
+
+def by_type(tensors: Iterable[Tensor]) -> list[TensorsOfType]:
+    """Most bytes first."""
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    for tensor in tensors:
+        found[tensor.type].append(tensor)
+    made = [
+        TensorsOfType(
+            type=kind,
+            tensors=len(held),
+            weights=sum(tensor.weights for tensor in held),
+            size_bytes=sum(tensor.size_bytes for tensor in held),
+        )
+        for kind, held in found.items()
+    ]
+    return sorted(made, key=lambda held: (-held.size_bytes, held.type))
 
 
 def code_commit() -> str | None:

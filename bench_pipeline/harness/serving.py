@@ -1,7 +1,7 @@
 """A server for part of a run: started, watched, recorded however it ends."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.run_record import RunRecord, model_record
 from bench_pipeline.harness.telemetry import Watch, engine_names
-from bench_pipeline.models.gguf_header import tensor_sizes
+from bench_pipeline.models.gguf_header import Tensor, read_tensors
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.model import ModelFile
@@ -171,15 +171,16 @@ class Serving:
                 "belongs into the rig file's `env`."
             )
 
-    def _tensors(self) -> dict[str, int]:
-        """What is in the file, where a part of it is asked to lie elsewhere."""
-        if not self.setup.meant_on_cpu and self.setup.gpu_layers is None:
-            return {}
-        names = self.model.file_names
-        try:
-            return tensor_sizes(self.model_path.with_name(name) for name in names)
-        except (OSError, ValueError):
-            return {}
+    def _tensors(self) -> Mapping[str, Tensor]:
+        """What is in the model's file, read once a run and never while something is measured."""
+        if self.record.tensors is None:
+            names = self.model.file_names
+            try:
+                tensors = read_tensors(self.model_path.with_name(name) for name in names)
+            except (OSError, ValueError):
+                tensors = {}
+            self.record.tensors = tensors
+        return self.record.tensors
 
     def _keep(
         self,
@@ -189,7 +190,7 @@ class Serving:
         peak: list[DeviceMemory],
         failure: Failure | None,
     ) -> None:
-        placement = read_placement(server.log_lines())
+        placement, tensors = read_placement(server.log_lines()), self._tensors()
         self.record.placement = self.record.placement or placement
         self.record.devices = self.record.devices or server.devices
         if self.draft and self.record.draft is None:
@@ -203,7 +204,7 @@ class Serving:
                 peak=peak,
                 devices=server.devices,
                 meant=self.setup.arrangement,
-                tensors=self._tensors(),
+                tensors={name: tensor.size_bytes for name, tensor in tensors.items()},
                 swap_grown_mib=watch.swap_grown_mib(),
             )
             if loaded

@@ -3,7 +3,9 @@
 import mmap
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +93,36 @@ def read_header(head: bytes) -> Mapping[str, Any]:
 _ALIGNMENT = 32
 """Where the file names none."""
 
+_TYPES = {
+    **{0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1"},
+    **{10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 16: "IQ2_XXS"},
+    **{17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S"},
+    **{23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M"},
+    **{30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4"},
+}
+"""Of a tensor, as ggml numbers them (`enum ggml_type`)."""
 
-def tensor_sizes(files: Iterable[Path]) -> dict[str, int]:
-    """Bytes of each tensor of a model by its name, padding included; `files`: all its shards.
-    ValueError if one is no whole GGUF file."""
-    found: dict[str, int] = {}
+
+@dataclass(frozen=True)
+class Tensor:
+    type: str
+    """As ggml names it: `Q4_K`; `type 99` where no name is known."""
+    weights: int
+    size_bytes: int
+    """Padding included."""
+
+
+def read_tensors(files: Iterable[Path]) -> dict[str, Tensor]:
+    """Each tensor of a model by its name; `files`: all its shards. ValueError if one is no whole
+    GGUF file."""
+    found: dict[str, Tensor] = {}
     for path in files:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             found |= _tensors(data)
     return found
 
 
-def _tensors(content: mmap.mmap) -> dict[str, int]:
+def _tensors(content: mmap.mmap) -> dict[str, Tensor]:
     data, alignment = _Bytes(content), _ALIGNMENT
     try:
         if data.take(4) != b"GGUF" or data.number("I") not in (2, 3):
@@ -112,15 +132,19 @@ def _tensors(content: mmap.mmap) -> dict[str, int]:
             key = data.text()
             value = data.value(data.number("I"))
             alignment = int(value) if key == "general.alignment" else alignment
-        offsets: dict[str, int] = {}
+        listed: list[tuple[int, str, str, int]] = []
         for _ in range(tensors):
             name = data.text()
-            data.take(8 * data.number("I") + 4)  # dimensions and type
-            offsets[name] = data.number("Q")
+            weights = prod(data.number("Q") for _ in range(data.number("I")))
+            kind = data.number("I")
+            held = _TYPES.get(kind, f"type {kind}")
+            listed.append((data.number("Q"), name, held, weights))
     except _End:
         raise ValueError("it ends in the midst of its header") from None
     begin = data.at + -data.at % alignment
-    ordered = sorted(offsets, key=offsets.__getitem__)
-    ends = [*(offsets[name] for name in ordered), len(content) - begin]
-    sizes = [end - start for start, end in pairwise(ends)]
-    return dict(zip(ordered, sizes, strict=True))
+    listed.sort()
+    ends = [*(offset for offset, *_ in listed), len(content) - begin]
+    return {
+        name: Tensor(kind, weights, end - start)
+        for (_, name, kind, weights), (start, end) in zip(listed, pairwise(ends), strict=True)
+    }

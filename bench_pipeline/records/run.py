@@ -120,6 +120,20 @@ class Engine(Record):
         return asked_as(self.name, self.build)
 
 
+class TensorsOfType(Record):
+    """All tensors of one type in a model's file: a quant's name alone does not tell them, as one
+    maker keeps other tensors wider than the next, and rows that fit no block take another type."""
+
+    type: Name
+    """As ggml names it: `Q4_K`."""
+    tensors: Count
+    """How many."""
+    weights: Size
+    """In all of them."""
+    size_bytes: Size
+    """Of all of them."""
+
+
 class Model(Record):
     """The model as it ran: the catalogue's entry, and what the engine says of the file."""
 
@@ -155,6 +169,8 @@ class Model(Record):
     """Context it was trained with."""
     reasons: bool | None = None
     """Whether it thinks before the answer, hidden, unless told not to."""
+    tensors: list[TensorsOfType] | None = None
+    """What the file holds, by type, most bytes first; None where it was not read."""
 
 
 class HostLoad(Record):

@@ -10,6 +10,13 @@ from bench_pipeline.site.charts.curves import Curve
 from bench_pipeline.site.runs.view import Facts, RunPage, RunPageMaker, known
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.engine_only import EngineRow
+from bench_pipeline.site.tables.quants import (
+    PLACES_SHOWN,
+    QuantTable,
+    bits_per_weight,
+    held_words,
+    quant_tables,
+)
 from bench_pipeline.site.tables.rows import TableRow, file_name, model_href
 
 PLACES_DRAWN = 3
@@ -42,6 +49,8 @@ class ModelLine:
 class ModelPage(ModelLine):
     facts: Facts
     rows: tuple[TableRow, ...]
+    quants: tuple[QuantTable, ...]
+    """This file beside the other quants and makers of the model; those of some places."""
     engine_only: tuple[EngineRow, ...]
     """From elsewhere, without a server or as printed."""
     runs: tuple[RunPage, ...]
@@ -107,6 +116,8 @@ def model_pages(
         by_model.setdefault(run["model"], []).append(run)
     maker = RunPageMaker(tables)
     of_model: dict[str, list[TableRow]] = {}
+    rows = list(rows)
+    quants = quant_tables(rows, tables.runs)
     for row in rows:
         of_model.setdefault(row.model, []).append(row)
     pages = []
@@ -124,11 +135,18 @@ def model_pages(
                 listed=slug in of_model,
                 facts=_model_facts(newest),
                 rows=tuple(of_model.get(slug, ())),
+                quants=_with(slug, quants.get((newest["family"], newest["variant"]), ())),
                 engine_only=tuple(row for row in elsewhere if row.model == slug),
                 runs=tuple(maker.page(run) for run in runs),
             )
         )
     return pages
+
+
+def _with(model: str, tables: Iterable[QuantTable]) -> tuple[QuantTable, ...]:
+    """Those in which the model stands."""
+    mine = [table for table in tables if any(line.model == model for line in table.lines)]
+    return tuple(mine[:PLACES_SHOWN])
 
 
 def _model_facts(run: Row) -> Facts:
@@ -143,6 +161,8 @@ def _model_facts(run: Row) -> Facts:
         ("Size", run["size_bytes"], lambda v: wording.megabytes(v)),
         ("SHA-256", run["model_sha256"], str),
         ("Parameters", run["parameters"], lambda v: f"{v:,}"),
+        ("Bits per weight", bits_per_weight(run), lambda v: f"{v:.2f}"),
+        ("Holds", held_words(run) or None, str),
         ("Layers", run["layers"], str),
         ("Trained context", run["context_train_tokens"], lambda v: f"{v:,} tokens"),
         ("Reasons before answering", run["reasons"], lambda v: "yes" if v else "no"),

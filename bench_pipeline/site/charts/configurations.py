@@ -15,6 +15,7 @@ from typing import Any
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts.kinds import (
+    BITS,
     CAPS,
     CEILING,
     DECODE,
@@ -27,6 +28,7 @@ from bench_pipeline.site.charts.kinds import (
 from bench_pipeline.site.charts.svg import printable
 from bench_pipeline.site.source import Row, Tables
 from bench_pipeline.site.tables.around import around
+from bench_pipeline.site.tables.quants import bits_per_weight
 from bench_pipeline.site.tables.rows import Figure, TableRow, cell_href
 
 MAX_DRAWN_BYTES = 40_000
@@ -221,8 +223,8 @@ def _marks(kind: Kind, listed: Sequence[_Listed], rigs: Sequence[str]) -> list[M
         return [_reading(each, rigs) for each in listed if each.cell["prefill_tok_s"] is not None]
     if kind is CEILING:
         return [_share(each) for each in listed if each.cell["ceiling_share"] is not None]
-    if kind is QUANTS:
-        return _series(listed, _QUANT_SERIES, _by_size)
+    if kind in (QUANTS, BITS):
+        return _series(listed, _QUANT_SERIES, _by_size if kind is QUANTS else _by_bits)
     return _series(listed, _CAP_SERIES, _by_cap if kind is CAPS else _energy_by_cap)
 
 
@@ -300,11 +302,21 @@ def _by_size(each: _Listed) -> Mark | None:
     size_bytes = each.run["size_bytes"]
     if size_bytes is None:
         return None
+    size_gb = size_bytes / 1e9
+    return _quant(each, size_gb, f"{size_gb:.2f}" if size_gb >= 1 else f"{size_gb:.3f}")
+
+
+def _by_bits(each: _Listed) -> Mark | None:
+    bits = bits_per_weight(each.run)
+    return None if bits is None else _quant(each, bits, f"{bits:.2f}")
+
+
+def _quant(each: _Listed, at: float, at_text: str) -> Mark:
     stem = each.row.name.partition(f" {each.row.quant}")[0]
     return replace(
         each.mark,
-        at=size_bytes / 1e9,
-        at_text=f"{size_bytes / 1e9:.2f}",
+        at=at,
+        at_text=at_text,
         label=each.row.quant,
         series=f"{stem} on {each.where}",
     )

@@ -80,6 +80,14 @@ QUANTS = Kind(
     last="the lowest",
     most=200,
 )
+BITS = replace(
+    QUANTS,
+    name="bits",
+    title="Speed by bits per weight",
+    explanation="The same by what a weight takes on the average of all tensors in the file, which "
+    "a quant's name does not tell: makers keep other tensors wider.",
+    at="Bits per weight",
+)
 CAPS = replace(
     QUANTS,
     name="caps",
@@ -98,4 +106,4 @@ ENERGY = replace(
     first="the most is",
     last="the least",
 )
-KINDS = (DECODE, PREFILL, CEILING, QUANTS, CAPS, ENERGY)
+KINDS = (DECODE, PREFILL, CEILING, QUANTS, BITS, CAPS, ENERGY)

@@ -12,6 +12,7 @@ vl_convert deadlocks in a forked child of a process that has used it: no process
 from bench_pipeline.site.charts import bars, drawing, plots, svg
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import (
+    BITS,
     CAPS,
     CEILING,
     DECODE,
@@ -28,6 +29,7 @@ _SPECIFICATIONS = {
     CEILING: bars.bars,
     PREFILL: plots.points,
     QUANTS: plots.lines,
+    BITS: plots.lines,
     CAPS: plots.lines,
     ENERGY: plots.lines,
 }

@@ -119,6 +119,9 @@ def run_row(
         "model_sha256": model.sha256,
         "size_bytes": model.size_bytes,
         "parameters": model.parameters,
+        "tensors_json": None
+        if model.tensors is None
+        else json.dumps([held.model_dump(mode="json") for held in model.tensors]),
         "layers": model.layers,
         "context_train_tokens": model.context_train_tokens,
         "reasons": model.reasons,

@@ -166,6 +166,7 @@ create table runs (
     model_sha256 varchar,
     size_bytes bigint,
     parameters bigint,
+    tensors_json varchar,
     layers integer,
     context_train_tokens integer,
     reasons boolean,

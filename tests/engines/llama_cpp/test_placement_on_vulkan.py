@@ -3,7 +3,7 @@
 import pytest
 
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
-from bench_pipeline.models.gguf_header import tensor_sizes
+from bench_pipeline.models.gguf_header import read_tensors
 from bench_pipeline.records.rig import BackendSetup
 from tests.conftest import LAYERS
 from tests.engines.conftest import LLVMPIPE
@@ -96,7 +96,7 @@ class TestOnVulkan:
             loaded=[HOST, memory("Vulkan0", 480 + taken)],
             devices=["Vulkan0"],
             meant=meant.arrangement,
-            tensors=tensor_sizes([small_model[1]]),
+            tensors={name: t.size_bytes for name, t in read_tensors([small_model[1]]).items()},
         )
         assert (proof.verdict, "as asked" in proof.reason) == ("placed", True), proof.reason
 

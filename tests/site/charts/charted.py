@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import Run, TensorsOfType
 from bench_pipeline.records.server import Bandwidth
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import PREFILL
@@ -17,18 +17,21 @@ from tests.site.charts import drawings
 from tests.site.conftest import GEMMA3, Made, make, on_h100
 
 SIZES = {"Q4_1": 98_362_432, "Q8_0": 144_811_136, "F16": 270_885_000}
+BITS = {"Q4_1": 5.0, "Q8_0": 8.5, "F16": 16.0}
 H100_BANDWIDTH = Bandwidth(
     device="CUDA0", bytes_per_s=3.35e12, source="theoretical", how="5120 bit at 2619 MHz"
 )
 
 
 def quant(name: str) -> dict[str, Any]:
+    held = TensorsOfType(type=name, tensors=9, weights=800, size_bytes=int(BITS[name] * 100))
     update = {
         "quant": name,
         "slug": f"smollm2-135m-{name.lower()}",
         "size_bytes": SIZES[name],
         "sha256": name.lower().encode().hex().ljust(64, "a"),
         "experts": 0,
+        "tensors": [held],
     }
     return {"model": SMOLLM2.model_copy(update=update)}
 

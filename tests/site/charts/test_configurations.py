@@ -84,6 +84,7 @@ def test_other_charts_hold_what_was_measured(all_charts, everything: Made):
                 "prefill": (cell["decode_tok_s"], cell["prefill_tok_s"]),
                 "ceiling": (None, (cell["ceiling_share"] or 0) * 100),
                 "quants": (charted.SIZES.get(cell["quant"], 0) / 1e9, cell["decode_tok_s"]),
+                "bits": (charted.BITS.get(cell["quant"]), cell["decode_tok_s"]),
                 "caps": (cell["power_cap_w"], cell["decode_tok_s"]),
                 "energy": (cell["power_cap_w"], cell["joules_per_token"]),
             }
