@@ -1,5 +1,6 @@
 """Between our client and the real server: everything passes, but for one thing done wrong."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from typing import Any
 
 import aiohttp
 import psutil
+import pytest
 from aiohttp import web
 
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.harness.client import http_stream
 from tests.stand_ins import answering
 
 Document = dict[str, Any]
@@ -28,8 +31,28 @@ class Passage:
     number: int
     """From 0 among those of its workload; the warm-up comes first."""
     server: psutil.Process
+    client: "Listening"
     events: int = 0
     """That passed so far."""
+
+    async def heard(self) -> None:
+        """Returns when the client has read each of them."""
+        while self.client.events() < self.events:
+            await asyncio.sleep(0.001)
+
+
+class Listening(http_stream._Listener):
+    """The client's side of the newest connection."""
+
+    newest: "Listening"
+
+    def __init__(self, patience: http_stream.Patience) -> None:
+        super().__init__(patience)
+        Listening.newest = self
+
+    def events(self) -> int:
+        """That it has read to their ends, each in a chunk of its own."""
+        return b"".join(data for _, data in self.received).count(b"\n\n\r\n")
 
 
 class Fault:
@@ -86,7 +109,8 @@ class Proxy:
         self, request: web.Request, reply: aiohttp.ClientResponse, word: str
     ) -> web.StreamResponse:
         assert self.server is not None
-        passage = Passage(self.completions[word], psutil.Process(self.server.pid))
+        process = psutil.Process(self.server.pid)
+        passage = Passage(self.completions[word], process, Listening.newest)
         self.completions[word] += 1
         response = web.StreamResponse()
         await response.prepare(request)
@@ -107,7 +131,11 @@ class Proxy:
 
 @contextmanager
 def proxying() -> Iterator[Proxy]:
-    """A proxy in a thread of its own."""
+    """A proxy in a thread of its own, which sees what the client has read."""
     proxy = Proxy()
-    with answering("*", "/{path:.*}", proxy.answer) as proxy.base_url:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        answering("*", "/{path:.*}", proxy.answer) as proxy.base_url,
+    ):
+        patch.setattr(http_stream, "_Listener", Listening)
         yield proxy
