@@ -89,7 +89,8 @@ lint:
 packages:
 	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh test
 
-test: packages
+test:
+	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh test sh scripts/environment.sh test
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
 	@sh scripts/test.sh
 

@@ -1,9 +1,11 @@
 #!/bin/sh
-# sh scripts/system_packages.sh bench|test
+# sh scripts/system_packages.sh bench|test [COMMAND ...]
 # What measuring, or the tests, need of the system besides Python: as root on Debian or Ubuntu it
 # is installed, else named. A thing counts as there if it works, whatever package it is from.
+# COMMAND runs beside an installation, as far as it gets: whoever needs it runs it again.
 set -eu
 purpose=$1
+shift
 python=${PYTHON:-python3}
 "$python" -c '' 2>/dev/null || exit 0 # scripts/environment.sh says what is wrong with it
 
@@ -82,13 +84,19 @@ install() {
 look
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
-    [ -z "$missing" ] || apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null || true
+    if [ -n "$missing" ]; then
+        [ $# = 0 ] || "$@" 2>/dev/null &
+        # in the background it hears no Ctrl-C, and two at once would be in each other's way
+        trap 'kill $! 2>/dev/null || true; wait; exit 130' INT TERM
+        apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null || true
+    fi
     wanted="$missing${missing:+ }$(quicker)"
     if [ -n "$wanted" ]; then
         echo "Installing system packages: ${wanted# } ..."
         install "$wanted" || install "$missing" || true # what is still missing is named below
         look
     fi
+    wait
 fi
 if [ -n "$missing" ]; then
     echo "error: \`make $purpose\` needs these system packages:$missing" >&2

@@ -17,9 +17,9 @@ from bench_pipeline.paths import checkout
 SCRIPT = checkout().root / "scripts" / "system_packages.sh"
 
 
-def look(purpose: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def look(purpose: str, *beside: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", str(SCRIPT), purpose],
+        ["sh", str(SCRIPT), purpose, *beside],
         env={"PATH": os.environ["PATH"], "PYTHON": sys.executable} | environment,
         cwd="/",
         capture_output=True,
@@ -82,6 +82,17 @@ def test_where_no_browser_without_windows_can_be_had_nobody_misses_it(roots_prog
     Path(roots_programs, "apt-cache").unlink()
     look("test", PATH=roots_programs)
     assert installed(roots_programs) == ["chromium"]
+
+
+def test_what_is_to_run_beside_an_installation_has_ended_with_it(
+    roots_programs: str, tmp_path: Path
+) -> None:
+    done = look("test", "sh", "-c", f"echo begun; read never; echo >{tmp_path}/ended; exit 1")
+    assert (done.returncode, done.stdout) == (0, ""), "here nothing is missing"
+    done = look("test", "sh", "-c", f"echo begun; : >{tmp_path}/ended", PATH=roots_programs)
+    assert "begun" in done.stdout.splitlines()
+    assert (tmp_path / "ended").exists()
+    assert done.returncode == 1, "chromium is still missing"
 
 
 def test_measuring_needs_no_browser(few_programs: str) -> None:
