@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import venv
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -286,18 +287,17 @@ def locked(name: str) -> dict[str, list[str]]:
 
 def make_rig_environment(folder: Path) -> None:
     """With what requirements/rig.txt pins and nothing else, not even pip: the files that this
-    environment has of it, which were installed by the same hashes."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    environment has of it, compiled as they are, which were installed by the same hashes."""
+    venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     for pin in map(Requirement, locked("rig")):
         if pin.marker and not pin.marker.evaluate():
             continue
         found = distribution(pin.name)
         assert found.version in pin.specifier, f"{found.name} {found.version} is installed"
-        for file in found.files or []:
-            if ".." not in file.parts and (here := Path(str(file.locate()))).exists():
-                (packages / file).parent.mkdir(parents=True, exist_ok=True)
-                (packages / file).symlink_to(here)
+        tops = {file.parts[0] for file in found.files or [] if ".." not in file.parts}
+        for top in tops - {path.name for path in packages.iterdir()}:
+            (packages / top).symlink_to(str(found.locate_file(top)))
 
 
 def test_the_rig_s_packages_are_pinned_as_this_environment_s_are() -> None:
