@@ -19,7 +19,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "add-model", help="write content/models/NAME.yaml: hf:owner/repo/file.gguf, file:, url:"
     )
-    parser.add_argument("source", metavar="SOURCE", help="of a model in shards, the first one's")
+    of = "of a model in shards, the first one's; file:/FOLDER of safetensors"
+    parser.add_argument("source", metavar="SOURCE", help=of)
     parser.add_argument("--slug", help="default: made of the file's name")
     for name in _ASKED:
         shape = " (YYYY-MM)" if name == "released" else ""
@@ -30,14 +31,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(project: Project, options: argparse.Namespace) -> int:
     from bench_pipeline.importers.file_names import named, slug_of
-    from bench_pipeline.models.describing import describe
+    from bench_pipeline.models.describing import ENDING, describe
     from bench_pipeline.progress import Terminal
     from bench_pipeline.records.model import ModelFile
     from bench_pipeline.records.yaml.files import parse_record, write_atomically
 
     found = describe(options.source, Terminal())
-    name = named(found.file_name, "")
-    slug = options.slug or slug_of(name.stem or found.file_name.removesuffix(".gguf"))
+    bare = found.file_name.removesuffix(".gguf").removesuffix(ENDING)
+    name = named(f"{bare}.gguf", "")
+    slug = options.slug or slug_of(name.stem or bare)
     path = project.models / f"{slug}.yaml"
     if path.exists():
         raise ModelError(
@@ -56,7 +58,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     if options.reasons:
         document["reasons"] = True
     document["parts"] = [part.model_dump(mode="json", exclude_none=True) for part in found.parts]
-    if len(found.parts) == 1:
+    if len(found.parts) == 1 and not found.folder:
         for known in ("size_bytes", "sha256"):
             document["parts"][0].pop(known, None)
     document["file_name"] = found.file_name

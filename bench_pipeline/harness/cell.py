@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Iterator
 
 from bench_pipeline.engines.dialects import llama_server
-from bench_pipeline.engines.dialects.protocol import Dialect
+from bench_pipeline.engines.dialects.protocol import Counters, Dialect
 from bench_pipeline.engines.guarded import GuardedServer
+from bench_pipeline.harness.client.counting import Counting
 from bench_pipeline.harness.client.prompts import FittedPrompt
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.verdict import Judging
@@ -76,8 +77,12 @@ class CellMeasurement:
             advance()
             return as_requests(streams, number, start)
 
+        counting = Counting(server.base_url, self.dialect)
+
         def measure(window_start: float) -> int:
-            self._keep(wave(), window_start)
+            before = counting.look()
+            streams = wave()
+            self._keep(streams, window_start, counting.since(before, len(streams)))
             advance()
             return len(self.waves)
 
@@ -102,11 +107,13 @@ class CellMeasurement:
             others_cpu_fraction=found.others_cpu_fraction,
         )
 
-    def _keep(self, streams: list[Stream], window_start: float) -> None:
+    def _keep(
+        self, streams: list[Stream], window_start: float, told: Counters | None = None
+    ) -> None:
         number = len(self.waves)
         self.requests += as_requests(streams, number, window_start)
-        self.waves.append(as_wave(streams, number))
-        self.judging.hear(streams, self.answer_tokens, self.prompt.tokens)
+        self.waves.append(as_wave(streams, number, told))
+        self.judging.hear(streams, self.answer_tokens, self.prompt.tokens, told=told)
 
     def _leading(self) -> list[Estimate | None]:
         figures = figures_of(

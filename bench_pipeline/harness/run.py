@@ -7,6 +7,7 @@ from pathlib import Path
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import InstalledEngine, install
+from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.measurement import Measurement
 from bench_pipeline.harness.planning import modes
@@ -58,6 +59,7 @@ def make_runs(
     ]
     for engine in engines:
         _check_can(engine, item, rig.backends[item.backend])
+        _check_reads(engine, model)
     model_path = fetch_model(model, cache, reporter)
     draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
     if item.beside:
@@ -95,6 +97,18 @@ def _check_can(engine: InstalledEngine, item: PlanItem, setup: BackendSetup) -> 
         raise EngineError(
             f"{asked}: only with builds of llama.cpp",
             mend="measure it by itself, in mode baseline, under a backend without such words",
+            where=engine.build,
+            kind="refused",
+        )
+
+
+def _check_reads(engine: InstalledEngine, model: ModelFile) -> None:
+    """EngineError (`refused`) where the family cannot be given such a model."""
+    formats = FAMILIES[engine.name].formats
+    if model.format not in formats:
+        raise EngineError(
+            f"{model.slug} is {model.format}, {engine.name} reads {' or '.join(formats)}",
+            mend="name another model, or another engine",
             where=engine.build,
             kind="refused",
         )

@@ -116,11 +116,12 @@ def by_repetition(cell: Cell, waves: Mapping[int, float]) -> list[float]:
     return [waves[wave] for wave in sorted(waves)]
 
 
-def clocks(requests: Sequence[Request]) -> int | None:
-    """2 where the server timed some of them, else 1; None of none."""
-    if not requests:
+def clocks(cell: Cell) -> int | None:
+    """2 where the server timed some of its requests or waves, else 1; None where there are none."""
+    if not cell.requests:
         return None
-    return 1 if all(request.server_decode_ms is None for request in requests) else 2
+    timed = (each.server_decode_ms for each in (*cell.requests, *cell.waves))
+    return 2 if any(ms is not None for ms in timed) else 1
 
 
 def clocks_agree(requests: list[Request]) -> bool | None:
@@ -153,6 +154,8 @@ def believed(requests: list[Request]) -> bool:
 _BY_FORMULA = ("decode_tok_s", "server_decode_tok_s", "prefill_tok_s", "queue_ms")
 _AS_RECORDED = ("ttft_ms", "first_visible_ms", "itl_p99_ms")
 """Figures of each stream: functions of `formulas`, and fields of a request."""
+_BY_COUNTERS = ("server_decode_tok_s", "prefill_tok_s", "queue_ms")
+"""Of waves of which a server's counters tell, no request doing so."""
 _OF_A_WAVE = ("throughput_tok_s", "request_throughput")
 """Figures of all its streams together: functions of `formulas`."""
 
@@ -190,7 +193,22 @@ def _values_of(cell: Cell) -> Values:
     for name in _OF_A_WAVE:
         found = {wave: getattr(formulas, name)(requests) for wave, requests in waves.items()}
         values[name] = {wave: value for wave, value in found.items() if value is not None}
+    for counted in (wave for wave in cell.waves if wave.server_decode_ms is not None):
+        for name in _BY_COUNTERS:
+            told = getattr(formulas, f"counted_{name}")(counted, waves.get(counted.wave, ()))
+            if told is not None:
+                values[name][counted.wave] = told
     return values
+
+
+def _beside_the_server(cell: Cell, values: Values) -> list[float]:
+    """Our decode rates over what the server's are over: where it counts, all of a wave together."""
+    counted = {wave.wave for wave in cell.waves if wave.server_decode_ms is not None}
+    if not counted:
+        return list(values["decode_tok_s"].values())
+    waves = by_number(cell.requests)
+    together = (formulas.decode_tok_s_together(waves[wave]) for wave in counted if wave in waves)
+    return [rate for rate in together if rate is not None]
 
 
 def _figures(
@@ -205,9 +223,9 @@ def _figures(
         **estimates,
         n=len(hidden),  # every request has a count
         joules_per_token=formulas.joules_per_token(cell),
-        clocks=clocks(cell.requests),
+        clocks=clocks(cell),
         clocks_agree=_agree(
-            list(values["decode_tok_s"].values()), list(values["server_decode_tok_s"].values())
+            _beside_the_server(cell, values), list(values["server_decode_tok_s"].values())
         ),
         outliers=far_out(repeated["decode_tok_s"]),
         delivered_on_time=_on_time(waves),

@@ -73,6 +73,39 @@ def queue_ms(request: Request) -> float | None:
     return max(0.0, request.ttft_ms - request.server_prompt_ms)
 
 
+def decode_tok_s_together(wave: Sequence[Request]) -> float | None:
+    """Tokens after the first of each request of a wave / the time from first to last of each, all
+    added up."""
+    decode_ms = sum(request.decode_ms for request in wave)
+    return _steps(wave) / decode_ms * 1000 if decode_ms > 0 else None
+
+
+def _steps(wave: Sequence[Request]) -> int:
+    return sum(request.output_tokens - 1 for request in wave)
+
+
+def counted_server_decode_tok_s(told: Wave, wave: Sequence[Request]) -> float | None:
+    """The same by the counters of a server that adds up (vLLM, `request_decode_time_seconds`)."""
+    if not wave or not told.server_decode_ms:
+        return None
+    return _steps(wave) / (told.server_decode_ms * len(wave)) * 1000
+
+
+def counted_prefill_tok_s(told: Wave, wave: Sequence[Request]) -> float | None:
+    """Prompt tokens of a wave / the time from begin to first token of each (vLLM,
+    `request_prefill_time_seconds`); its counters show that none came from a cache."""
+    if not wave or not told.server_prompt_ms:
+        return None
+    return sum(r.prompt_tokens for r in wave) / (told.server_prompt_ms * len(wave)) * 1000
+
+
+def counted_queue_ms(told: Wave, wave: Sequence[Request]) -> float | None:
+    """Mean time to first token of a wave that prompt processing does not explain."""
+    if not wave or told.server_prompt_ms is None:
+        return None
+    return max(0.0, sum(r.ttft_ms for r in wave) / len(wave) - told.server_prompt_ms)
+
+
 def aggregate_tok_s(wave: Wave) -> float | None:
     """Tokens of all streams / the window in which all of them were decoding.
 

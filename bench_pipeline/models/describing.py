@@ -8,7 +8,7 @@ sum is downloaded to learn it.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,20 +23,23 @@ from bench_pipeline.fetching.http import TIMEOUT
 from bench_pipeline.models.assembly import CHUNK_BYTES
 from bench_pipeline.models.gguf_header import HEAD_BYTES, read_header
 from bench_pipeline.models.web import address, allowance, hub, refusal
-from bench_pipeline.progress import Reporter
-from bench_pipeline.records.model import ModelPart, shard_names
+from bench_pipeline.progress import Reporter, Step
+from bench_pipeline.records.model import ModelPart, shard_names, sum_of_list
 
 _HF = re.compile(
     r"hf:(?P<repo>[\w.-]+/[\w.-]+)/(?P<file>[^@\s]+\.gguf)(?:@(?P<revision>[\w.+-]+))?"
 )
+ENDING = ".safetensors"
+"""Of the name of a folder of them too."""
 _LARGEST_ANSWER_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Described:
     """parts               in order, each with its revision, size and sum
-    sha256                 of all of them, joined end to end
-    header                 of the first file
+    sha256                 of all of them, joined end to end; of a folder of their list
+    header                 of the first file, if that is GGUF
+    folder                 the name of one of safetensors
     licence, month, owner  of the hub's page, if there is one
     notes                  what a person should look at
     """
@@ -44,6 +47,7 @@ class Described:
     parts: list[ModelPart]
     sha256: str
     header: dict[str, Any]
+    folder: str | None = None
     licence: str | None = None
     month: str | None = None
     owner: str | None = None
@@ -51,14 +55,15 @@ class Described:
 
     @property
     def file_name(self) -> str:
-        return self.parts[0].name
+        return self.folder or self.parts[0].name
 
 
 def describe(source: str, reporter: Reporter) -> Described:
     """`hf:owner/repo/path/file.gguf` (`@revision`), `file:/path`, `url:https://…`: of shards the
-    first. ModelError if it cannot be had or is no GGUF file."""
+    first, of safetensors the folder on this disk. ModelError if it cannot be had or is neither."""
     if source.startswith("file:"):
-        return _of_disk(Path(source.removeprefix("file:")).expanduser(), reporter)
+        path = Path(source.removeprefix("file:")).expanduser().absolute()
+        return _of_folder(path, reporter) if path.is_dir() else _of_disk(path, reporter)
     if source.startswith("url:"):
         return _of_address(source, reporter)
     if match := _HF.fullmatch(source):
@@ -69,35 +74,53 @@ def describe(source: str, reporter: Reporter) -> Described:
     )
 
 
+def _of_folder(path: Path, reporter: Reporter) -> Described:
+    """What a hidden file or a folder in it holds is not for an engine."""
+    try:
+        files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
+        if not any(file.suffix == ".safetensors" for file in files):
+            raise ModelError("it has no .safetensors", mend="name a model's folder", where=path)
+        with reporter.step(f"Hashing {path.name}", None, "bytes") as step:
+            parts = [_part_of_disk(file, step, []) for file in files]
+    except OSError as error:
+        raise _unreadable(error, path) from None
+    sums = [(part.name, str(part.sha256)) for part in parts]
+    return Described(
+        parts, sum_of_list(sums), {}, folder=f"{path.name.removesuffix(ENDING)}{ENDING}"
+    )
+
+
+def _part_of_disk(file: Path, step: Step, sums: Sequence[Any]) -> ModelPart:
+    """Its content goes into `sums` too."""
+    own = hashlib.sha256()
+    with file.open("rb") as content:
+        while chunk := content.read(CHUNK_BYTES):
+            for each in (own, *sums):
+                each.update(chunk)
+            step.advance(len(chunk))
+    size = file.stat().st_size
+    return ModelPart(source=f"file:{file}", size_bytes=size, sha256=own.hexdigest())
+
+
+def _unreadable(error: OSError, path: Path) -> ModelError:
+    return ModelError(
+        f"cannot be read: {error.strerror or error}",
+        mend="correct the path; of a model in shards all must lie beside the first",
+        where=error.filename or path,
+    )
+
+
 def _of_disk(path: Path, reporter: Reporter) -> Described:
-    path = path.absolute()
     files = [path.with_name(name) for name in shard_names(path.name)]
-    whole, parts = hashlib.sha256(), []
+    whole = hashlib.sha256()
     try:
         with path.open("rb") as first:
             header = _header(first.read(HEAD_BYTES), path)
         total = float(sum(file.stat().st_size for file in files))
         with reporter.step(f"Hashing {path.name}", total, "bytes") as step:
-            for file in files:
-                own = hashlib.sha256()
-                with file.open("rb") as content:
-                    while chunk := content.read(CHUNK_BYTES):
-                        own.update(chunk)
-                        whole.update(chunk)
-                        step.advance(len(chunk))
-                parts.append(
-                    ModelPart(
-                        source=f"file:{file}",
-                        size_bytes=file.stat().st_size,
-                        sha256=own.hexdigest(),
-                    )
-                )
+            parts = [_part_of_disk(file, step, [whole]) for file in files]
     except OSError as error:
-        raise ModelError(
-            f"cannot be read: {error.strerror or error}",
-            mend="correct the path; of a model in shards all must lie beside the first",
-            where=error.filename or path,
-        ) from None
+        raise _unreadable(error, path) from None
     return Described(parts, whole.hexdigest(), header)
 
 

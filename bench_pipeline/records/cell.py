@@ -128,6 +128,13 @@ class Wave(Record):
     all_busy_tokens: Count | None = None
     """Tokens that arrived from all streams within it, the one opening it excluded. None: of one of
     them nobody knows when each token came."""
+    server_queue_ms: NonNegative | None = None
+    """Server: until a request was begun, the mean of all of the wave. None, as the two below: its
+    requests tell their times themselves, or the engine has no counters."""
+    server_prompt_ms: NonNegative | None = None
+    """Server: from then until its first token, the mean of all, by its counters."""
+    server_decode_ms: NonNegative | None = None
+    """Server: from its first token to its last, the mean of all, by its counters."""
     server: Count | None = None
     """Which of the run's `servers` answered, where a cell had several: in a session each block of
     waves has a start of its own."""

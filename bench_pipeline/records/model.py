@@ -1,9 +1,11 @@
-"""A model: one GGUF file, or one in shards, catalogued in `content/models/<slug>.yaml`; several
-quants of one model may stand there under one head."""
+"""A model: one GGUF file, or one in shards, or a folder of safetensors, catalogued in
+`content/models/<slug>.yaml`; several quants of one model may stand there under one head."""
 
+import hashlib
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,6 +19,11 @@ _SHAPES = {
     "file": (r"[/~].*", "`file:/absolute/path`"),
 }
 
+Format = Literal["gguf", "safetensors"]
+"""What an engine must be able to read: one file (or shards), or a folder of several."""
+
+_NAME = r"^\w[\w.+-]*\.(gguf|safetensors)$"
+
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>(?!00000)[0-9]{5})\.gguf")
 """As `llama-gguf-split` names them, and as the engine looks for the others beside the first."""
 
@@ -29,6 +36,13 @@ def shard_names(file_name: str) -> list[str]:
         return [file_name]
     count = int(match["count"])
     return [f"{match['stem']}-{n:05}-of-{count:05}.gguf" for n in range(1, count + 1)]
+
+
+def sum_of_list(sums: Iterable[tuple[str, str]]) -> str:
+    """The one sum of a folder, of `name` and sha256 of each of its files:
+    `LC_ALL=C sha256sum * | sha256sum` in it prints the same."""
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(sums)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class ModelPart(Record):
@@ -93,15 +107,18 @@ class ModelFile(Record):
     """Whether it streams hidden reasoning tokens before the answer."""
     parts: list[ModelPart] = Field(min_length=1)
     """Pieces in order. More than one are joined end to end; or, where `file_name` is that of a
-    first shard, kept side by side."""
-    file_name: str = Field(pattern=r"^[\w][\w.+-]*\.gguf$")
+    first shard or of a folder, kept side by side."""
+    file_name: str = Field(pattern=_NAME)
     """Its name in the cache and in run files. A model in shards has its first shard's, which ends
-    in `-00001-of-00003.gguf`; there is then a part for each shard."""
+    in `-00001-of-00003.gguf`; there is then a part for each shard. One that ends in `.safetensors`
+    is that of a folder, which the engine is given; there is then a part, with size and sum, for
+    each file in it."""
     sha256: Sha256
-    """Of the whole file, of shards joined end to end (`cat *.gguf | sha256sum`); what comes with
-    another sum is not used."""
+    """Of the whole file, of shards joined end to end (`cat *.gguf | sha256sum`), of a folder of the
+    list of its files (`LC_ALL=C sha256sum * | sha256sum` there); what comes with another sum is not
+    used."""
     size_bytes: Size
-    """Of the whole file, of all shards together."""
+    """Of the whole file, of all shards or files together."""
 
     @property
     def head(self) -> str:
@@ -116,9 +133,31 @@ class ModelFile(Record):
         return fnmatchcase(self.head, head) and fnmatchcase(self.quant.lower(), quant.lower())
 
     @property
+    def format(self) -> Format:
+        return "gguf" if self.file_name.endswith(".gguf") else "safetensors"
+
+    @property
     def file_names(self) -> list[str]:
         """Of every file that the engine opens, the one that it is given first."""
+        if self.format == "safetensors":
+            return [part.name for part in self.parts]
         return shard_names(self.file_name)
+
+    @model_validator(mode="after")
+    def _a_folder_has_a_list(self) -> Self:
+        if self.format == "gguf":
+            return self
+        names = self.file_names
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two parts are called {twice}, which lie in one folder")
+        known = [(part.name, part.sha256) for part in self.parts if part.sha256 and part.size_bytes]
+        if len(known) < len(names):
+            raise ValueError("of a folder each part has its `sha256` and `size_bytes`")
+        if not any(name.endswith(".safetensors") for name in names):
+            raise ValueError("`file_name` is that of a folder of safetensors, and no part is one")
+        if (whole := sum_of_list((name, str(sha256)) for name, sha256 in known)) != self.sha256:
+            raise ValueError(f"`sha256` is {self.sha256}, that of the list of all parts {whole}")
+        return self
 
     @model_validator(mode="after")
     def _shards_stay_shards(self) -> Self:
@@ -159,7 +198,7 @@ class Quant(Record):
     """Who made this file; None: as the head says."""
     parts: list[ModelPart] = Field(min_length=1)
     """As of a model in a file of its own."""
-    file_name: str = Field(pattern=r"^[\w][\w.+-]*\.gguf$")
+    file_name: str = Field(pattern=_NAME)
     """As of a model in a file of its own."""
     sha256: Sha256
     """Of the whole file."""

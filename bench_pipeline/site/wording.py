@@ -54,7 +54,7 @@ UNTOLD = {
     "cached_tokens": "cached tokens",
     "fixed_length": "a fixed length",
     "gaps": "when each token came",
-    "own_clock": "times of its own",
+    "own_clock": "times of each request",
 }
 """What a family of engines cannot tell or be told, by `records.run.Untold`."""
 

@@ -38,6 +38,33 @@ def test_more_streams_of_the_same_waves_do_not_narrow_the_interval() -> None:
     assert alone == four
 
 
+def counted(decode_ms: float, waves: int = 3) -> Cell:
+    """Two streams of 1 and 3 s, of which the server tells one mean."""
+    found = cell([[100.0, 100 / 3]] * waves)
+    untold = {"server_decode_ms": None, "server_prompt_ms": None, "cached_tokens": None}
+    told = {"all_busy_ms": 1000.0, "server_prompt_ms": 250.0, "server_decode_ms": decode_ms}
+    requests = [each.model_copy(update=untold) for each in found.requests]
+    made = [Wave.model_validate({"wave": number, **told}) for number in range(waves)]
+    return found.model_copy(update={"requests": requests, "waves": made})
+
+
+def test_a_server_s_mean_over_a_wave_is_held_against_our_mean() -> None:
+    """100 tokens a second of one stream and 33 of the other are 50 of both."""
+    figures = figures_of(counted(2000.0))
+    assert (figures.clocks, figures.clocks_agree) == (2, True)
+    assert figures.server_decode_tok_s is not None
+    assert figures.server_decode_tok_s.median == pytest.approx(50.0)
+    assert figures_of(counted(2050.0)).clocks_agree is False
+
+
+def test_what_a_server_counts_of_a_wave_is_its_prefill_and_queue() -> None:
+    figures = figures_of(counted(2000.0))
+    one = request()
+    assert figures.prefill_tok_s is not None and figures.queue_ms is not None
+    assert figures.prefill_tok_s.median == pytest.approx(one.prompt_tokens / 0.25)
+    assert figures.queue_ms.median == pytest.approx(one.ttft_ms - 250)
+
+
 def test_by_wave_keeps_the_order_of_waves_and_leaves_gaps_out() -> None:
     requests = [
         request(wave=2, ttft_ms=30.0),

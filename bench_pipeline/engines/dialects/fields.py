@@ -1,7 +1,9 @@
 """What an event of a stream may hold, checked: a server may send anything, also by mistake."""
 
 import math
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from bench_pipeline.engines.dialects.protocol import Seen, Unlike, Usage
@@ -11,6 +13,10 @@ _MOST = 10**9
 
 _HIDDEN = ("reasoning_content", "reasoning")
 """What engines call the text that is not part of the answer."""
+
+
+_SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{.*\})? +(?P<value>\S+)")
+"""A line of a Prometheus text: labels may hold anything."""
 
 
 class Choice(NamedTuple):
@@ -84,6 +90,21 @@ def usage(document: dict[str, Any]) -> Usage | None:
         check(details, ("cached_tokens",))
     told = (found.get("prompt_tokens"), found.get("completion_tokens"))
     return Usage(*told, details.get("cached_tokens"))
+
+
+def sums(text: str, names: Sequence[str]) -> dict[str, float]:
+    """Of each of these metrics of a Prometheus text all series together. Unlike if one is not
+    there."""
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        if match := _SAMPLE.match(line):
+            with suppress(ValueError):
+                value = float(match["value"])
+                if match["name"] in names and math.isfinite(value) and value >= 0:
+                    found[match["name"]] = found.get(match["name"], 0.0) + value
+    if lacking := [name for name in names if name not in found]:
+        raise Unlike(f"its counters lack {', '.join(lacking)}")
+    return found
 
 
 def seen(document: dict[str, Any]) -> Seen:

@@ -3,7 +3,15 @@
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Clock, Messages, Proof, Seen, Unlike
+from bench_pipeline.engines.dialects.protocol import (
+    Ask,
+    Clock,
+    Counters,
+    Messages,
+    Proof,
+    Seen,
+    Unlike,
+)
 from bench_pipeline.engines.llama_cpp.asking import WrongAnswer
 
 _COUNTS = ("predicted_n", "prompt_n", "cache_n", "draft_n", "draft_n_accepted")
@@ -18,6 +26,8 @@ class LlamaServerDialect:
     tells_cached = True
     counts_events = True
     proves_slots = True
+    formats = ("gguf",)
+    counters_at = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {
@@ -53,6 +63,9 @@ class LlamaServerDialect:
             usage,
             _clock(timings) if choice.finish_reason else None,
         )
+
+    def counters(self, text: str) -> Counters:
+        raise Unlike("it tells more with each request")
 
     def prove(self, ask: Ask) -> Proof:
         return Proof()  # by its `/props`, where it is started: `engines.llama_cpp.server`

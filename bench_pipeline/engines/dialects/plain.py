@@ -1,9 +1,11 @@
 """What OpenAI's protocol alone gives: text on the events, `usage` at the end if it is asked for."""
 
+from collections.abc import Collection
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Messages, Proof, Seen
+from bench_pipeline.engines.dialects.protocol import Ask, Counters, Messages, Proof, Seen, Unlike
+from bench_pipeline.records.model import Format
 
 
 class PlainDialect:
@@ -15,6 +17,8 @@ class PlainDialect:
     tells_cached = False
     counts_events = False
     proves_slots = False
+    formats: Collection[Format] = ("gguf",)
+    counters_at: str | None = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {
@@ -28,6 +32,9 @@ class PlainDialect:
 
     def see(self, event: dict[str, Any]) -> Seen:
         return fields.seen(event)
+
+    def counters(self, text: str) -> Counters:
+        raise Unlike("it has no counters")
 
     def prove(self, ask: Ask) -> Proof:
         return Proof()

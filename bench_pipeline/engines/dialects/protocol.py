@@ -1,7 +1,9 @@
 """What a dialect is, and what it makes of an event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Protocol
+
+from bench_pipeline.records.model import Format
 
 Messages = list[dict[str, str]]
 """A chat so far: `role` and `content` of each message."""
@@ -42,6 +44,27 @@ class Clock(NamedTuple):
     cached_tokens: int | None = None
     draft_tokens: int | None = None
     draft_accepted: int | None = None
+
+
+class Counters(NamedTuple):
+    """What a server has added up since its start, of all requests that it has answered.
+
+    cached_tokens    of the prompts, not computed
+    queue_ms         until each was begun
+    prompt_ms        from then until its first token
+    decode_ms        from its first token to its last
+    """
+
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    queue_ms: float
+    prompt_ms: float
+    decode_ms: float
+
+    def since(self, earlier: "Counters") -> "Counters":
+        return Counters(*(now - then for now, then in zip(self, earlier, strict=True)))
 
 
 class Seen(NamedTuple):
@@ -89,6 +112,9 @@ class Dialect(Protocol):
     tells_cached    it says how much of a prompt it had in a cache
     counts_events   each event says how many tokens there are: when each came is always known
     proves_slots    it says how many requests it answers at once
+    formats         models that it reads
+    counters_at     path of its counters, from which its time of each wave is known; None: it has
+                    none, or tells more with each request
     """
 
     @property
@@ -105,6 +131,10 @@ class Dialect(Protocol):
     def counts_events(self) -> bool: ...
     @property
     def proves_slots(self) -> bool: ...
+    @property
+    def formats(self) -> Collection[Format]: ...
+    @property
+    def counters_at(self) -> str | None: ...
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         """A streamed chat completion of `tokens` tokens, with fields that it understands and no
@@ -113,6 +143,10 @@ class Dialect(Protocol):
 
     def see(self, event: dict[str, Any]) -> Seen:
         """Unlike if it is not as the family has it."""
+        ...
+
+    def counters(self, text: str) -> Counters:
+        """Of what it answers at `counters_at`. Unlike if they are not there."""
         ...
 
     def prove(self, ask: Ask) -> Proof:

@@ -28,6 +28,22 @@ def ask(
     client: httpx.Client, method: str, path: str, body: Any = None, limit_s: float = LIMIT_S
 ) -> dict[str, Any]:
     """The object that it answers. httpx.HTTPError otherwise, WrongAnswer if it is none."""
+    content = _content(client, method, path, body, limit_s)
+    try:
+        found = from_json(content)
+    except ValueError:
+        raise WrongAnswer(path, f"is no JSON: {content[:40]!r}") from None
+    if not isinstance(found, dict):
+        raise WrongAnswer(path, "is no object")
+    return found
+
+
+def ask_text(client: httpx.Client, path: str, limit_s: float = LIMIT_S) -> str:
+    """The text that it answers. httpx.HTTPError otherwise."""
+    return _content(client, "GET", path, None, limit_s).decode(errors="replace")
+
+
+def _content(client: httpx.Client, method: str, path: str, body: Any, limit_s: float) -> bytes:
     deadline, content = time.monotonic() + limit_s, bytearray()
     with client.stream(method, path, json=body, timeout=limit_s) as answer:
         answer.raise_for_status()
@@ -37,10 +53,4 @@ def ask(
                 raise WrongAnswer(path, f"has more than {MOST_BYTES:,} bytes")
             if time.monotonic() > deadline:
                 raise WrongAnswer(path, f"has no end within {limit_s:g} s")
-    try:
-        found = from_json(bytes(content))
-    except ValueError:
-        raise WrongAnswer(path, f"is no JSON: {bytes(content[:40])!r}") from None
-    if not isinstance(found, dict):
-        raise WrongAnswer(path, "is no object")
-    return found
+    return bytes(content)

@@ -26,6 +26,12 @@ from bench_pipeline.errors import EngineError
 _PLACEHOLDER = re.compile(r"\{(model|port|slots|context|total_context|threads)\}")
 
 
+def _size_of(model: Path) -> int:
+    """Bytes of the file, or of all in the folder."""
+    files = model.iterdir() if model.is_dir() else (model,)
+    return sum(file.stat().st_size for file in files)
+
+
 class OtherServer(GuardedServer):
     """One server of another family on this machine; a context manager.
 
@@ -89,7 +95,7 @@ class OtherServer(GuardedServer):
         return launch_environment(self._engine.library_dir, self._setup.env)
 
     def _wait_until_ready(self) -> None:
-        limit_s = load_limit_s(self._model.stat().st_size)
+        limit_s = load_limit_s(_size_of(self._model))
         deadline = time.monotonic() + limit_s
         with local_client(self.base_url, timeout_s=5) as client:
             while not self._is_ready(client):

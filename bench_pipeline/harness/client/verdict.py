@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal
 
 from bench_pipeline.engines.dialects import llama_server
-from bench_pipeline.engines.dialects.protocol import Dialect
+from bench_pipeline.engines.dialects.protocol import Counters, Dialect
 from bench_pipeline.harness.client.counts import count_failure, miscount
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.waves import all_busy
@@ -20,7 +20,8 @@ from bench_pipeline.records.cell import Failure
 @dataclass(frozen=True)
 class Verdict:
     """
-    clocks     `two`: the server told how long each request took to decode
+    clocks     `two`: the server told how long each request, or those of each wave together, took to
+               decode
     agree      both clocks, within 1 % on the median; None: there is one
     failure    why the streams give no figure
     """
@@ -45,7 +46,8 @@ class Judging:
         """The server puts its own times on its events."""
         self._in_turn: Failure | None = None
         self._spans: list[tuple[float, float]] = []
-        """Of each request with two: ours and the server's, ms."""
+        """Of each request (where the server counts, each wave) with two: ours and the server's,
+        ms."""
 
     def hear(
         self,
@@ -54,10 +56,14 @@ class Judging:
         prompt_tokens: int | None = None,
         *,
         cold: bool = True,
+        told: Counters | None = None,
     ) -> None:
         """Requests of `asked` tokens, sent at once; `prompt_tokens`: of each prompt, as it was
-        fitted. `cold`: nothing of them may come from a cache."""
+        fitted. `cold`: nothing of them may come from a cache. `told`: what the server's counters
+        say of them together."""
         self._requests += len(wave)
+        if told is not None:
+            self._hear_counters(wave, told, cold=cold)
         for stream in wave:
             if cold:
                 self._cold.append((stream.cached_tokens or 0, stream.prompt_tokens))
@@ -73,6 +79,22 @@ class Judging:
         if not self._dialect.proves_slots:
             self._in_turn = self._in_turn or _in_turn(wave)
 
+    def _hear_counters(self, wave: Sequence[Stream], told: Counters, *, cold: bool) -> None:
+        counts = (
+            ("requests", told.requests, len(wave)),
+            ("tokens", told.output_tokens, sum(stream.output_tokens for stream in wave)),
+            ("prompt tokens", told.prompt_tokens, sum(stream.prompt_tokens for stream in wave)),
+        )
+        for what, theirs, ours in counts:
+            if theirs != ours:
+                self._wrong.append(f"its counters tell of {theirs:,} {what}, there were {ours:,}")
+                return
+        if cold:
+            self._cold.append((told.cached_tokens, told.prompt_tokens))
+        ours_ms = sum(_until(stream) - stream.first_at for stream in wave) * 1000
+        if told.decode_ms:
+            self._spans.append((ours_ms / len(wave), told.decode_ms / len(wave)))
+
     def failure(self) -> Failure | None:
         """Why what was heard so far gives no figure."""
         return (
@@ -84,7 +106,7 @@ class Judging:
 
     def verdict(self) -> Verdict:
         failure = self.failure()
-        if not self._dialect.own_clock:
+        if not (self._dialect.own_clock or self._dialect.counters_at):
             return Verdict("one", failure=failure)
         return Verdict("two", agree=None if failure else self._agree(), failure=failure)
 

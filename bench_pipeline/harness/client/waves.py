@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench_pipeline.engines.dialects import llama_server
-from bench_pipeline.engines.dialects.protocol import COMPLETIONS, Dialect, Messages
+from bench_pipeline.engines.dialects.protocol import COMPLETIONS, Counters, Dialect, Messages
 from bench_pipeline.harness.client.streaming import (
     RawStream,
     Stream,
@@ -131,8 +131,9 @@ def all_busy(streams: Sequence[Stream]) -> tuple[float, float]:
     return max(stream.first_at for stream in streams), min(stream.last_at for stream in streams)
 
 
-def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
-    """The window in which every stream was decoding, and the tokens that arrived in it."""
+def as_wave(streams: Sequence[Stream], wave: int, told: Counters | None = None) -> Wave:
+    """The window in which every stream was decoding, and the tokens that arrived in it. `told`:
+    what the server's counters say of them together."""
     opened, closed = all_busy(streams)
     arrived = None
     if all(stream.token_times for stream in streams):
@@ -141,4 +142,12 @@ def as_wave(streams: Sequence[Stream], wave: int) -> Wave:
         wave=wave,
         all_busy_ms=round(max(0.0, closed - opened) * 1000, 3),
         all_busy_tokens=arrived if arrived is None or closed > opened else 0,
+        **_means(told),
     )
+
+
+def _means(told: Counters | None) -> dict[str, float]:
+    if told is None or not told.requests:
+        return {}
+    times = {"queue": told.queue_ms, "prompt": told.prompt_ms, "decode": told.decode_ms}
+    return {f"server_{name}_ms": round(ms / told.requests, 3) for name, ms in times.items()}

@@ -10,7 +10,14 @@ from bench_pipeline.records.campaign import Campaign, Exclude, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import Backend, BackendName, Rig, RigBackend, plain_backend
+from bench_pipeline.records.rig import (
+    Backend,
+    BackendName,
+    BackendSetup,
+    Rig,
+    RigBackend,
+    plain_backend,
+)
 from bench_pipeline.records.run import Run
 
 LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
@@ -76,7 +83,8 @@ def expand(
     """Every run that the campaigns want, in their order, each once.
 
     A pattern in `places` meets only backends that a rig declares; a model that is not (or not
-    yet) in the catalogue is left out, as is a backend with no build.
+    yet) in the catalogue is left out, as are one that the engine cannot read and a backend with no
+    build.
     """
     wanted: dict[PlanItem, None] = {}
     keys = [RigBackend.parse(key) for rig in rigs.values() for key in rig.partition_keys]
@@ -87,6 +95,8 @@ def expand(
             usual = wanted_build(rigs[place.rig], place.backend, catalogue)
             for build, beside in _builds(campaign, usual):
                 for slug in slugs:
+                    if not _is_read(models[slug], rigs[place.rig].backends[place.backend], build):
+                        continue
                     for mode in campaign.modes:
                         if not _can_be(mode, models[slug], models):
                             continue
@@ -144,6 +154,17 @@ def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bo
     """A mode that cannot have an effect would stand in the queue forever."""
     draft = draft_slug(mode)
     return model.reasons if mode == "reasoning-off" else draft is None or draft in models
+
+
+def _is_read(model: ModelFile, setup: BackendSetup, build: str) -> bool:
+    """Whether the engine reads models of that format."""
+    families = {engine.build: engine.family for engine in setup.engines}
+    if (family := families.get(build)) is None:
+        return model.format == "gguf"
+    from bench_pipeline.engines.dialects.families import FAMILIES  # with all that asks servers
+
+    dialect = FAMILIES.get(family)
+    return dialect is None or model.format in dialect.formats
 
 
 def _named(patterns: Iterable[str], models: Mapping[str, ModelFile]) -> list[str]:

@@ -155,6 +155,18 @@ def _newest_of_each(
     return pairs
 
 
+def _other_weights(known: Known) -> Iterator[Pair]:
+    """The newest of two engines of one machine that were never given the same file of a model."""
+    for group in _groups(known, ("family", "variant", *_OF_ONE_MACHINE)):
+        by_engine: dict[str, list[Outline]] = defaultdict(list)
+        for configuration in sorted(group, key=_by_build):
+            by_engine[configuration.row["engine"]].append(configuration)
+        for one, other in combinations(sorted(by_engine), 2):
+            files = [{outline.model for outline in by_engine[name]} for name in (one, other)]
+            if files[0].isdisjoint(files[1]):
+                yield Pair(Side(by_engine[one][-1]), Side(by_engine[other][-1]))
+
+
 def _by_build(configuration: Outline) -> tuple[int, tuple[bool, str], str]:
     return configuration.row["build_number"] or -1, _age(configuration), configuration.id
 
@@ -199,6 +211,8 @@ def _one_backend(one: str, other: str) -> bool:
     return plain_backend(one) == plain_backend(other)
 
 
+_OF_ONE_MACHINE = ("backend", "power_cap_w", "rig", "mode", "provenance")
+
 _FILE = ("family", "variant", "backend", "build", "power_cap_w", *_SETTING)
 
 _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
@@ -207,9 +221,8 @@ _KINDS: dict[str, Callable[[Known], Iterator[Pair]]] = {
         ("model", "power_cap_w", *_SETTING), "backend", lambda a, b: not _one_backend(a, b)
     ),
     "Two setups of one backend": _newest_of_each(("model", *_SETTING), "backend", _one_backend),
-    "Two engines on one machine": _newest_of_each(
-        ("model", "backend", "power_cap_w", "rig", "mode", "provenance"), "engine"
-    ),
+    "Two engines on one machine": _newest_of_each(("model", *_OF_ONE_MACHINE), "engine"),
+    "Two engines on one machine, not the same weights": _other_weights,
     "Two quants of one model": _neighbours(
         _FILE, "quant", lambda row: (row["size_bytes"] or 0, row["quant"])
     ),

@@ -48,6 +48,12 @@ BASES: dict[Basis, str] = {
 
 _Pair = tuple[CompareCell | None, CompareCell | None, dict[str, Judgement]]
 
+OTHER_WEIGHTS = (
+    "The two engines were given different files, not the same weights: what differs is of the "
+    "engine and of its model's format together, and says of neither alone that it is faster."
+)
+"""Beside the basis, where engine and model file both differ."""
+
 BUILD_FACTS = (
     *("Build", "Commit", "Engine from", "Binary SHA-256"),
     *("Compiled for", "Measured", "Profile"),
@@ -134,6 +140,8 @@ class Comparison(Pair):
     basis: Basis
     compiled: str
     """How two builds of one session were compiled differently; else empty."""
+    weights: str
+    """That two engines were not given the same; else empty."""
     finding: str
     """Decode in one sentence."""
     differ: tuple[Difference, ...]
@@ -167,6 +175,7 @@ def compare(known: Catalogue, a: Side, b: Side) -> Comparison:
         run_b=runs[1],
         basis=_basis(a, b, sections, differ),
         compiled=session.compiled if session else "",
+        weights=_weights(differ),
         finding=_finding(sections),
         differ=differ,
         same=same,
@@ -277,6 +286,11 @@ def _basis(
         return "same-run"
     facts = {difference.fact for difference in differ}
     return "builds" if "Build" in facts and facts.issubset(BUILD_FACTS) else "apart"
+
+
+def _weights(differ: tuple[Difference, ...]) -> str:
+    facts = {difference.fact for difference in differ}
+    return OTHER_WEIGHTS if {"Engine", "Model SHA-256"} <= facts else ""
 
 
 def _elsewhere(a: Side, b: Side) -> bool:

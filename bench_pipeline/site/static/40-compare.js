@@ -242,10 +242,13 @@
     const two = compareTwo(a, b);
     const also = two.compiled
       ? " They were also compiled differently, which is part of the difference: " + two.compiled + "." : "";
+    const facts = two.differ.map((difference) => difference.fact);
+    const weights = ["Engine", "Model SHA-256"].every((fact) => facts.includes(fact))
+      ? " " + form.dataset.otherWeights : "";
     body.replaceChildren(...[
       make("div", { class: "sides" }, sideOf(a, "A", two.runs[0]), sideOf(b, "B", two.runs[1])),
       make("p", { class: "finding" }, findingOf(two.sections)),
-      make("p", { class: "basis", "data-basis": two.basis }, bases.get(two.basis).textContent + also),
+      make("p", { class: "basis", "data-basis": two.basis }, bases.get(two.basis).textContent + also + weights),
       differing(two),
       ...two.sections.flatMap(sectionOf),
       two.alone ? make("p", {}, two.alone) : null,

@@ -5,6 +5,7 @@ keeps it out of every range instead: `sql/chosen_cells.sql`.
 """
 
 from bench_pipeline.harness.quiet import busy_limit
+from bench_pipeline.measures.cells import clocks
 from bench_pipeline.measures.drift import Drift
 from bench_pipeline.measures.queueing import queues
 from bench_pipeline.records.cell import Cell
@@ -24,9 +25,9 @@ def flags_of(
     within the window as would have been waited for before), `throttled`, `drifted` (the run),
     `drifted-within` (the cell itself), `unverified` (memory), `implausible` (what
     `plausibility.judging.RULES` doubt; `doubted`: the run as a whole), `one-clock` (the engine has
-    none beside which ours could be held), `own-length` (replies ended where the model ended them,
-    not after as many tokens as were asked for), `queued` (a published one's,
-    by `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what
+    none beside which ours could be held, nor counters), `own-length` (replies ended where the model
+    ended them, not after as many tokens as were asked for), `queued` (a published one's, by
+    `measures.queueing`). `disputed` comes and goes with other runs, `stranger` with what
     content/ says: `warehouse.disputes`.
     """
     flags = []
@@ -47,7 +48,7 @@ def flags_of(
         flags.append("unverified")
     if doubted:
         flags.append("implausible")
-    if not run.engine.tells("own_clock") and cell.requests:
+    if not run.engine.tells("own_clock") and clocks(cell) == 1:
         flags.append("one-clock")
     if any(request.output_tokens != cell.output_tokens_budget for request in cell.requests) and (
         not run.engine.tells("fixed_length")

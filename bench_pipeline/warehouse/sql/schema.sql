@@ -268,6 +268,9 @@ create table waves (
     wave integer not null,
     all_busy_ms double not null,
     all_busy_tokens integer,
+    server_queue_ms double,
+    server_prompt_ms double,
+    server_decode_ms double,
     server integer
 );
 

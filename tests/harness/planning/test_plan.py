@@ -7,7 +7,9 @@ from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied, wa
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.cell import Failure
-from bench_pipeline.records.rig import BackendSetup, Rig
+from bench_pipeline.records.engines import EngineCatalogue
+from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.records.yaml.model_files import read_models
 from tests.factories import SMOLLM2, measured_run
@@ -55,6 +57,23 @@ def test_the_same_run_wanted_twice_is_one_item_of_the_first_campaign(project: Pr
 
 def test_a_model_that_is_not_catalogued_yet_is_left_out(project: Project):
     assert plan(project, campaign(models=["not-here-yet"])) == []
+
+
+def test_an_engine_is_not_given_a_model_that_it_cannot_read():
+    folder = ModelFile.model_construct(slug="tiny-bf16", file_name="tiny.safetensors", sha256="0")
+    file = ModelFile.model_construct(slug="tiny-q8", file_name="tiny.gguf", sha256="1")
+    models = {model.slug: model for model in (folder, file)}
+    start = ["serve", "{model}", "{port}"]
+    others = [EngineSetup(family=name, version="1", command=start) for name in ("dasllama", "vllm")]
+    setup = BackendSetup(build="b10434", engines=others)
+    rigs = {"box": Rig(slug="box", title="Box", backends={"cpu": setup})}
+    every = campaign(models=["*"], builds=["b10434", "dasllama-1", "vllm-1"])
+    items = expand({"c": every}, rigs, models, EngineCatalogue())
+    assert {(item.build, item.model) for item in items} == {
+        ("b10434", "tiny-q8"),
+        ("dasllama-1", "tiny-q8"),
+        ("vllm-1", "tiny-bf16"),
+    }
 
 
 def item(**changes: object) -> PlanItem:

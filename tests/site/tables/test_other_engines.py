@@ -67,7 +67,7 @@ def test_two_engines_with_the_same_file_are_a_comparison_that_says_what_one_cann
     told = {d.fact: (d.a, d.b) for d in pair.differ}
     assert set(told["Engine"]) == {"llama.cpp", "another"}
     assert "nothing" in told["Not told by the engine"]
-    assert any("times of its own" in side for side in told["Not told by the engine"])
+    assert any("times of each request" in side for side in told["Not told by the engine"])
     assert "Model SHA-256" in pair.same
     (line,) = pair.sections[0].metrics[0].lines
     assert {side.flags for side in (line.a, line.b) if side} == {(), (wording.ONE_CLOCK,)}
@@ -96,6 +96,6 @@ def test_its_run_s_page_says_what_the_engine_cannot_tell(site: Made) -> None:
     tables = site.tables
     (run,) = [run for run in tables.runs if run["run_id"] == FASTER.run_id]
     page = RunPageMaker(tables).page(run)
-    assert dict(page.facts)["Not told by the engine"] == "times of its own and a fixed length"
+    assert dict(page.facts)["Not told by the engine"] == "times of each request and a fixed length"
     assert "another 1.2, started as the rig file says" in dict(page.facts)["Engine"]
     assert page.cells[0].flags == (wording.ONE_CLOCK,)
