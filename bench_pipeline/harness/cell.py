@@ -33,12 +33,14 @@ class CellMeasurement:
         rules: ProfileRules,
         fresh_nonces: Iterator[str],
         dialect: Dialect = llama_server.DIALECT,
+        least_cold_ms: float | None = None,
     ) -> None:
+        """`least_cold_ms`: a first token that came sooner was of a cached prompt."""
         self.workload, self.concurrency, self.prompt = workload, concurrency, prompt
         self.answer_tokens, self.rules, self.nonces = answer_tokens, rules, fresh_nonces
         self.requests: list[Request] = []
         self.waves: list[Wave] = []
-        self.dialect, self.judging = dialect, Judging(dialect)
+        self.dialect, self.judging = dialect, Judging(dialect, least_cold_ms)
 
     def make(
         self,

@@ -11,10 +11,14 @@ from contextlib import closing
 from pathlib import Path
 
 from bench_pipeline.engines.builds.install import InstalledEngine
+from bench_pipeline.engines.dialects.protocol import Messages
 from bench_pipeline.engines.llama_cpp.llama_bench import run_llama_bench
 from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.cell import CellMeasurement
+from bench_pipeline.harness.client.probe import TOKENS, least_cold_ms, probe
 from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, nonces
+from bench_pipeline.harness.client.streaming import StreamFailed
+from bench_pipeline.harness.client.waves import run_wave
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
 from bench_pipeline.harness.pace import Pace, told
 from bench_pipeline.harness.planning import modes
@@ -22,6 +26,7 @@ from bench_pipeline.harness.planning.ladder import next_step, planned
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules, output_tokens
 from bench_pipeline.harness.quiet import wait_until_quiet
+from bench_pipeline.harness.repetition import stream_failure
 from bench_pipeline.harness.run_record import RunRecord
 from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_failure
 from bench_pipeline.inventory.bandwidth import read_bandwidth
@@ -119,6 +124,7 @@ class Measurement:
             climbed.append(step)
             try:
                 with self.serving.serve(step, self.context_tokens(), reporter) as running:
+                    self._probe_cache(running)
                     self._measure_cells(running, step, reporter)
             except EngineError as error:
                 if len(climbed) == 1:
@@ -158,6 +164,7 @@ class Measurement:
                 self.serving.serve(first.concurrency, self.context_tokens(), reporter) as running,
                 reporter.step(f"{self.what}: the first cell again", total=1) as step,
             ):
+                self._probe_cache(running)
                 again = self.measure_cell(running, workload, first.concurrency, step, 1)
                 self.record.closing = again
                 keep_going(running, again)
@@ -201,6 +208,28 @@ class Measurement:
         shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads]
         return -(-(max([*shapes, *longest]) + CONTEXT_MARGIN_TOKENS) // 256) * 256
 
+    def _probe_cache(self, running: Running) -> None:
+        """Of what tells nothing of its cache, neither with a request nor by counters."""
+        if running.dialect.tells_cached or running.dialect.counters_at:
+            return
+        prompt = self._fitted(running, self._longest)
+
+        def first_token_ms(messages: Messages) -> float:
+            sending = run_wave(running.server.base_url, [messages], TOKENS, dialect=running.dialect)
+            (stream,) = running.runner.run(sending)
+            return (stream.first_at - stream.sent_at) * 1000
+
+        fresh = (prompt.with_nonce(nonce) for nonce in self.nonces)
+        try:
+            found = probe(first_token_ms, fresh, prompt.tokens or 0)
+        except StreamFailed as error:
+            raise ServerGone(stream_failure(error, running.server)) from None
+        self.record.probes[running.number] = found
+
+    @property
+    def _longest(self) -> Workload:
+        return max(self.workloads, key=lambda workload: workload.prompt_tokens)
+
     def _measure_cells(self, running: Running, concurrency: int, reporter: Reporter) -> None:
         """All workloads at one concurrency."""
         amounts = [self._amount(workload, concurrency) for workload in self.workloads]
@@ -223,6 +252,8 @@ class Measurement:
     ) -> Cell:
         """`rules`: other ones than the profile's. `amount`: the cell's share of `step`."""
         prompt = self._fitted(running, workload)
+        probed = concurrency == 1 and workload == self._longest  # queueing would hide it
+        found = self.record.probes.get(running.number) if probed else None
         measurement = CellMeasurement(
             workload,
             concurrency,
@@ -231,6 +262,7 @@ class Measurement:
             rules or self.rules,
             self.nonces,
             running.dialect,
+            least_cold_ms(found),
         )
         cell = measurement.make(running.server, running.watch, running.runner, step, amount)
         return modes.check_cell(self.item.mode, cell.model_copy(update={"server": running.number}))

@@ -107,7 +107,7 @@ def _check_reads(engine: InstalledEngine, model: ModelFile) -> None:
     formats = FAMILIES[engine.name].formats
     if model.format not in formats:
         raise EngineError(
-            f"{model.slug} is {model.format}, {engine.name} reads {' or '.join(formats)}",
+            f"{model.slug} is {model.format}, {engine.name} reads {' or '.join(sorted(formats))}",
             mend="name another model, or another engine",
             where=engine.build,
             kind="refused",

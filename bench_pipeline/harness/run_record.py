@@ -31,7 +31,7 @@ from bench_pipeline.records.run import (
     Session,
     TensorsOfType,
 )
-from bench_pipeline.records.server import Bandwidth, BareEngine, Server
+from bench_pipeline.records.server import Bandwidth, BareEngine, CacheProbe, Server
 
 
 class RunRecord:
@@ -51,6 +51,8 @@ class RunRecord:
         self.started_at = datetime.now(UTC).replace(microsecond=0)
         self.code_commit = code_commit()  # now: the checkout may change while this runs
         self.servers: list[Server] = []
+        self.probes: dict[int, CacheProbe] = {}
+        """By the number of the server."""
         self.cells: list[Cell] = []
         self.closing: Cell | None = None
         self.curves: list[CurvePoint] = []
@@ -113,6 +115,7 @@ class RunRecord:
             engine=Engine(
                 name=self.engine.name,
                 untold=untold(FAMILIES[self.engine.name]) or None,
+                head_tokens=FAMILIES[self.engine.name].head_tokens or None,
                 build=started.version if started else self.engine.build,
                 commit=self.engine.commit,
                 channel=self.engine.channel,
@@ -156,6 +159,17 @@ class RunRecord:
                 f"That it was {self.engine.build}{room} is the word of the rig's owner: nothing "
                 "here proves it."
             )
+            if any(probe.caches for probe in self.probes.values()):
+                told.append(
+                    "It keeps the prompts that it has answered and does not say when it uses one: "
+                    "each began with a number that no other had, and at one stream the longest "
+                    "were as slow as new ones are."
+                )
+            if head := FAMILIES[self.engine.name].head_tokens:
+                told.append(
+                    f"Its prompt cache cannot be switched off: up to {head} tokens of each prompt, "
+                    "those before a number that no other had, may have come from it."
+                )
         return told
 
 

@@ -218,6 +218,7 @@ class Serving:
                 load_ms=server.load_ms,
                 log_proof=placement.proof,
                 memory=memory,
+                cache_probe=self.record.probes.get(len(self.record.servers)),
                 failure=failure,
             )
         )

@@ -120,8 +120,9 @@ def clocks(cell: Cell) -> int | None:
     """2 where the server timed some of its requests or waves, else 1; None where there are none."""
     if not cell.requests:
         return None
-    timed = (each.server_decode_ms for each in (*cell.requests, *cell.waves))
-    return 2 if any(ms is not None for ms in timed) else 1
+    times = [each.server_decode_ms for each in cell.requests]
+    times += [each.server_decode_ms for each in cell.waves]
+    return 2 if any(ms is not None for ms in times) else 1
 
 
 def clocks_agree(requests: list[Request]) -> bool | None:

@@ -39,19 +39,19 @@ class Described:
     """parts               in order, each with its revision, size and sum
     sha256                 of all of them, joined end to end; of a folder of their list
     header                 of the first file, if that is GGUF
-    folder                 the name of one of safetensors
     licence, month, owner  of the hub's page, if there is one
     notes                  what a person should look at
+    folder                 the name of one of safetensors
     """
 
     parts: list[ModelPart]
     sha256: str
     header: dict[str, Any]
-    folder: str | None = None
     licence: str | None = None
     month: str | None = None
     owner: str | None = None
     notes: list[str] = field(default_factory=list)
+    folder: str | None = None
 
     @property
     def file_name(self) -> str:

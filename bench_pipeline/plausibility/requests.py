@@ -96,7 +96,7 @@ def cold(run: Run, cell: Cell) -> str | None:
     return first(
         f"{r.cached_tokens} cached tokens in a cell whose prompts are cold"
         for r in cell.requests
-        if r.cached_tokens
+        if (r.cached_tokens or 0) > (run.engine.head_tokens or 0)
     )
 
 

@@ -91,6 +91,9 @@ class Engine(Record):
     """What the family cannot tell of each request, so that it may be absent there: `cached_tokens`;
     `own_clock`, its times; `gaps`, when each token came; `fixed_length`: replies end where the
     model ends them. None: it tells all, as llama.cpp does."""
+    head_tokens: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Of a family whose prompt cache cannot be switched off: how many tokens of a cold prompt may
+    have come from it. None: none."""
     commit: Name | None = None
     """As `--version` prints it."""
     channel: Literal["wheel", "github-release", "path", "command"] | None = None
@@ -303,8 +306,8 @@ class Run(Record):
             raise ValueError("a cell names none of the run's `servers`")
         if self.session and any(cell.requests and not cell.waves for cell in self.cells):
             raise ValueError("a session's cell needs its waves: they say which start they are of")
-        if self.engine.name == LLAMA_CPP and self.engine.untold:
-            raise ValueError(f"{LLAMA_CPP} tells all: it has no `untold`")
+        if self.engine.name == LLAMA_CPP and (self.engine.untold or self.engine.head_tokens):
+            raise ValueError(f"{LLAMA_CPP} tells all: it has no `untold` and no `head_tokens`")
         if self.provenance == "measured":
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:

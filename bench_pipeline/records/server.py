@@ -93,6 +93,20 @@ class MemoryProof(Record):
     """What driver and kernel say was used."""
 
 
+class CacheProbe(Record):
+    """What an engine that does not say how much of a prompt it had in a cache gave away at its
+    start: fresh prompts, each sent twice, one stream."""
+
+    prompt_tokens: Count
+    """Of each, as the longest workload has."""
+    fresh_ms: list[Positive] = Field(max_length=MOST_ITEMS)
+    """Client: time to first token of each prompt when it was new."""
+    repeat_ms: list[Positive] = Field(max_length=MOST_ITEMS)
+    """The same when it was sent again."""
+    caches: bool
+    """Most repeats were answered sooner by a fifth or more: it keeps prompts."""
+
+
 class Server(Record):
     """One start of llama-server. Each concurrency has one of its own, with as many slots."""
 
@@ -108,6 +122,8 @@ class Server(Record):
     """The log lines that prove backend, devices, layers and buffers."""
     memory: MemoryProof | None = None
     """Where the model lay; None if it never came to that."""
+    cache_probe: CacheProbe | None = None
+    """Of an engine that does not report cached tokens. None: it does, or its counters do."""
     failure: Failure | None = None
     """Why it did not start, or ended before it should."""
 

@@ -91,3 +91,14 @@ def test_a_file_keeps_what_is_absent_absent(tmp_path) -> None:
     assert read_run(path) == run
     header = next(line for line in path.read_text().splitlines() if "wave,stream," in line)
     assert not {*OWN_CLOCK, *GAPS, "cached_tokens"} & set(header.strip().split(","))
+
+
+def test_a_cached_head_is_doubted_but_of_an_engine_whose_cache_cannot_be_off() -> None:
+    run = of_another_family([])
+    warm = [r.model_copy(update={"cached_tokens": 5}) for r in run.cells[0].requests]
+    cell = run.cells[0].model_copy(update={"requests": warm})
+    assert doubts_of_cell(run, cell)
+    for head, doubted in ((4, True), (5, False)):
+        engine = run.engine.model_copy(update={"head_tokens": head})
+        found = doubts_of_cell(run.model_copy(update={"engine": engine}), cell)
+        assert bool(found) is doubted

@@ -1,5 +1,6 @@
 """llama.cpp's llama-server: a count and a time on every event, the prompt counted before."""
 
+from collections.abc import Collection
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
@@ -13,6 +14,7 @@ from bench_pipeline.engines.dialects.protocol import (
     Unlike,
 )
 from bench_pipeline.engines.llama_cpp.asking import WrongAnswer
+from bench_pipeline.records.model import Format
 
 _COUNTS = ("predicted_n", "prompt_n", "cache_n", "draft_n", "draft_n_accepted")
 _TIMES = ("predicted_ms", "prompt_ms")
@@ -26,7 +28,7 @@ class LlamaServerDialect:
     tells_cached = True
     counts_events = True
     proves_slots = True
-    formats = ("gguf",)
+    formats: Collection[Format] = frozenset({"gguf"})
     counters_at = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from bench_pipeline.engines.dialects.plain import PlainDialect
 class MlxLmDialect(PlainDialect):
     name = "mlx-lm"
     tells_cached = True
-    formats = ("safetensors",)
+    formats = frozenset({"safetensors"})
 
 
 DIALECT = MlxLmDialect()

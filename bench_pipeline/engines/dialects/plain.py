@@ -17,7 +17,7 @@ class PlainDialect:
     tells_cached = False
     counts_events = False
     proves_slots = False
-    formats: Collection[Format] = ("gguf",)
+    formats: Collection[Format] = frozenset({"gguf"})
     counters_at: str | None = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Counters(NamedTuple):
     decode_ms: float
 
     def since(self, earlier: "Counters") -> "Counters":
-        return Counters(*(now - then for now, then in zip(self, earlier, strict=True)))
+        added: Any = (now - then for now, then in zip(self, earlier, strict=True))
+        return Counters(*added)
 
 
 class Seen(NamedTuple):

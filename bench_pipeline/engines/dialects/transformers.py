@@ -15,7 +15,7 @@ from bench_pipeline.engines.dialects.protocol import Messages
 class TransformersDialect(PlainDialect):
     name = "transformers"
     fixed_length = True
-    formats = ("safetensors",)
+    formats = frozenset({"safetensors"})
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": False}

@@ -29,7 +29,7 @@ class VllmDialect(PlainDialect):
     name = "vllm"
     fixed_length = True
     counts_events = True
-    formats = ("safetensors",)
+    formats = frozenset({"safetensors"})
     counters_at = "/metrics"
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:

@@ -35,8 +35,13 @@ class Judging:
     """Of the streams of a cell, or of a point of a curve, wave by wave as they end; it keeps a few
     numbers of each."""
 
-    def __init__(self, dialect: Dialect = llama_server.DIALECT) -> None:
-        self._dialect = dialect
+    def __init__(
+        self, dialect: Dialect = llama_server.DIALECT, least_cold_ms: float | None = None
+    ) -> None:
+        """`least_cold_ms`: of a server that keeps prompts and does not say when it used one, until
+        the first token of one that it really computes."""
+        self._dialect, self._least_cold_ms = dialect, least_cold_ms
+        self._too_soon: list[float] = []
         self._requests = 0
         self._cold: list[tuple[int, int]] = []
         """Of each that was to be cold: tokens cached, and of the prompt."""
@@ -67,6 +72,9 @@ class Judging:
         for stream in wave:
             if cold:
                 self._cold.append((stream.cached_tokens or 0, stream.prompt_tokens))
+                ttft_ms = (stream.first_at - stream.sent_at) * 1000
+                if self._least_cold_ms and ttft_ms < self._least_cold_ms:
+                    self._too_soon.append(ttft_ms)
             if wrong := miscount(stream, asked, prompt_tokens, self._dialect):
                 self._wrong.append(wrong)
             self._events += stream.events
@@ -111,6 +119,13 @@ class Judging:
         return Verdict("two", agree=None if failure else self._agree(), failure=failure)
 
     def _not_cold(self) -> Failure | None:
+        if self._too_soon:
+            return Failure(
+                kind="contaminated",
+                message=f"{len(self._too_soon)} of {self._requests} requests had their first token "
+                f"within {min(self._too_soon):.0f} ms or little more, where a new prompt takes at "
+                f"least {self._least_cold_ms:.0f}: the engine keeps prompts and does not say so",
+            )
         head = self._dialect.head_tokens
         if not (cached := [tokens for tokens, _ in self._cold if tokens > head]):
             return None
