@@ -9,6 +9,7 @@ PROFILE =
 BUILD =
 BASELINE =
 AGAIN =
+POWER_CAP_W =
 PORT = 3000
 HOST =
 RIG =
@@ -16,7 +17,7 @@ JOIN =
 UV = uv
 
 # A name in small letters would be taken for nothing at all.
-$(foreach name,model backend mode profile build baseline again port host rig join python,$(if \
+$(foreach name,model backend mode profile build baseline again power_cap_w port host rig join python,$(if \
     $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
     $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
@@ -30,6 +31,7 @@ help:
 	@echo '             PROFILE=quick|full                    (quick; full with BASELINE)'
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
 	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
+	@echo '             POWER_CAP_W="200 250"  measured under each, and put back (as found)'
 	@echo '             AGAIN=1           also what is measured already; the older run stays'
 	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
@@ -48,10 +50,10 @@ bench:
 	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh bench
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
-	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)' again='$(AGAIN)'; \
+	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)' again='$(AGAIN)' cap_w='$(POWER_CAP_W)'; \
 	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
 	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
-	    $${profile:+--profile "$$profile"} $${again:+--again} \
+	    $${profile:+--profile "$$profile"} $${again:+--again} $${cap_w:+--power-cap-w $$cap_w} \
 	    $${build:+--build "$$build"} $${baseline:+--baseline $$baseline}
 
 list:

@@ -66,8 +66,10 @@ FLOORS: dict[str, list[set[str]]] = {
     "plausibility": [{"rule"}, {"machine", "parts", "requests", "runs"}, {"judging"}],
     "engines": [{"guard"}, {"guarded"}, {"llama_cpp"}, {"dialects"}, {"others"}, {"builds"}],
     "harness": [
+        {"shared_file"},
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},
-        {"client", "quiet", "run_record"},
+        {"client", "power", "quiet"},
+        {"run_record"},
         {"repetition", "serving"},
         {"cell", "curves"},
         {"measurement"},

@@ -57,6 +57,14 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--again", action="store_true", help="measure also what is measured already; it stays"
     )
     parser.add_argument("--concurrency", nargs="+", type=_streams, default=[], metavar="N")
+    parser.add_argument(
+        "--power-cap-w",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="W",
+        help="measure under each of these power caps, set for the run and put back after it",
+    )
     parser.set_defaults(run=run)
 
 
@@ -92,6 +100,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
         "profile": options.profile or ("full" if options.baseline else "quick"),
         "beside": options.baseline,
         "remeasure": options.again,
+        "power_caps_w": list(dict.fromkeys(options.power_cap_w)),
         "concurrencies": sorted(set(options.concurrency)),
     }
     with command_instance(project) as instance:

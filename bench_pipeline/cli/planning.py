@@ -45,6 +45,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     named.add_argument("--mode", default="baseline")
     named.add_argument("--profile", choices=get_args(Profile), default="full")
     named.add_argument("--concurrency", nargs="+", type=int, default=[], metavar="N")
+    named.add_argument("--power-cap-w", nargs="+", type=float, default=[], metavar="W")
     parser.set_defaults(run=run)
 
 
@@ -146,9 +147,11 @@ def _named(
             profile=options.profile,
             concurrencies=tuple(sorted(set(options.concurrency))) or usual,
             beside=tuple(options.baseline),
+            power_cap_w=cap_w,
         )
         for backend in (options.backend or rig.backends)
         for model in models
+        for cap_w in dict.fromkeys(options.power_cap_w or [None])
     ]
 
 

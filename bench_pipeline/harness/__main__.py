@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
         "--mode", default="baseline", help="baseline, reasoning-off or draft-<model>"
     )
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
+    parser.add_argument(
+        "--power-cap-w", type=float, metavar="W", help="set for this run and put back after it"
+    )
     parser.add_argument("--concurrency", type=int, nargs="+", help="default: the profile's")
     return parser
 
@@ -96,6 +99,7 @@ def _run(options: argparse.Namespace) -> int:
         profile=options.profile,
         concurrencies=tuple(options.concurrency or ()) or PROFILES[options.profile].concurrencies,
         beside=tuple(options.baseline),
+        power_cap_w=options.power_cap_w,
     )
     made = make_runs(item, project=project, rig=rig, cache=cache, reporter=reporter)
     for run, path in made:

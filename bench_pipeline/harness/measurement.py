@@ -323,7 +323,9 @@ class Measurement:
 
 
 def keep_going(running: Running, measured: Cell | CurvePoint) -> None:
-    """ServerGone if the server died or hung in what was just measured."""
+    """ServerGone if the server died or hung in what was just measured, RigError if the power cap
+    that was set did not hold."""
+    running.record.check_cap()
     failure = measured.failure
     if failure and (failure.kind == "hang" or not running.server.alive()):
         raise ServerGone(failure)

@@ -19,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench_pipeline.errors import RigError
+from bench_pipeline.harness.shared_file import open_for_all
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.yaml.strict import printable
 
@@ -89,7 +90,7 @@ def _held_at_once(path: Path) -> ExitStack | None:
             return held.pop_all()
         import fcntl
 
-        file = _open_for_all(path, os.O_RDWR)
+        file = open_for_all(path, os.O_RDWR)
         held.callback(os.close, file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,23 +116,6 @@ def _kernel_name(path: Path) -> str:
     return f"\0bench_pipeline {hashlib.sha256(of).hexdigest()}"
 
 
-def _open_for_all(path: Path, how: int) -> int:
-    """A file of all users of this machine: whoever makes it, the next can open it.
-
-    Made only if it is not there, as in a folder that everybody may write to (`/run/lock`, `/tmp`)
-    the kernel refuses a file of somebody else's to who would make it if it were not there
-    (fs.protected_regular).
-    """
-    how |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        return os.open(path, how)
-    except FileNotFoundError:
-        file = os.open(path, how | os.O_CREAT, 0o666)
-        with suppress(OSError):
-            os.fchmod(file, 0o666)  # the mask of who came first must not shut out the next
-        return file
-
-
 def _write_note(path: Path) -> None:
     """Who holds it, for the line that another one shows while it waits. It is no more than that:
     where it cannot be written, nobody is told."""
@@ -141,7 +125,7 @@ def _write_note(path: Path) -> None:
         who = ""
     since = time.strftime("%H:%M:%SZ", time.gmtime())
     with suppress(OSError):
-        file = _open_for_all(_note(path), os.O_WRONLY | os.O_TRUNC)
+        file = open_for_all(_note(path), os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(file, "w") as note:
             note.write(f"pid {os.getpid()} since {since}{who}")
 

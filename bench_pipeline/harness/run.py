@@ -1,6 +1,7 @@
 """From a plan item to its run files: lock the rig, measure, write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.measurement import Measurement
 from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.power.capped import Cap, capped
 from bench_pipeline.harness.rig_lock import rig_lock
 from bench_pipeline.harness.session import SessionMeasurement
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.devices import Gpu
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, Rig
@@ -125,6 +128,18 @@ def _workloads(project: Project, reporter: Reporter) -> list[Workload]:
     return sorted(found.values(), key=lambda workload: workload.order)
 
 
+def _capped(
+    item: PlanItem, rig: Rig, begin: Callable[[], Measurement], reporter: Reporter
+) -> AbstractContextManager[Cap | None]:
+    """The cap that `item` asks for, for the cards on which what `begin` makes would compute: asked
+    for only with a cap, and thrown away, as it is of the machine as it was before."""
+
+    def gpus() -> list[Gpu]:
+        return begin().serving.gpus()
+
+    return capped(item.power_cap_w, gpus, rig.power_cap_command, reporter)
+
+
 def measure_session(
     item: PlanItem,
     *,
@@ -151,8 +166,9 @@ def measure_session(
             where=f"{rig.slug}/{item.backend}",
         )
     workloads = _workloads(project, reporter)
-    with rig_lock(reporter):
-        measurements = [
+
+    def begin() -> list[Measurement]:
+        return [
             Measurement(
                 replace(
                     item,
@@ -169,6 +185,11 @@ def measure_session(
             )
             for engine in engines
         ]
+
+    with rig_lock(reporter), _capped(item, rig, lambda: begin()[0], reporter) as cap:
+        measurements = begin()
+        for measurement in measurements:
+            measurement.record.cap = cap
         runs = SessionMeasurement(measurements, sentinel).make(reporter)
     return [(run, write_run(run, project.runs)) for run in runs]
 
@@ -187,13 +208,15 @@ def measure_run(
     """Makes the run that `item` asks for and writes its file; returns both.
 
     A run that fails is a result: it is written and returned with status `failed`. Raises
-    RigError if the rig stays busy, RecordError if the file cannot be written. Interrupted
-    (Ctrl-C), it stops the server, writes nothing and passes the interrupt on.
+    RigError if the rig stays busy or its power cap cannot be set and held, RecordError if the file
+    cannot be written. Interrupted (Ctrl-C), it stops the server, writes nothing and passes the
+    interrupt on.
     """
     reporter = reporter or Silent()
     workloads = _workloads(project, reporter)
-    with rig_lock(reporter):
-        measurement = Measurement(
+
+    def begin() -> Measurement:
+        return Measurement(
             item,
             runs_folder=project.runs,
             rig=rig,
@@ -203,5 +226,9 @@ def measure_run(
             draft=draft,
             workloads=workloads,
         )
+
+    with rig_lock(reporter), _capped(item, rig, begin, reporter) as cap:
+        measurement = begin()
+        measurement.record.cap = cap
         run = measurement.make(reporter)
     return run, write_run(run, project.runs)

@@ -14,6 +14,7 @@ from bench_pipeline.engines.llama_cpp.environment import SET, left_out, recorded
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement import Placement
 from bench_pipeline.harness.planning.plan import PlanItem
+from bench_pipeline.harness.power.capped import Cap
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.models.gguf_header import Tensor
 from bench_pipeline.paths import checkout
@@ -66,12 +67,19 @@ class RunRecord:
         self.parameters: int | None = None
         self.tensors: Mapping[str, Tensor] | None = None
         """Of the model's file, by name; None until it was read, empty if it cannot be."""
+        self.cap: Cap | None = None
+        """That was set for it."""
         self.devices: list[str] = []
         """Names of the devices that the servers were pinned to."""
 
     @property
     def file_stem(self) -> str:
         return f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
+
+    def check_cap(self) -> None:
+        """RigError where the cap that was set does not hold: then nothing of it may be kept."""
+        if self.cap is not None:
+            self.cap.check()
 
     def learn(self, placement: Placement) -> None:
         """What the first server's log tells of the machine: which card each device is. And what
@@ -109,6 +117,7 @@ class RunRecord:
             arrangement=setup.arrangement,
             mode=self.item.mode,
             power_cap_w=self._power_cap_w(),
+            power_cap=self.cap.record if self.cap else None,
             unknown=self.unknown(),
             inventory=inventory,
             host_load=host_load,

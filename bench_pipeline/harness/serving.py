@@ -20,7 +20,7 @@ from bench_pipeline.engines.llama_cpp.log_reading import scrub
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.engines.others.server import OtherServer
-from bench_pipeline.errors import EngineError
+from bench_pipeline.errors import EngineError, RigError
 from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.run_record import RunRecord, model_record
@@ -28,6 +28,7 @@ from bench_pipeline.harness.telemetry import Watch, engine_names
 from bench_pipeline.models.gguf_header import Tensor, read_tensors
 from bench_pipeline.progress import Reporter
 from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.devices import Gpu
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup
 from bench_pipeline.records.server import DeviceMemory, Server
@@ -55,6 +56,8 @@ class Running:
     """Its place among the run's servers."""
     dialect: Dialect
     """How it is talked to."""
+    record: RunRecord
+    """Of the run that it is a part of."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ class Serving:
                             self.record.parameters = _parameters(server)
                         self._learn(server, watch, reporter)
                     loaded = watch.memory()
-                    yield Running(server, watch, runner, number, FAMILIES[self.engine.name])
+                    dialect = FAMILIES[self.engine.name]
+                    yield Running(server, watch, runner, number, dialect, self.record)
                     peak = watch.memory()
             except EngineError as error:
                 failure = as_failure(error)
@@ -145,6 +149,19 @@ class Serving:
         """The cards that will hold the model, by the engine's names, as far as they can be told
         before the engine has named them: PCI address to name."""
         return engine_names(self.record.inventory, self._server(1, 1, 0).planned_devices())
+
+    def gpus(self) -> list[Gpu]:
+        """The cards that will hold the model. RigError where one cannot be told."""
+        devices = self._server(1, 1, 0).planned_devices()
+        found = self.record.inventory.gpus_behind(devices)
+        if devices and len(found) == len(devices):
+            return found
+        why = self.record.inventory.why_unknown(devices) or "it computes on no card"
+        raise RigError(
+            f"no power cap can be set: {why}",
+            mend="leave out the caps, or name the card as `device` in the rig's file",
+            where=self.item.partition.key,
+        )
 
     def _watched(self, server: GuardedServer) -> dict[str, str]:
         """The cards that hold the model. For the first server all of them, by the names that they

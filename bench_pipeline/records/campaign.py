@@ -45,6 +45,17 @@ def _is_a_budget(amount: float) -> float:
 Budget = Annotated[float, AfterValidator(_is_a_budget), Field(le=1e6)]
 
 
+def _each_once(caps: list[float]) -> list[float]:
+    if len(set(caps)) < len(caps):
+        raise ValueError("a cap is named twice")
+    return caps
+
+
+Watts = Annotated[float, Field(gt=0, le=100_000)]
+"""A power cap of one card."""
+Caps = Annotated[list[Watts], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
+
+
 class Campaign(Record):
     """What to measure next, where and why."""
 
@@ -68,6 +79,9 @@ class Campaign(Record):
     concurrencies: list[Streams] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
+    power_caps_w: Caps | None = None
+    """Each run is made under each of these caps, set for every card of the place and put back after
+    it; places that compute on the CPU have none. None: under the cap that is found."""
     exclude: list[Exclude] = []
     """What of the matrix is not wanted."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0

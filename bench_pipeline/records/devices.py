@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from bench_pipeline.records.base import Count, Finite, NonNegative, Positive, Record
+from pydantic import Field
+
+from bench_pipeline.records.base import (
+    MOST_ITEMS,
+    Count,
+    Finite,
+    NonNegative,
+    Positive,
+    Record,
+)
 
 
 class Gpu(Record):
@@ -63,6 +72,31 @@ class Gpu(Record):
     """Whether memory errors are corrected."""
     temperature_c: Finite | None = None
     """Of the chip."""
+
+
+class CappedCard(Record):
+    """One card under a cap that was set for the run."""
+
+    pcie_address: str
+    """`domain:bus:device.function`."""
+    found_w: Positive
+    """The cap before, which it has again after the run."""
+    read_back_w: Positive
+    """What the driver told once it was set."""
+
+
+class PowerCap(Record):
+    """A cap that was set for the run and put back after it: read back, held by the driver for two
+    seconds in a row before anything was measured, and looked at twice a second until the end."""
+
+    asked_w: Positive
+    """Of each card."""
+    by: Literal["nvml", "amdgpu", "command"]
+    """What set it: NVIDIA's library, amdgpu's file, or the command in the rig's file."""
+    settled_s: NonNegative
+    """From its setting until it had been held long enough."""
+    cards: list[CappedCard] = Field(min_length=1, max_length=MOST_ITEMS)
+    """Those that held the model."""
 
 
 class EngineDevice(Record):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import MOST_ITEMS, Name, Record, Sha256, Slug, Streams, UtcTime
-from bench_pipeline.records.campaign import Mode, Profile
+from bench_pipeline.records.campaign import Mode, Profile, Watts
 from bench_pipeline.records.engines import Build, EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendName, Rig
@@ -36,6 +36,8 @@ class PlannedRun(Record):
     """Streams at once, or `knee`, as in a campaign."""
     beside: list[Build] = Field(default=[], max_length=MOST_ITEMS)
     """Builds that are measured in turns with `build`."""
+    power_cap_w: Watts | None = None
+    """Set for each card while it is measured. None: as it is found."""
     campaign: Slug | None = None
     """The first that wants it."""
 

@@ -222,10 +222,21 @@ class Rig(Record):
     """With which its runs are signed; then one without that signature counts as a stranger's."""
     quiet_hours: list[Hours] = []
     """`20:00-05:00`, in UTC: a farm begins no run here between these times of day."""
+    power_cap_command: list[str] | None = Field(default=None, min_length=1, max_length=50)
+    """Sets the power cap of one card where the user who measures may not: `[sudo, -n, nvidia-smi,
+    -i, "{card}", -pl, "{w}"]`. `{w}` is replaced by watts, `{uw}` by microwatts, `{card}` by the
+    PCI address, `{file}` by amdgpu's `power1_cap`. None: the driver is asked itself."""
     backends: dict[BackendName, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each. Several setups of one backend
     have names that begin with it: `cuda`, `cuda-2x`, `vulkan-igpu`; each is measured, shown and
     ranked by itself."""
+
+    @model_validator(mode="after")
+    def _cap_command_names_its_watts(self) -> Self:
+        words = self.power_cap_command
+        if words is not None and not any("{w}" in word or "{uw}" in word for word in words):
+            raise ValueError("`power_cap_command` has neither {w} nor {uw}: what would it set?")
+        return self
 
     @model_validator(mode="after")
     def _price_names_its_currency(self) -> Self:

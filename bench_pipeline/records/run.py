@@ -33,6 +33,7 @@ from bench_pipeline.records.base import (
 )
 from bench_pipeline.records.campaign import Mode, Profile
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure, Printed
+from bench_pipeline.records.devices import PowerCap
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import Arrangement, Backend, BackendName, plain_backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
@@ -259,6 +260,8 @@ class Run(Record):
     power_cap_w: Positive | None = None
     """The cap in force while this ran, of all cards that held the model together; None: no GPU, it
     has none, or which card it was cannot be told."""
+    power_cap: PowerCap | None = None
+    """The cap that was set for this run. None: it ran under what was found."""
     unknown: list[str] = Field(default=[], max_length=MOST_ITEMS)
     """What cannot be told of this run, and why: a sentence each."""
     inventory: Inventory

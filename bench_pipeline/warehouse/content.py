@@ -22,6 +22,7 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.cell import Cell, Failure
+from bench_pipeline.records.devices import PowerCap
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
@@ -196,6 +197,7 @@ def _plan_item(row: Row) -> PlanItem:
         profile=row["profile"],
         concurrencies=tuple(row["concurrencies"]) or "knee",
         beside=tuple(row["beside"]),
+        power_cap_w=row["asked_cap_w"],
         campaign=row["campaign"],
     )
 
@@ -254,6 +256,7 @@ def _campaign_rows(declared: Declared) -> list[Row]:
                 "profile": item.profile,
                 "concurrencies": [] if item.concurrencies == "knee" else list(item.concurrencies),
                 "beside": list(item.beside),
+                "asked_cap_w": item.power_cap_w,
                 "done": False,
             }
         )
@@ -288,7 +291,7 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
         connection,
         "select run_id, rig, backend, mode, profile, engine, build, model_sha256, ladder,"
         " ladder_ended, failure_kind, failure_message, session_id, session_builds, session_blocks,"
-        " session_ended from asked_runs order by run_id",
+        " session_ended, asked_cap_w from asked_runs order by run_id",
     ):
         found[_asked(row)].append(_outline(row, cells[row["run_id"]]))
     return found
@@ -296,6 +299,7 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
 
 def _outline(run: Row, cells: list[Cell]) -> Run:
     ladder = failure = session = None
+    cap_w = run["asked_cap_w"]
     if run["ladder_ended"]:
         ladder = Ladder(concurrencies=run["ladder"], ended=run["ladder_ended"])
     if run["failure_kind"]:
@@ -318,6 +322,7 @@ def _outline(run: Row, cells: list[Cell]) -> Run:
         profile=run["profile"],
         engine=Engine(name=run["engine"], build=run["build"]),
         model=_unchecked(Model, sha256=run["model_sha256"]),
+        power_cap=_unchecked(PowerCap, asked_w=cap_w) if cap_w is not None else None,
         ladder=ladder,
         failure=failure,
         session=session,

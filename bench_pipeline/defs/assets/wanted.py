@@ -50,6 +50,10 @@ class RunsWanted(dg.Config):
         default="baseline", description="baseline, reasoning-off or draft-SLUG (of content/models)."
     )
     profile: Profile = Field(default="quick", description="quick (provisional) or full.")
+    power_caps_w: list[float] = Field(
+        default=[],
+        description="Each run under each of these caps, in W of each card; empty: as it is found.",
+    )
     concurrencies: list[int] = Field(
         default=[],
         description="Streams at once; empty: 1 and 4 in profile quick; in full as many as it"
@@ -95,6 +99,8 @@ def items_named(
             profile=config.profile,
             concurrencies=tuple(config.concurrencies) or PROFILES[config.profile].concurrencies,
             beside=tuple(config.beside),
+            power_cap_w=cap_w,
         )
         for model in models
+        for cap_w in (*config.power_caps_w,) or (None,)
     ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench_pipeline.harness.planning.estimate import Estimator, took_s
 from bench_pipeline.harness.planning.missing import Runs, made_of, readable_runs
+from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
@@ -62,7 +63,7 @@ def within_budget(
         spent_s[item.campaign or "", item.rig] += each_s
     files: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for item in made_s:
-        files[item.campaign or "", item.rig][item.model] = models[item.model].size_bytes
+        files[item.campaign or "", item.rig] |= _files(item, models)
     found = set(made_s)
     for item in wanted:
         campaign = campaigns.get(item.campaign or "")
@@ -70,7 +71,7 @@ def within_budget(
             found.add(item)
             continue
         place = campaign.slug, item.rig
-        needed = files[place] | {item.model: models[item.model].size_bytes}
+        needed = files[place] | _files(item, models)
         if campaign.disk_gb is not None and sum(needed.values()) > campaign.disk_gb * GB:
             continue
         if campaign.budget_hours is not None:
@@ -81,3 +82,9 @@ def within_budget(
         files[place] = needed
         found.add(item)
     return found
+
+
+def _files(item: PlanItem, models: Mapping[str, ModelFile]) -> dict[str, int]:
+    """Bytes of each model that it needs, the one that drafts too."""
+    slugs = [item.model, *([draft] if (draft := draft_slug(item.mode)) else [])]
+    return {slug: models[slug].size_bytes for slug in slugs}

@@ -38,6 +38,8 @@ class PlanItem:
     concurrencies: Concurrencies = (1, 4)
     beside: tuple[str, ...] = ()
     """Builds to measure `build` in turns with, in a session of the sentinel's cells."""
+    power_cap_w: float | None = None
+    """To set for each card; None: as it is found."""
     campaign: str | None = field(default=None, compare=False)
     """The first that wants it; the same run wanted twice is one item."""
 
@@ -52,10 +54,11 @@ class PlanItem:
 
     @property
     def told(self) -> str:
-        """In words: `qwen3-4b-q4_k_m on box/cuda, b10434, reasoning-off`."""
+        """In words: `qwen3-4b-q4_k_m on box/cuda, b10434, reasoning-off, 200 W`."""
         turns = f" in turns with {', '.join(self.beside)}" if self.beside else ""
         mode = f", {self.mode}" if self.mode != "baseline" else ""
-        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}"
+        cap = f", {self.power_cap_w:g} W" if self.power_cap_w is not None else ""
+        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}{cap}"
 
 
 def wanted_build(rig: Rig, backend: BackendName, catalogue: EngineCatalogue) -> str | None:
@@ -102,19 +105,21 @@ def expand(
                             continue
                         if _excluded(campaign, place.key, slug, (build, *beside), mode):
                             continue
-                        item = PlanItem(
-                            rig=place.rig,
-                            backend=place.backend,
-                            build=build,
-                            model=slug,
-                            model_sha256=models[slug].sha256,
-                            mode=mode,
-                            profile=campaign.profile,
-                            concurrencies=_concurrencies(campaign),
-                            beside=beside,
-                            campaign=campaign.slug,
-                        )
-                        wanted.setdefault(item)
+                        for cap_w in _caps(campaign, place):
+                            item = PlanItem(
+                                rig=place.rig,
+                                backend=place.backend,
+                                build=build,
+                                model=slug,
+                                model_sha256=models[slug].sha256,
+                                mode=mode,
+                                profile=campaign.profile,
+                                concurrencies=_concurrencies(campaign),
+                                beside=beside,
+                                power_cap_w=cap_w,
+                                campaign=campaign.slug,
+                            )
+                            wanted.setdefault(item)
     return list(wanted)
 
 
@@ -129,6 +134,7 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         or (run.rig, run.backend, run.engine.asked_as, run.mode)
         != (item.rig, item.backend, item.build, item.mode)
         or run.model.sha256 != item.model_sha256
+        or (run.power_cap.asked_w if run.power_cap else None) != item.power_cap_w
         or (run.profile == "quick" and item.profile == "full")
     ):
         return False
@@ -203,6 +209,12 @@ def _builds(campaign: Campaign, usual: str | None) -> list[tuple[str, tuple[str,
         return [(build, ()) for build in builds]
     *older, newest = sorted(set(builds), key=build_number)
     return [(newest, tuple(older))]
+
+
+def _caps(campaign: Campaign, place: RigBackend) -> Sequence[float | None]:
+    if campaign.power_caps_w is None:
+        return (None,)
+    return () if plain_backend(place.backend) == "cpu" else campaign.power_caps_w
 
 
 def _concurrencies(campaign: Campaign) -> Concurrencies:

@@ -55,6 +55,7 @@ def _plan(project: Project, rig: Rig | str, items: Sequence[PlanItem]) -> Plan:
                 profile=item.profile,
                 concurrencies="knee" if item.concurrencies == "knee" else list(item.concurrencies),
                 beside=list(item.beside),
+                power_cap_w=item.power_cap_w,
                 campaign=item.campaign,
             )
             for item in items
@@ -78,6 +79,7 @@ def items_of(plan: Plan) -> list[PlanItem]:
             profile=run.profile,
             concurrencies="knee" if run.concurrencies == "knee" else tuple(run.concurrencies),
             beside=tuple(run.beside),
+            power_cap_w=run.power_cap_w,
             campaign=run.campaign,
         )
         for run in plan.runs

@@ -74,6 +74,8 @@ def _wanted(items: list[Row], titles: dict[str, str]) -> list[Wanted]:
             f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
             f"{item['build']}, {_how(item)}"
         )
+        if item["asked_cap_w"] is not None:
+            where += f", capped at {wording.trimmed(item['asked_cap_w'])} W"
         if item["mode"] != "baseline":
             where += f", mode {item['mode']}"
         name = model_name(item["family"], item["variant"], item["quant"])

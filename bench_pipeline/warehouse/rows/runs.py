@@ -92,6 +92,7 @@ def run_row(
         "mode": run.mode,
         "draft": run.draft.slug if run.draft else None,
         "power_cap_w": run.power_cap_w,
+        "asked_cap_w": run.power_cap.asked_w if run.power_cap else None,
         "gpu": device.gpu,
         "gpu_memory_mib": device.gpu_memory_mib,
         "driver": device.driver,

@@ -97,6 +97,7 @@ create table campaign_items (
     profile varchar not null,
     concurrencies integer[] not null,
     beside varchar[] not null,
+    asked_cap_w double,
     done boolean not null
 );
 
@@ -112,6 +113,7 @@ create table campaign_items (
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
 -- `submitted_by`: who sent it, in their words; `signed_by`: the public key whose signature of the
 -- file is proven.
+-- `asked_cap_w`: the power cap that was set for it, of each card; NULL: it ran as it was found.
 -- `arrangement_json`: what the rig's file asks of how the model is laid out and computed.
 -- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
 -- cell holds, as their source prints them.
@@ -139,6 +141,7 @@ create table runs (
     mode varchar not null,
     draft varchar,
     power_cap_w double,
+    asked_cap_w double,
     gpu varchar,
     gpu_memory_mib double,
     driver varchar,

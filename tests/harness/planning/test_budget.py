@@ -61,6 +61,14 @@ def test_a_model_that_has_no_room_waits_and_a_smaller_one_behind_it_does_not():
     assert within(ordered) == dict.fromkeys(RIGS, (SMALL, MIDDLE))
 
 
+def test_a_model_that_drafts_needs_room_too():
+    drafted = campaign(models=[LARGE], modes=[f"draft-{SMALL}"])
+    both = sum(MODELS[slug].size_bytes for slug in (SMALL, LARGE)) / 1e9
+    for room, found in ((both + 0.01, (LARGE,)), (both - 0.01, ())):
+        limited = drafted.model_copy(update={"disk_gb": room})
+        assert within(limited) == dict.fromkeys(RIGS, found)
+
+
 def test_it_holds_for_what_dagster_wants_too(project: Project):
     small = campaign(budget_hours=0.001)
     items = wanted(small)

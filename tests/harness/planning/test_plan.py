@@ -7,6 +7,7 @@ from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied, wa
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.cell import Failure
+from bench_pipeline.records.devices import CappedCard, PowerCap
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
@@ -161,6 +162,28 @@ def test_what_is_excluded_matches_every_key_that_is_given(project: Project):
     }
     with pytest.raises(ValidationError, match="it would exclude everything"):
         campaign(exclude=[{}])
+
+
+def test_each_run_is_wanted_under_each_cap_where_there_is_a_card(project: Project):
+    wanted = plan(project, campaign(places=["homelab/*"], power_caps_w=[200, 250]))
+    assert [(item.backend, item.power_cap_w) for item in wanted] == [
+        ("vulkan", 200),
+        ("vulkan", 250),
+    ]
+    assert wanted[0].told.endswith(", 200 W")
+    with pytest.raises(ValidationError, match="a cap is named twice"):
+        campaign(power_caps_w=[200, 200])
+
+
+def test_only_a_run_whose_cap_was_set_satisfies_one_under_a_cap():
+    card = CappedCard(pcie_address="0000:0a:00.0", found_w=300, read_back_w=200)
+    cap = PowerCap(asked_w=200, by="nvml", settled_s=2, cards=[card])
+    capped, found = measured_run(power_cap=cap), measured_run(power_cap_w=200)
+    assert satisfied(item(power_cap_w=200), [capped])
+    assert not satisfied(item(power_cap_w=200), [found])
+    assert not satisfied(item(power_cap_w=250), [capped])
+    assert satisfied(item(), [found])
+    assert not satisfied(item(), [capped])
 
 
 def test_a_higher_priority_comes_first(project: Project):
