@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from bench_pipeline.deploy.coordinator import RIG_TAG
+from bench_pipeline.errors import BenchError
 from bench_pipeline.farm.beats import Beat, database_time, last_beats
 from bench_pipeline.farm.joining import clock_warning
 from bench_pipeline.farm.watch import STALE_S
 
+_OURS = BenchError.__module__
 _UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -85,15 +87,37 @@ def last_failures(instance: dg.DagsterInstance, count: int = 5) -> list[str]:
     for run in instance.get_runs(failed, limit=4 * count):
         if RIG_TAG not in run.tags or len(lines) == count:
             continue
-        events = instance.get_records_for_run(
-            run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE, limit=1, ascending=False
-        ).records
-        why = events[0].event_log_entry.dagster_event if events else None
+        why = _failed_step(instance, run.run_id) or _last_words(instance, run.run_id) or "failed"
         again = run.tags.get("dagster/auto_retry_run_id")
         then = f"; asked for once more as {again[:8]}" if again else ""
         place = run.tags.get("dagster/partition", run.job_name)
-        lines.append(f"{run.run_id[:8]} {place}: {(why and why.message) or 'failed'}{then}")
+        lines.append(f"{run.run_id[:8]} {place}: {why}{then}")
     return lines
+
+
+def _failed_step(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """The first that failed, and what was wrong in one line: of errors that caused each other, the
+    first one's."""
+    event = _event(instance, run_id, dg.DagsterEventType.STEP_FAILURE, ascending=True)
+    if event is None or event.step_failure_data.error is None:
+        return None
+    error = event.step_failure_data.error
+    while error.cause is not None:
+        error = error.cause
+    words = (error.message.strip().splitlines() or ["failed"])[0]
+    return f"{event.step_key}: {words.removeprefix(f'{_OURS}.{error.cls_name}: ')}"
+
+
+def _last_words(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    event = _event(instance, run_id, dg.DagsterEventType.RUN_FAILURE, ascending=False)
+    return event.message if event else None
+
+
+def _event(
+    instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType, *, ascending: bool
+) -> dg.DagsterEvent | None:
+    found = instance.get_records_for_run(run_id, of_type=kind, limit=1, ascending=ascending)
+    return found.records[0].event_log_entry.dagster_event if found.records else None
 
 
 def _ago(seconds: float) -> str:

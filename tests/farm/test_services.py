@@ -122,6 +122,27 @@ def test_what_waits_and_what_is_known_outlives_a_kill_of_both(running: Running) 
         assert instance.daemon_cursor_storage.get_cursor_values({"a"}) == {"a": "row"}
 
 
+def test_a_page_that_is_asked_for_after_postgres_restarted_is_answered(running: Running) -> None:
+    """The webserver keeps connections, of which none is one any more."""
+    with dg.DagsterInstance.from_config(str(running.home)) as instance:
+        instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=3600, max_overflow=20)
+
+        def page() -> int:
+            assert instance.schedule_storage is not None
+            instance.schedule_storage.all_instigator_state()
+            instance.get_asset_keys()
+            return instance.get_runs_count()
+
+        assert page() == 0
+        ours = (
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+        )
+        running.ask(f"{ours} and usename = 'control'")
+        assert page() == 0
+        instance.add_dynamic_partitions("some", ["a"])  # within a transaction
+        assert instance.get_dynamic_partitions("some") == ["a"]
+
+
 def test_a_second_control_plane_on_one_database_is_refused(running: Running) -> None:
     refused = pytest.raises(BenchError, match="another control plane")
     with OnlyOne(running.farm), refused, OnlyOne(running.farm):
