@@ -1,6 +1,16 @@
 """Every family that can be talked to: a line for each."""
 
-from bench_pipeline.engines.dialects import dasllama, llama_server, mlx_lm, transformers, vllm
+from bench_pipeline.engines.dialects import (
+    dasllama,
+    llama_cpp_python,
+    llama_server,
+    mistral_rs,
+    mlx_lm,
+    sglang,
+    transformers,
+    vllm,
+    xllamacpp,
+)
 from bench_pipeline.engines.dialects.protocol import Dialect
 from bench_pipeline.records.run import Untold
 
@@ -9,9 +19,13 @@ FAMILIES: dict[str, Dialect] = {
     for each in (
         llama_server.DIALECT,
         dasllama.DIALECT,
+        llama_cpp_python.DIALECT,
+        mistral_rs.DIALECT,
         mlx_lm.DIALECT,
+        sglang.DIALECT,
         transformers.DIALECT,
         vllm.DIALECT,
+        xllamacpp.DIALECT,
     )
 }
 

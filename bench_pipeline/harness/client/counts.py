@@ -37,7 +37,7 @@ def miscount(
 
     `prompt_tokens`: what the server's own template and tokenizer make of the prompt.
     """
-    if dialect is llama_server.DIALECT:
+    if dialect.counts_events and dialect.own_clock:
         return _miscount_by_events(stream, asked, prompt_tokens)
     return _miscount_by_usage(stream, asked, prompt_tokens, dialect)
 
