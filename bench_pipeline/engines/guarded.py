@@ -84,6 +84,11 @@ class GuardedServer(ABC):
         return self._process.pid
 
     @property
+    def watched_pid(self) -> int | None:
+        """`pid`; None where it is another machine's, or hidden from this user."""
+        return self.pid
+
+    @property
     def public_argv(self) -> list[str]:
         """The whole command, binary and model by file name; empty if it never came to one."""
         return [self._scrub(argument) for argument in self._argv]

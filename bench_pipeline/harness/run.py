@@ -18,6 +18,7 @@ from bench_pipeline.harness.rig_lock import rig_lock
 from bench_pipeline.harness.session import SessionMeasurement
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
+from bench_pipeline.models.fetch import model_path as model_path_of
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.devices import Gpu
@@ -63,7 +64,8 @@ def make_runs(
     for engine in engines:
         _check_can(engine, item, rig.backends[item.backend])
         _check_reads(engine, model)
-    model_path = fetch_model(model, cache, reporter)
+    found = any(engine.started and engine.started.base_url for engine in engines)
+    model_path = model_path_of(model, cache) if found else fetch_model(model, cache, reporter)
     draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
     if item.beside:
         assert sentinel is not None
@@ -112,6 +114,14 @@ def _check_reads(engine: InstalledEngine, model: ModelFile) -> None:
         raise EngineError(
             f"{model.slug} is {model.format}, {engine.name} reads {' or '.join(sorted(formats))}",
             mend="name another model, or another engine",
+            where=engine.build,
+            kind="refused",
+        )
+    started = engine.started
+    if started and started.base_url and model.slug not in started.models:
+        raise EngineError(
+            f"the rig file does not say what it calls {model.slug}",
+            mend=f"add it to its `models`, beside {', '.join(started.models)}",
             where=engine.build,
             kind="refused",
         )

@@ -129,7 +129,7 @@ class RunRecord:
                 commit=self.engine.commit,
                 channel=self.engine.channel,
                 version_line=self.engine.version_line or None,
-                binary_sha256=self.engine.binary_sha256,
+                binary_sha256=self.engine.binary_sha256 or None,
                 env={
                     **(SET if self.item.plain_backend == "cuda" else {}),
                     **{name: without_addresses(value) for name, value in env.items()},
@@ -161,6 +161,16 @@ class RunRecord:
         """What cannot be told of the cards and the engine, a sentence each."""
         reason = self.inventory.why_unknown(self.devices)
         told = [] if reason is None else [f"{reason[0].upper()}{reason[1:]}."]
+        if self.engine.started and self.engine.started.base_url:
+            told.append(
+                "It was running already, and is not ours: how it was started, and what else it was "
+                "asked meanwhile, nobody knows."
+            )
+            if self.engine.started.elsewhere:
+                told.append(
+                    "It may have run on another machine: what is said here of this one's parts, "
+                    "load and memory need not be of the one that computed."
+                )
         if self.engine.started:
             proven = FAMILIES[self.engine.name].proves_slots
             room = "" if proven else ", with as many slots and as much context as was asked for,"

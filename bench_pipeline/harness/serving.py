@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from bench_pipeline.engines.builds.install import InstalledEngine
-from bench_pipeline.engines.dialects.families import FAMILIES
+from bench_pipeline.engines.dialects.families import FAMILIES, Named
 from bench_pipeline.engines.dialects.protocol import Dialect
 from bench_pipeline.engines.guarded import GuardedServer
 from bench_pipeline.engines.llama_cpp.asked import check_as_asked
@@ -19,6 +19,7 @@ from bench_pipeline.engines.llama_cpp.environment import left_out
 from bench_pipeline.engines.llama_cpp.log_reading import scrub
 from bench_pipeline.engines.llama_cpp.placement import judge_memory, read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
+from bench_pipeline.engines.others.found import FoundServer
 from bench_pipeline.engines.others.server import OtherServer
 from bench_pipeline.errors import EngineError, RigError
 from bench_pipeline.harness.planning import modes
@@ -95,14 +96,13 @@ class Serving:
                     modes.check_started(self.item.mode, server.log_lines())
                     if isinstance(server, LlamaServer):
                         check_as_asked(self.setup, server.log_lines())
-                    watch.server_pid = server.pid
+                    watch.server_pid = server.watched_pid
                     if not number:
                         if isinstance(server, LlamaServer):
                             self.record.parameters = _parameters(server)
                         self._learn(server, watch, reporter)
                     loaded = watch.memory()
-                    dialect = FAMILIES[self.engine.name]
-                    yield Running(server, watch, runner, number, dialect, self.record)
+                    yield Running(server, watch, runner, number, self._dialect(), self.record)
                     peak = watch.memory()
             except EngineError as error:
                 failure = as_failure(error)
@@ -121,8 +121,23 @@ class Serving:
             finally:
                 self._keep(server, watch, loaded, peak, failure)
 
+    def _dialect(self) -> Dialect:
+        dialect, started = FAMILIES[self.engine.name], self.engine.started
+        if started is None or not started.models:
+            return dialect
+        named: Any = Named(dialect, started.models[self.model.slug])
+        return named
+
     def _server(self, slots: int, context_tokens_per_slot: int, number: int) -> GuardedServer:
         log_path = self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log")
+        if self.engine.started and self.engine.started.base_url:
+            return FoundServer(
+                self.engine,
+                model=self.model,
+                slots=slots,
+                context_tokens_per_slot=context_tokens_per_slot,
+                log_path=log_path,
+            )
         if self.engine.started:
             return OtherServer(
                 self.engine,

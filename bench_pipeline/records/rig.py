@@ -90,8 +90,12 @@ class Arrangement(Record):
         return self.experts_on_cpu is not None or bool(self.tensors_on_cpu)
 
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
 class EngineSetup(Record):
-    """An engine of another family than llama.cpp's, and how it is started on this rig.
+    """An engine of another family than llama.cpp's, and how it is started on this rig, or where it
+    is running already.
 
     Asked for as a build, by family and version: `BUILD=dasllama-0.6.6`.
     """
@@ -100,21 +104,48 @@ class EngineSetup(Record):
     """How it talks: one of those in docs/engines.md."""
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,39}$")
     """Of what the command starts, by your word where the engine does not tell."""
-    command: list[str] = Field(min_length=1, max_length=200)
-    """Program and arguments. `{model}` is replaced by the file, `{port}` by a free port of
-    127.0.0.1, `{slots}` by the streams at once, `{context}` by the tokens of context of each,
-    `{total_context}` by those of all, `{threads}` by the threads of this backend."""
+    command: list[str] = Field(default=[], max_length=200)
+    """Program and arguments; none of one that is running already. `{model}` is replaced by the file
+    or folder, `{port}` by a free port of 127.0.0.1, `{slots}` by the streams at once, `{context}`
+    by the tokens of context of each, `{total_context}` by those of all, `{threads}` by the threads
+    of this backend."""
     env: dict[str, str] = {}
     """Its environment variables, beyond those of the shell that change no speed."""
     ready: str = Field(default="/v1/models", pattern=r"^/[A-Za-z0-9._/-]*$")
     """A path that answers 200 once it is ready."""
+
+    base_url: str | None = Field(
+        default=None, pattern=r"^http://([A-Za-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}$"
+    )
+    """Where it is running already, `http://127.0.0.1:11434`; it is left as it was found."""
+    elsewhere: bool = False
+    """Of an engine that is running: it may be on another machine than this; its runs say so."""
+    models: dict[Slug, str] = {}
+    """Of an engine that is running: what it calls each of the catalogue's models."""
 
     @property
     def build(self) -> str:
         return f"{self.family}-{self.version}"
 
     @model_validator(mode="after")
+    def _is_started_or_found(self) -> Self:
+        if bool(self.command) == (self.base_url is not None):
+            raise ValueError("an engine has a `command`, or a `base_url` where it is running")
+        if self.base_url is None:
+            if self.models or self.elsewhere:
+                raise ValueError("`models` and `elsewhere` are of an engine that is running")
+            return self
+        if not self.models:
+            raise ValueError("`models` says what a running engine calls the catalogue's models")
+        host = self.base_url.removeprefix("http://").rpartition(":")[0]
+        if host not in _LOOPBACK and not self.elsewhere:
+            raise ValueError(f"{host} is another machine: say `elsewhere: true`, and its runs do")
+        return self
+
+    @model_validator(mode="after")
     def _starts_what_is_measured(self) -> Self:
+        if not self.command:
+            return self
         for needed in ("{model}", "{port}"):
             if not any(needed in word for word in self.command):
                 raise ValueError(f"the `command` has no {needed}")

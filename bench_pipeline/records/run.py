@@ -97,8 +97,9 @@ class Engine(Record):
     have come from it. None: none."""
     commit: Name | None = None
     """As `--version` prints it."""
-    channel: Literal["wheel", "github-release", "path", "command"] | None = None
-    """Where the build came from; `command`: the rig file says how it is started."""
+    channel: Literal["wheel", "github-release", "path", "command", "found"] | None = None
+    """Where the build came from; `command`: the rig file says how it is started; `found`: it
+    was running already."""
     version_line: str | None = None
     """What `--version` printed."""
     binary_sha256: Sha256 | None = None
@@ -315,7 +316,8 @@ class Run(Record):
             needed = ("started_at", "finished_at", "profile", "harness")
             if missing := [name for name in needed if getattr(self, name) is None]:
                 raise ValueError(f"a measured run needs {', '.join(missing)}")
-            if self.model.sha256 is None or self.engine.binary_sha256 is None:
+            found = self.engine.channel == "found"  # its program may be anywhere
+            if self.model.sha256 is None or (self.engine.binary_sha256 is None and not found):
                 raise ValueError("a measured run needs the sha256 of model and binary")
             if bare := [c.workload for c in self.cells if c.status == "ok" and not c.requests]:
                 raise ValueError(f"a measured cell needs its requests: {', '.join(bare)}")

@@ -176,7 +176,7 @@ def engine_builds(
             FETCHED_BYTES: sum(bytes_since(begun, e.library_dir) for e in (engine, *others)),
             "version line": engine.version_line or "not known",
             "binary": dg.MetadataValue.path(engine.binary),
-            "binary sha256": engine.binary_sha256,
+            "binary sha256": engine.binary_sha256 or "not known",
             "devices": dg.MetadataValue.md(
                 markdown_table(("device", "name", "total MiB", "free MiB"), devices)
                 if devices

@@ -8,6 +8,7 @@ from bench_pipeline.engines.dialects.protocol import (
     Ask,
     Clock,
     Counters,
+    Keeper,
     Messages,
     Proof,
     Seen,
@@ -30,6 +31,7 @@ class LlamaServerDialect:
     proves_slots = True
     formats: Collection[Format] = frozenset({"gguf"})
     counters_at = None
+    keeper: Keeper | None = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {

@@ -4,7 +4,15 @@ from collections.abc import Collection
 from typing import Any
 
 from bench_pipeline.engines.dialects import fields
-from bench_pipeline.engines.dialects.protocol import Ask, Counters, Messages, Proof, Seen, Unlike
+from bench_pipeline.engines.dialects.protocol import (
+    Ask,
+    Counters,
+    Keeper,
+    Messages,
+    Proof,
+    Seen,
+    Unlike,
+)
 from bench_pipeline.records.model import Format
 
 
@@ -19,6 +27,7 @@ class PlainDialect:
     proves_slots = False
     formats: Collection[Format] = frozenset({"gguf"})
     counters_at: str | None = None
+    keeper: Keeper | None = None
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         return {

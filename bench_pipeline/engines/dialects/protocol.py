@@ -102,6 +102,22 @@ class Proof(NamedTuple):
     context: int | None = None
 
 
+class Keeper(Protocol):
+    """How a server that holds several models is asked for one, and left as it was found."""
+
+    def loaded(self, ask: Ask) -> dict[str, Any]:
+        """What it has loaded, by name, each with what `load` needs to have it so again."""
+        ...
+
+    def load(self, ask: Ask, name: str, how: Any) -> None: ...
+
+    def unload(self, ask: Ask, name: str) -> None: ...
+
+    def weights(self, ask: Ask, name: str) -> str | None:
+        """sha256 of the file of that model; None: it does not tell."""
+        ...
+
+
 class Dialect(Protocol):
     """One engine family.
 
@@ -116,6 +132,7 @@ class Dialect(Protocol):
     formats         models that it reads
     counters_at     path of its counters, from which its time of each wave is known; None: it has
                     none, or tells more with each request
+    keeper          of a family whose server holds several models
     """
 
     @property
@@ -136,6 +153,8 @@ class Dialect(Protocol):
     def formats(self) -> Collection[Format]: ...
     @property
     def counters_at(self) -> str | None: ...
+    @property
+    def keeper(self) -> Keeper | None: ...
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         """A streamed chat completion of `tokens` tokens, with fields that it understands and no

@@ -21,6 +21,8 @@ def locate(engine: EngineSetup, cache: Path) -> Path:
             mend=f"choose from: {known}; a llama-server belongs into content/engines.yaml",
             where=engine.build,
         )
+    if engine.base_url is not None:
+        return Path(engine.base_url)  # whether it answers is seen when it is asked
     program = engine.command[0]
     if os.sep in program:
         path = (cache / Path(program).expanduser()).absolute()
@@ -40,6 +42,19 @@ def installed(engine: EngineSetup, cache: Path) -> InstalledEngine:
     """As a build of ours is known. Its sum is that of the program alone: what a package has beside
     it, nobody can tell. EngineError as `locate`."""
     program = locate(engine, cache)
+    if engine.base_url is not None:
+        return InstalledEngine(
+            build=engine.build,
+            commit=None,
+            channel="found",
+            binary=Path("found"),
+            library_dir=cache,
+            version_line="",
+            binary_sha256="",
+            devices=[],
+            name=engine.family,
+            started=engine,
+        )
     stamps = {program: stamp(program)}  # before it is hashed: who exchanges it meanwhile is found
     return InstalledEngine(
         build=engine.build,

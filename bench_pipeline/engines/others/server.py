@@ -21,7 +21,11 @@ from bench_pipeline.engines.llama_cpp.asking import ask, local_client
 from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, check_not_exchanged
 from bench_pipeline.engines.llama_cpp.log_reading import ending, scrub
+from bench_pipeline.engines.others.proving import check_proof
 from bench_pipeline.errors import EngineError
+
+COMPILING_S = 480
+"""What an engine may take beyond a llama-server: some compile for the card that they find."""
 
 _PLACEHOLDER = re.compile(r"\{(model|port|slots|context|total_context|threads)\}")
 
@@ -95,7 +99,7 @@ class OtherServer(GuardedServer):
         return launch_environment(self._engine.library_dir, self._setup.env)
 
     def _wait_until_ready(self) -> None:
-        limit_s = load_limit_s(_size_of(self._model))
+        limit_s = COMPILING_S + load_limit_s(_size_of(self._model))
         deadline = time.monotonic() + limit_s
         with local_client(self.base_url, timeout_s=5) as client:
             while not self._is_ready(client):
@@ -125,16 +129,11 @@ class OtherServer(GuardedServer):
             except (Unlike, httpx.HTTPError) as error:
                 raise self._refused(f"what it says of itself cannot be read: {error}") from None
         self.slots, self.context_tokens_per_slot = told.slots, told.context
-        if told.version not in (None, self._setup.version):
-            raise self._refused(f"it says that it is version {told.version}")
-        if told.model not in (None, self._model.name):
-            raise self._refused(f"it has loaded {told.model or 'no model'}")
-        for what, there, wanted in (
-            ("slots", told.slots, self._wanted_slots),
-            ("tokens of context for each stream", told.context, self._wanted_context),
-        ):
-            if there is not None and there < wanted:
-                raise self._refused(f"it has {there:,} {what}, {wanted:,} were asked for")
+        wanted = self._wanted_slots, self._wanted_context
+        try:
+            check_proof(told, self._setup, self._model.name, *wanted)
+        except Unlike as error:
+            raise self._refused(str(error)) from None
 
     def _refused(self, problem: str) -> EngineError:
         mend = "correct `version` or `command` in the rig file"

@@ -327,7 +327,7 @@ def known(*pairs: tuple[str, Any, Callable[[Any], str]]) -> Facts:
     return tuple((label, words(value)) for label, value, words in pairs if value not in (None, ""))
 
 
-_CHANNELS = {"command": "started as the rig file says"}
+_CHANNELS = {"command": "started as the rig file says", "found": "found running"}
 
 
 def _run_facts(run: Row, hardware: Hardware) -> Facts:

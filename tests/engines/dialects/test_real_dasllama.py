@@ -7,11 +7,15 @@ from contextlib import closing
 import pytest
 
 from bench_pipeline.engines.dialects.dasllama import DIALECT
+from bench_pipeline.engines.others.found import FoundServer
+from bench_pipeline.engines.others.locating import installed
+from bench_pipeline.errors import EngineError
 from bench_pipeline.harness.client.counts import miscount
 from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, nonces
 from bench_pipeline.harness.client.streaming import Stream
 from bench_pipeline.harness.client.verdict import judge
 from bench_pipeline.harness.client.waves import run_wave
+from bench_pipeline.records.rig import EngineSetup
 from tests.engines.llama_cpp.requantizing import as_q8_0
 from tests.engines.others.installing import environment, served
 from tests.once import once
@@ -46,6 +50,26 @@ def prompt(base_url: str) -> FittedPrompt:
 def ask(base_url: str, prompt: FittedPrompt, streams: int) -> list[Stream]:
     prompts = [prompt.with_nonce(next(NONCES)) for _ in range(streams)]
     return asyncio.run(run_wave(base_url, prompts, TOKENS, dialect=DIALECT))
+
+
+@pytest.mark.parametrize("slots", [4, 5])
+def test_one_that_was_running_says_what_it_has_and_goes_on(
+    base_url: str, small_model, tmp_path, slots: int
+) -> None:
+    model = small_model[0]
+    told = {"base_url": base_url, "models": {model.slug: "any"}}
+    setup = EngineSetup(family="dasllama", version="0.6.6", **told)
+    wanted = {"slots": slots, "context_tokens_per_slot": 256}
+    server = FoundServer(
+        installed(setup, tmp_path), model=model, log_path=tmp_path / "log", **wanted
+    )
+    if slots > 4:
+        with pytest.raises(EngineError, match="4 slots, 5 were asked for"):
+            server.__enter__()
+        return
+    with server as found:
+        assert found.slots == 4 and found.watched_pid
+    assert server.alive()
 
 
 def test_a_prompt_is_fitted_though_nobody_counts_it(prompt: FittedPrompt) -> None:
