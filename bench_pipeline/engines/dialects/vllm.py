@@ -30,7 +30,7 @@ class VllmDialect(PlainDialect):
     fixed_length = True
     counts_events = True
     formats = frozenset({"safetensors"})
-    counters_at = "/metrics"
+    counters_at: str | None = "/metrics"
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         options = {"include_usage": True, "continuous_usage_stats": True}

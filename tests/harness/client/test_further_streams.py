@@ -2,13 +2,15 @@
 
 import pytest
 
+from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.engines.dialects.llama_cpp_python import DIALECT as LLAMA_CPP_PYTHON
 from bench_pipeline.engines.dialects.mistral_rs import DIALECT as MISTRAL_RS
-from bench_pipeline.engines.dialects.protocol import Proof, Unlike
+from bench_pipeline.engines.dialects.protocol import Dialect, Proof, Unlike
 from bench_pipeline.engines.dialects.sglang import DIALECT as SGLANG
+from bench_pipeline.engines.dialects.vllm import DIALECT as VLLM
 from bench_pipeline.engines.dialects.xllamacpp import DIALECT as XLLAMACPP
 from bench_pipeline.harness.client.counts import miscount
-from bench_pipeline.harness.client.streaming import RawStream, understand
+from bench_pipeline.harness.client.streaming import RawStream, StreamFailed, understand
 from bench_pipeline.harness.client.verdict import judge
 from tests.harness.client.replayed import (
     ASKED,
@@ -72,3 +74,24 @@ def test_what_it_says_of_itself_is_read_but_for_its_build() -> None:
     assert XLLAMACPP.prove(lambda *_: props) == Proof(None, "m.gguf", 4, 512)
     with pytest.raises(Unlike):
         XLLAMACPP.prove(lambda *_: {**props, "total_slots": "4"})
+
+
+@pytest.mark.parametrize("dialect", FAMILIES.values(), ids=FAMILIES.keys())
+@pytest.mark.parametrize("wire", [b"", b": ping\n\n", DONE], ids=["empty", "pings", "done"])
+def test_a_reply_without_an_event_is_none_though_it_ended_in_order(
+    dialect: Dialect, wire: bytes
+) -> None:
+    """llama-cpp-python's default build dies of the first prompt after HTTP 200 and its headers."""
+    with pytest.raises(StreamFailed, match="ended after 0 tokens"):
+        read([(0.1, wire)], dialect)
+
+
+def test_packs_that_were_asked_for_are_counted_as_what_they_hold() -> None:
+    """vLLM's `stream_interval`: 1, 4, 4, 2 tokens an event."""
+    told = [(0.3, 1), (0.5, 5), (0.6, 7)]
+    sent = [(at, said_by_vllm(total)) for at, total in told]
+    last = said_by_vllm(ASKED, reason="length") + usage(prompt=44)
+    stream = read([*sent, (0.65, last)], VLLM)
+    assert (len(stream.token_times), stream.events) == (ASKED, 4)
+    assert stream.last_at - stream.first_at == pytest.approx(0.35)
+    assert miscount(stream, ASKED, 44, VLLM) is None
