@@ -89,7 +89,13 @@ class CellMeasurement:
             return len(self.waves)
 
         found = repeat(
-            self.rules, server, watch, warm_up=warm_up, measure=measure, leading=self._leading
+            self.rules,
+            server,
+            watch,
+            warm_up=warm_up,
+            measure=measure,
+            leading=self._leading,
+            in_vain=lambda: self.judging.in_vain,
         )
         step.advance(left)
         failure = found.failure or self.judging.failure()

@@ -37,12 +37,14 @@ def repeat(
     warm_up: Callable[[int, float], list[Request]],
     measure: Callable[[float], int],
     leading: Callable[[], Sequence[Estimate | None]],
+    in_vain: Callable[[], bool] = lambda: False,
 ) -> Repeated:
     """Warms up, then measures until `why_stop` says so or a stream fails.
 
     warm_up   given its number and the start of warming up (perf_counter), its requests
     measure   given the window's start, makes one repetition; returns how many there are now
     leading   the figures that a page leads with, as known so far
+    in_vain   no more repetitions would make a figure of them
     """
     warmups: list[Request] = []
     start = time.perf_counter()
@@ -58,7 +60,7 @@ def repeat(
         while stop_reason is None:
             done = measure(window.opened_at)
             elapsed_s = time.perf_counter() - window.opened_at
-            stop_reason = why_stop(rules, done, elapsed_s, leading)
+            stop_reason = "failed" if in_vain() else why_stop(rules, done, elapsed_s, leading)
     except StreamFailed as error:
         failure = stream_failure(error, server)
     telemetry = window.close()

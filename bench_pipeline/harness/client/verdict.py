@@ -112,6 +112,11 @@ class Judging:
             or self._in_turn
         )
 
+    @property
+    def in_vain(self) -> bool:
+        """The engine answers in turn: more waves would take as long, and fail as well."""
+        return self._in_turn is not None
+
     def verdict(self) -> Verdict:
         failure = self.failure()
         if not (self._dialect.own_clock or self._dialect.counters_at):

@@ -6,7 +6,7 @@ import pytest
 
 from bench_pipeline.engines.dialects.dasllama import DIALECT as DASLLAMA
 from bench_pipeline.engines.dialects.transformers import DIALECT as TRANSFORMERS
-from bench_pipeline.harness.client.verdict import judge
+from bench_pipeline.harness.client.verdict import Judging, judge
 from tests.harness.client.replayed import (
     ASKED,
     DONE,
@@ -92,6 +92,9 @@ def test_streams_that_waited_for_each_other_are_refused():
     queued = replace(second, span=later, finished_at=second.finished_at + 0.5)
     verdict = judge([[first, queued]], ASKED, TRANSFORMERS)
     assert verdict.failure is not None and verdict.failure.kind == "refused"
+    judging = Judging(TRANSFORMERS)
+    judging.hear([first, queued], ASKED)
+    assert judging.in_vain  # a wave of a thousand tokens each takes minutes
     # of slots that were proven, a long prompt may be read while others' answers are written
     assert judge([[first, queued]], ASKED, DASLLAMA).failure is None
 
