@@ -1,4 +1,4 @@
-"""Where more streams at once stop paying: the knee of a run's aggregate speed."""
+"""Where more stops paying: of streams for a run's aggregate speed, of watts for decode."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,6 +10,11 @@ from bench_pipeline.records.cell import Cell
 
 FLAT_BELOW = 0.05
 """A step that raises the aggregate by less than this share is the end of the climb."""
+
+KEPT_AT_KNEE = 0.95
+"""Of the speed under the highest power cap."""
+LEAST_CAPS = 3
+"""Measured, for a knee to be looked for."""
 
 
 def aggregates(cells: Sequence[Cell]) -> dict[int, dict[str, float]]:
@@ -37,3 +42,15 @@ def knee_of(by_concurrency: Mapping[int, Mapping[str, float]]) -> int | None:
         if step is not None and step < FLAT_BELOW:
             return below
     return None
+
+
+def knee_of_caps(tok_s: Mapping[float, float]) -> float | None:
+    """The lowest power cap that keeps KEPT_AT_KNEE of the speed under the highest.
+
+    `tok_s`: by cap in W. None where it lies outside: the lowest keeps it too, or the highest alone.
+    """
+    caps_w = sorted(tok_s)
+    if len(caps_w) < LEAST_CAPS:
+        return None
+    knee_w = min(cap for cap in caps_w if tok_s[cap] >= KEPT_AT_KNEE * tok_s[caps_w[-1]])
+    return knee_w if caps_w[0] < knee_w < caps_w[-1] else None

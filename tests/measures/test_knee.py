@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench_pipeline.measures.knee import aggregates, growth, knee_of
+from bench_pipeline.measures.knee import aggregates, growth, knee_of, knee_of_caps
 from bench_pipeline.records.cell import Cell, Wave
 from tests.factories import failed_cell
 from tests.measures.test_cells import cell
@@ -70,3 +70,13 @@ def test_steps_are_taken_in_order_of_concurrency() -> None:
 
 def test_a_step_that_cannot_be_judged_is_no_knee() -> None:
     assert knee_of({1: {"chat": 100.0}, 4: {}, 8: {"chat": 100.0}}) is None
+
+
+def test_the_knee_of_caps_is_the_lowest_that_keeps_the_speed():
+    assert knee_of_caps({200: 80, 250: 96, 300: 99, 350: 100}) == 250
+
+
+def test_a_knee_outside_of_what_was_measured_is_not_told():
+    assert knee_of_caps({200: 97, 250: 99, 300: 100}) is None  # the lowest keeps it
+    assert knee_of_caps({200: 60, 250: 80, 300: 100}) is None  # the highest alone does
+    assert knee_of_caps({200: 80, 300: 100}) is None

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from bench_pipeline.measures.knee import LEAST_CAPS, knee_of_caps
 from bench_pipeline.site import wording
 from bench_pipeline.site.charts.kinds import (
     BITS,
@@ -225,7 +226,8 @@ def _marks(kind: Kind, listed: Sequence[_Listed], rigs: Sequence[str]) -> list[M
         return [_share(each) for each in listed if each.cell["ceiling_share"] is not None]
     if kind in (QUANTS, BITS):
         return _series(listed, _QUANT_SERIES, _by_size if kind is QUANTS else _by_bits)
-    return _series(listed, _CAP_SERIES, _by_cap if kind is CAPS else _energy_by_cap)
+    place = _by_cap if kind is CAPS else _energy_by_cap
+    return _series(_with_knees(listed), _CAP_SERIES, place, least=LEAST_CAPS)
 
 
 def _reading(each: _Listed, rigs: Sequence[str]) -> Mark:
@@ -287,14 +289,17 @@ _CAP_SERIES = ("model", "rig", "backend", "engine", "build", "mode")
 
 
 def _series(
-    listed: Iterable[_Listed], columns: tuple[str, ...], place: Callable[[_Listed], Mark | None]
+    listed: Iterable[_Listed],
+    columns: tuple[str, ...],
+    place: Callable[[_Listed], Mark | None],
+    least: int = 2,
 ) -> list[Mark]:
-    """Marks in series that agree in `columns`; of those with two places or more."""
+    """Marks in series that agree in `columns`; of those with `least` places or more."""
     grouped: dict[tuple[str, ...], list[Mark]] = defaultdict(list)
     for each in listed:
         if (mark := place(each)) is not None:
             grouped[tuple(str(each.cell[column]) for column in columns)].append(mark)
-    drawn = [marks for _, marks in sorted(grouped.items()) if len({m.at for m in marks}) > 1]
+    drawn = [marks for _, marks in sorted(grouped.items()) if len({m.at for m in marks}) >= least]
     return [replace(mark, style=style) for style, marks in enumerate(drawn) for mark in marks]
 
 
@@ -322,6 +327,24 @@ def _quant(each: _Listed, at: float, at_text: str) -> Mark:
     )
 
 
+def _with_knees(listed: Iterable[_Listed]) -> list[_Listed]:
+    """Those under a known cap, by series; where a series has a knee its label says so."""
+    grouped: dict[tuple[str, ...], list[_Listed]] = defaultdict(list)
+    for each in listed:
+        if each.cell["power_cap_w"] is not None:
+            grouped[tuple(str(each.cell[column]) for column in _CAP_SERIES)].append(each)
+    found = []
+    for group in grouped.values():
+        knee_w = knee_of_caps({each.cell["power_cap_w"]: each.mark.value for each in group})
+        found += [
+            replace(each, mark=replace(each.mark, label="knee"))
+            if each.cell["power_cap_w"] == knee_w
+            else each
+            for each in group
+        ]
+    return found
+
+
 def _by_cap(each: _Listed) -> Mark | None:
     cap_w = each.cell["power_cap_w"]
     if cap_w is None:
@@ -330,7 +353,8 @@ def _by_cap(each: _Listed) -> Mark | None:
     mode = "" if each.row.mode == "baseline" else f", {each.row.mode}"
     text = wording.trimmed(cap_w)
     series = f"{each.row.name} on {device}{mode}"
-    return replace(each.mark, at=cap_w, at_text=text, label=f"{text} W", series=series)
+    label = f"{text} W, {each.mark.label}" if each.mark.label else f"{text} W"
+    return replace(each.mark, at=cap_w, at_text=text, label=label, series=series)
 
 
 def _energy_by_cap(each: _Listed) -> Mark | None:

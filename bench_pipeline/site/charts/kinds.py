@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from bench_pipeline.measures.knee import KEPT_AT_KNEE
+
 SENTENCES = {
     "many": "{title}, {at}: {count}; {first} {a}, {last} {b}.",
     "one": "{title}, {at}: {a}.",
@@ -92,15 +94,16 @@ CAPS = replace(
     QUANTS,
     name="caps",
     title="Speed by power cap",
-    explanation="One model on the same rig and build under several power caps.",
+    explanation="One model on the same rig and build under three power caps or more. The knee is "
+    f"the lowest of them that keeps {KEPT_AT_KNEE * 100:g} % of the speed under the highest.",
     at="Power cap, W",
 )
 ENERGY = replace(
     CAPS,
     name="energy",
     title="Energy by power cap",
-    explanation="Energy for each output token, as the GPU's sensors measured it, under several "
-    "power caps.",
+    explanation="Energy for each output token, as the GPU's sensors measured it, under three power "
+    "caps or more; the knee is that of speed.",
     value="Energy, J/token",
     unit="J/token",
     first="the most is",

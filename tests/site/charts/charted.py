@@ -46,6 +46,7 @@ def runs() -> list[Run]:
         on_h100(decode_tok_s=742, prefill_tok_s=31000, **quant("Q4_1"), **known),
         on_h100(decode_tok_s=655, prefill_tok_s=33000, **quant("Q8_0"), **known),
         on_h100(decode_tok_s=498, prefill_tok_s=41000, **quant("F16"), **known),
+        on_h100(decode_tok_s=735, power_cap_w=500, seed=3, **quant("Q4_1"), **known),
         on_h100(decode_tok_s=611, power_cap_w=350, seed=2, **quant("Q4_1"), **known),
         measured_run(rig="first-h100", seed=2, **twin),
         measured_run(rig="second-h100", seed=3, **twin),

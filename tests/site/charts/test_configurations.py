@@ -100,9 +100,16 @@ def test_a_mark_says_if_its_figure_is_provisional(tmp_path):
 def test_sweeps_join_only_what_differs_in_nothing_else(all_charts):
     quants = of_kind(all_charts, "quants")[0]
     assert {mark.label for mark in quants.marks} == {"Q4_1", "Q8_0", "F16"}
-    caps = of_kind(all_charts, "caps")[0]
-    assert {mark.label for mark in caps.marks} == {"700 W", "350 W"}
-    assert {mark.row.quant for mark in caps.marks} == {"Q4_1"}
+    for kind in ("caps", "energy"):
+        caps = of_kind(all_charts, kind)[0]
+        assert {mark.label for mark in caps.marks} == {"700 W", "500 W, knee", "350 W"}
+        assert {mark.row.quant for mark in caps.marks} == {"Q4_1"}
+
+
+def test_two_caps_are_no_chart(tmp_path):
+    two = [on_h100(power_cap_w=cap_w, seed=cap_w, workloads=["chat"]) for cap_w in (350, 700)]
+    kinds = {chart.kind.name for chart in make(tmp_path, two).view.charts}
+    assert kinds == {"decode", "prefill"}
 
 
 def test_marks_stand_in_order_of_their_value(all_charts):
