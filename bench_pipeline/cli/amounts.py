@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench_pipeline.harness.planning.budget import GB, HOUR_S, estimator, within_budget
-from bench_pipeline.harness.planning.estimate import A_GUESS, took_s
+from bench_pipeline.harness.planning.budget import GB, estimator, within_budget
+from bench_pipeline.harness.planning.estimate import A_GUESS, lasting, took_s
 from bench_pipeline.harness.planning.missing import made_of, readable_runs
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.plan import PlanItem
@@ -49,10 +49,3 @@ def tell(
     counts = f"{len(wanted)} wanted, {len(wanted) - len(missing)} made, {len(missing)} missing"
     print(f"{counts}{beyond}")
     return left
-
-
-def lasting(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`: an estimate has no more digits."""
-    if seconds < 90:
-        return f"{max(1, round(seconds / 10)) * 10} s"
-    return f"{round(seconds / 60)} min" if seconds < 1.5 * HOUR_S else f"{seconds / HOUR_S:.1f} h"

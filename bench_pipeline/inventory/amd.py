@@ -75,6 +75,7 @@ def _gpu(index: int, device: PciDevice, root: Path) -> Gpu:
         unified_memory=unified,
         shared_memory_mib=gtt_mib,
         driver=_driver(root),
+        firmware=read_text(folder / "vbios_version"),
         asleep=is_asleep(device) or None,
         power_cap_w=scaled(hwmon / "power1_cap", 1e6),
         power_default_w=scaled(hwmon / "power1_cap_default", 1e6),

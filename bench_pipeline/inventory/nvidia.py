@@ -122,6 +122,7 @@ def _gpu(nvml: ModuleType, index: int, handle: Any, gaps: list[str], host_mib: f
         unified_memory=unified,
         shared_memory_mib=(total_mib or None) if unified else None,
         driver=_text(ask(nvml.nvmlSystemGetDriverVersion)),
+        firmware=_text(ask(nvml.nvmlDeviceGetVbiosVersion, handle)),
         cuda_version=_cuda(ask(nvml.nvmlSystemGetCudaDriverVersion_v2)),
         compute_capability=compute,
         power_cap_w=_watts(cap),

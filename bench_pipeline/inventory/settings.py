@@ -30,6 +30,7 @@ def read_settings(root: Path = SYSTEM) -> Settings:
         platform_profile=read_text(root / "sys/firmware/acpi/platform_profile"),
         power_source=_power_source(root),
         rocm_version=next(filter(None, (read_text(root / place) for place in _ROCM)), None),
+        firmware=_firmware(root),
         kernel_parameters=_kernel_parameters(root),
     )
 
@@ -41,6 +42,16 @@ def _most(root: Path, name: str) -> str | None:
     if len(counts) < 2:
         return next(iter(counts), None)
     return ", ".join(f"{text} ({count})" for text, count in counts.most_common())
+
+
+def _firmware(root: Path) -> str | None:
+    """A board tells its own, a processor which of its maker's corrections it runs."""
+    bios = read_text(root / "sys/class/dmi/id/bios_version")
+    cpuinfo = read_text(root / "proc/cpuinfo") or ""
+    microcode = re.search(r"^microcode\s*:\s*(\S+)", cpuinfo, re.M)
+    told = [f"BIOS {bios}"] if bios else []
+    told += [f"microcode {microcode[1]}"] if microcode else []
+    return ", ".join(told) or None
 
 
 def _power_source(root: Path) -> Literal["mains", "battery"] | None:

@@ -32,6 +32,8 @@ class Gpu(Record):
     on unified memory, what macOS lets the GPU wire."""
     driver: str | None = None
     """Version of the driver."""
+    firmware: str | None = None
+    """Version of the card's own (VBIOS)."""
     vulkan_driver: str | None = None
     """Vulkan's driver for it and its version: `radv, Mesa 25.2.3`, `NVIDIA, 580.95.05`."""
     asleep: bool | None = None

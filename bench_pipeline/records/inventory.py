@@ -84,6 +84,8 @@ class Settings(Record):
     """None on a machine without a battery, as a rule."""
     rocm_version: str | None = None
     """Of the ROCm that is installed."""
+    firmware: str | None = None
+    """Of board and processor: `BIOS F31, microcode 0xa20102b`."""
     kernel_parameters: dict[str, str] | None = None
     """Those that bear on memory of GPUs, clocks and mitigations. None: nobody looked."""
 

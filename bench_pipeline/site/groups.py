@@ -156,7 +156,8 @@ def _rows(connection: "DuckDBPyConnection") -> int:
 def _divided_trends(connection: "DuckDBPyConnection") -> frozenset[tuple[str, str]]:
     builds: dict[tuple[str, str], Counter[tuple[object, str]]] = defaultdict(Counter)
     for rig, backend, metric, count, *cell in connection.execute(
-        "select rig, backend, metric, count(*), model, mode, power_cap_w, workload, concurrency"
+        "select rig, backend, metric, count(*), model, mode, power_cap_w, system, workload,"
+        " concurrency"
         " from build_trends group by all having count(*) > 1"
     ).fetchall():
         builds[rig, backend][tuple(cell), metric] = count

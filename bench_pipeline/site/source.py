@@ -14,7 +14,8 @@ Row = dict[str, Any]
 """One row of a table by column name."""
 
 OF_THE_SITE = (
-    *("rigs", "site", "workloads", "campaign_items", "rejected_files", "rig_inventories"),
+    *("rigs", "site", "workloads", "campaign_items", "waiting_campaigns"),
+    *("rejected_files", "rig_inventories"),
 )
 """Small tables that say nothing of single runs."""
 BY_RUN = ("run_files", "servers", "telemetry", "wave_speeds")
@@ -70,6 +71,7 @@ class Tables:
     """One row: whose it is."""
     workloads: list[Row] = field(default_factory=list)
     campaign_items: list[Row] = field(default_factory=list)
+    waiting_campaigns: list[Row] = field(default_factory=list)
     run_files: list[Row] = field(default_factory=list)
     rejected_files: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)

@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.cell import Cell, Failure
 from bench_pipeline.records.devices import PowerCap
-from bench_pipeline.records.engines import EngineCatalogue
+from bench_pipeline.records.engines import EngineCatalogue, Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
@@ -146,15 +147,18 @@ def catalogue_of(connection: DuckDBPyConnection, declared: Declared | None) -> C
 
 
 def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
-    """Rewrites rigs, the site's own facts, workloads and campaign_items, all of these not done."""
+    """Rewrites what is declared, all campaign_items not done."""
     rows: dict[str, list[Row]] = {
         "rigs": [_rig_row(rig) for rig in declared.rigs.values()],
         "site": [declared.site.model_dump()],
         "workloads": [
             _workload_row(w) for w in sorted(declared.workloads.values(), key=lambda w: w.order)
         ],
-        "campaign_items": _campaign_rows(declared),
+        "campaign_items": (items := _campaign_rows(declared)),
+        "waiting_campaigns": _waiting_rows(declared, {item["campaign"] for item in items}),
     }
+    sentinel = declared.engines.sentinel
+    set_state(connection, "sentinel", sentinel.model_dump_json() if sentinel else "")
     for table, of_table in rows.items():
         connection.execute(f"delete from {table}")
         insert_rows(connection, table, of_table)
@@ -258,9 +262,63 @@ def _campaign_rows(declared: Declared) -> list[Row]:
                 "beside": list(item.beside),
                 "asked_cap_w": item.power_cap_w,
                 "done": False,
+                "estimate_s": None,
+                "guessed": None,
             }
         )
     return rows
+
+
+def _waiting_rows(declared: Declared, wanting: Collection[str]) -> list[Row]:
+    """Of campaigns that no rig and model here is for. What is there is no reason to wait."""
+    keys = [key for rig in declared.rigs.values() for key in rig.partition_keys]
+    models = declared.models.values()
+    return [
+        {
+            "campaign": campaign.slug,
+            "title": campaign.title,
+            "why": campaign.why,
+            "places": [p for p in campaign.places if not any(fnmatchcase(k, p) for k in keys)],
+            "models": [n for n in campaign.models if not any(m.is_named(n) for m in models)],
+        }
+        for campaign in declared.campaigns.values()
+        if campaign.slug not in wanting
+    ]
+
+
+def estimate_missing(connection: DuckDBPyConnection, models: Mapping[str, ModelFile]) -> None:
+    """Says of each campaign item that is not done how long it is thought to take."""
+    connection.execute("update campaign_items set estimate_s = null, guessed = null where done")
+    items = read_rows(connection, "select rowid, * from campaign_items where not done")
+    items = [item for item in items if item["model"] in models]
+    if not items:
+        return
+    from bench_pipeline.harness.planning.estimate import A_GUESS, Estimator, yardstick_of
+
+    told = connection.execute(
+        "select yardstick_json from runs where yardstick_json is not null"
+        " order by started_at desc, run_id"
+    ).fetchall()
+    rows = read_rows(connection, "from workloads")
+    workloads = [_unchecked(Workload, **row, slug=row["workload"]) for row in rows]
+    sentinel = state(connection, "sentinel")
+    estimator = Estimator(
+        [yardstick_of(text) for (text,) in told],
+        models,
+        workloads,
+        Sentinel.model_validate_json(sentinel) if sentinel else None,
+    )
+    found = [estimator.of(_plan_item(item)) for item in items]
+    connection.execute(
+        "update campaign_items set estimate_s = e.seconds, guessed = e.guessed from"
+        " (select unnest(?::bigint[]) as row, unnest(?::double[]) as seconds,"
+        " unnest(?::boolean[]) as guessed) e where campaign_items.rowid = e.row",
+        [
+            [item["rowid"] for item in items],
+            [estimate.seconds for estimate in found],
+            [estimate.basis == A_GUESS for estimate in found],
+        ],
+    )
 
 
 def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]]:

@@ -13,6 +13,7 @@ from bench_pipeline.warehouse.content import (
     catalogue_of,
     content_files,
     content_hash,
+    estimate_missing,
     mark_done,
     read_declared,
     write_declared,
@@ -77,11 +78,12 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
     declared_hash = content_hash(files)
     same_content = schema.state(connection, "content_hash") == declared_hash
     declared = None if same_content else read_declared(project, files)
+    catalogue = catalogue_of(connection, declared)
     runs = ingest_runs(
         connection,
         project,
         {path: r for path, r in rejected_before.items() if r.kind == "run"},
-        catalogue_of(connection, declared),
+        catalogue,
         reporter,
     )
     if declared:
@@ -100,6 +102,7 @@ def _refresh(connection: DuckDBPyConnection, project: Project, reporter: Reporte
         mark_doubtful(connection, only_added=only_added)
         schema.derive(connection)
         mark_done(connection, everything=declared is not None)
+        estimate_missing(connection, catalogue.models)
         series = touched_series(connection)
         write_comparisons(connection, series)
         write_trends(connection, series)

@@ -19,7 +19,7 @@ SQL = _HERE / "sql"
 SCHEMA = ("schema", "schema_curves", "schema_builds")
 """The empty tables."""
 
-VIEWS = ("sound_cells", "chosen_cells", "trend_cells")
+VIEWS = ("run_systems", "sound_cells", "chosen_cells", "trend_cells")
 """What derived tables are made from; each may use those before it."""
 
 DERIVED = {
@@ -37,6 +37,7 @@ TABLES = (
     "site",
     "workloads",
     "campaign_items",
+    "waiting_campaigns",
     "run_files",
     "rejected_files",
     "runs",
@@ -65,6 +66,8 @@ def deciding_files() -> list[Path]:
     package = _HERE.parent
     folders = ("records", "measures", "plausibility", "senders")
     modules = (
+        "harness/planning/estimate.py",
+        "harness/planning/ladder.py",
         "harness/planning/modes.py",
         "harness/planning/plan.py",
         "harness/planning/profiles.py",

@@ -64,3 +64,11 @@ def test_kernel_parameters_that_bear_on_speed_are_read_and_no_others(tree):
     )
     found = read_settings(root).kernel_parameters
     assert found == {"amd_iommu": "off", "ttm.pages_limit": "27648000"}
+
+
+def test_firmware_is_the_boards_and_the_processors(tree):
+    root = tree({"sys/class/dmi/id/bios_version": "F31"})
+    assert read_settings(root).firmware == "BIOS F31"
+    cpuinfo = "processor\t: 0\nmicrocode\t: 0xa20102b\nflags\t\t: fpu"
+    tree({"proc/cpuinfo": cpuinfo})
+    assert read_settings(root).firmware == "BIOS F31, microcode 0xa20102b"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from bench_pipeline.harness.planning.estimate import Estimator, took_s
+from bench_pipeline.harness.planning.estimate import HOUR_S, Estimator, took_s
 from bench_pipeline.harness.planning.missing import Runs, made_of, readable_runs
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.plan import PlanItem
@@ -13,7 +13,6 @@ from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.workload import Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 
-HOUR_S = 3600
 GB = 10**9
 
 

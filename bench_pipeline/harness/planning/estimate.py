@@ -6,10 +6,11 @@ that a token reads, the rest stays. By how much the like run took longer than th
 this one will too. All of it is rough: a factor of two is what it is good for.
 """
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
 from statistics import mean, median
@@ -41,6 +42,7 @@ PROMPT_SHARE = 1 / 7
 """What a prompt's token takes of an output token's time, where no run tells."""
 CROWD = 0.5
 """What each further stream adds to a wave, as a share of one alone, where no run tells."""
+HOUR_S = 3600
 A_GUESS = "a guess: no run is like it"
 _ACTIVE = re.compile(r"(?P<all>\d+(?:\.\d+)?)b-a(?P<active>\d+(?:\.\d+)?)b", re.IGNORECASE)
 _CANDIDATES = 50
@@ -177,6 +179,47 @@ class Known:
         parts_s = seconds(self.shape, self.speed, self.run.model.size_bytes or 0)
         return min(max(took_s(self.run) / parts_s, SLACK[0]), SLACK[1])
 
+    @property
+    def yardstick(self) -> "Yardstick":
+        run, ladder = self.run, self.run.ladder
+        return Yardstick(
+            run_id=run.run_id,
+            rig=run.rig,
+            backend=run.backend,
+            model=run.model.slug,
+            model_sha256=run.model.sha256,
+            size_bytes=run.model.size_bytes,
+            profile=run.profile,
+            in_session=run.session is not None,
+            took_s=took_s(run),
+            bandwidth_bytes_s=self.bandwidth_bytes_s,
+            steps=len(ladder.concurrencies) if ladder else None,
+            climbed=ladder is not None and ladder.ended != "asked",
+            speed=self.speed,
+            slack=self.slack,
+        )
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What of a measured run others are estimated by. `steps`: concurrencies of its ladder;
+    `climbed`: whether it went up to the knee."""
+
+    run_id: str
+    rig: str
+    backend: str
+    model: str
+    model_sha256: str | None
+    size_bytes: int | None
+    profile: Profile | None
+    in_session: bool
+    took_s: float
+    bandwidth_bytes_s: float | None
+    steps: int | None
+    climbed: bool
+    speed: Speed | None
+    slack: float
+
 
 def _shape_of(cell: Cell) -> tuple[int, int]:
     first = cell.requests[0]
@@ -196,36 +239,36 @@ class Estimate:
 
 
 class Estimator:
-    """Asked for many items; `runs`: every measured run that is known."""
+    """Asked for many items; `runs`: all that are known, or yardsticks of those that were measured
+    whole, newest first."""
 
     def __init__(
         self,
-        runs: Iterable[Run],
+        runs: Collection[Run] | Collection[Yardstick],
         models: Mapping[str, ModelFile],
         workloads: Iterable[Workload],
         sentinel: Sentinel | None,
     ) -> None:
         self.models, self.workloads, self.sentinel = models, list(workloads), sentinel
-        self._sessions: dict[tuple[str, str], Known] = {}
-        self._places: dict[tuple[str, ...], list[Known]] = defaultdict(list)
+        self._sessions: dict[tuple[str, str], Yardstick] = {}
+        self._places: dict[tuple[str, ...], list[Yardstick]] = defaultdict(list)
         self._bandwidths: dict[tuple[str, Backend], float] = {}
-        whole = [r for r in runs if r.provenance == "measured" and r.status == "ok"]
-        for run in sorted(whole, key=lambda run: str(run.started_at), reverse=True):
-            known = Known(run)
-            place = run.rig, run.plain_backend
+        for known in _yardsticks(runs):
+            plain = plain_backend(known.backend)
+            place = known.rig, plain
             if known.bandwidth_bytes_s:
                 self._bandwidths.setdefault(place, known.bandwidth_bytes_s)
-            if run.session is not None:
-                self._sessions.setdefault((run.rig, run.backend), known)
+            if known.in_session:
+                self._sessions.setdefault((known.rig, known.backend), known)
             if known.speed is not None:
-                for key in ((run.rig, run.backend, ""), place, (run.plain_backend,)):
+                for key in ((known.rig, known.backend, ""), place, (plain,)):
                     self._places[key].append(known)
 
     def of(self, item: PlanItem, shape: Shape | None = None) -> Estimate:
         """`shape`: another one than the item's."""
         if item.beside and self.sentinel is not None:
             if known := self._sessions.get((item.rig, item.backend)):
-                return Estimate(took_s(known.run), f"as the session of {known.run.run_id}")
+                return Estimate(known.took_s, f"as the session of {known.run_id}")
             return Estimate(self.sentinel.budget_s * 1.1, "by the session's budget")
         model = self.models[item.model]
         shape = shape or shape_of(item, self.workloads)
@@ -234,43 +277,41 @@ class Estimator:
             speed = self._assumed(item, model)
             return Estimate(seconds(shape, speed, model.size_bytes), A_GUESS)
         speed = self._scaled(known, item, model)
-        if item.concurrencies == "knee" and known.run.ladder and known.run.profile == item.profile:
-            steps = len(known.run.ladder.concurrencies)
-            if known.run.ladder.ended != "asked" and shape.concurrencies == STEPS[:CLIMBED]:
-                shape = Shape(**{**vars(shape), "concurrencies": STEPS[:steps]})
+        to_the_knee = item.concurrencies == "knee" and shape.concurrencies == STEPS[:CLIMBED]
+        if to_the_knee and known.climbed and known.profile == item.profile:
+            shape = replace(shape, concurrencies=STEPS[: known.steps])
         found_s = seconds(shape, speed, model.size_bytes) * known.slack
-        told = f"from {known.run.run_id}: {known.run.model.slug} on {known.run.rig}"
-        return Estimate(found_s, f"{told}/{known.run.backend}")
+        told = f"from {known.run_id}: {known.model} on {known.rig}/{known.backend}"
+        return Estimate(found_s, told)
 
-    def _like(self, item: PlanItem, model: ModelFile) -> Known | None:
+    def _like(self, item: PlanItem, model: ModelFile) -> Yardstick | None:
         """Of the same place, else of another setup there, else of the same backend elsewhere; among
         these of the same model and profile, else of the nearest size."""
         plain = plain_backend(item.backend)
         here: Sequence[tuple[str, ...]] = ((item.rig, item.backend, ""), (item.rig, plain))
         found = next((self._places[key] for key in (*here, (plain,)) if key in self._places), [])
 
-        def unlike(known: Known) -> tuple[bool, bool, float, bool]:
-            run = known.run
-            size = run.model.size_bytes or model.size_bytes
+        def unlike(known: Yardstick) -> tuple[bool, bool, float, bool]:
+            size = known.size_bytes or model.size_bytes
             return (
-                run.session is not None,
-                run.model.sha256 != model.sha256,
+                known.in_session,
+                known.model_sha256 != model.sha256,
                 abs(log(size / model.size_bytes)),
-                run.profile != item.profile or run.ladder is None,
+                known.profile != item.profile or known.steps is None,
             )
 
         return min(found[:_CANDIDATES], key=unlike, default=None)
 
-    def _scaled(self, known: Known, item: PlanItem, model: ModelFile) -> Speed:
-        speed, its = known.speed, known.run.model
+    def _scaled(self, known: Yardstick, item: PlanItem, model: ModelFile) -> Speed:
+        speed = known.speed
         assert speed is not None
-        theirs: float = its.size_bytes or model.size_bytes
-        if (entry := self.models.get(its.slug)) and entry.sha256 == its.sha256:
+        theirs: float = known.size_bytes or model.size_bytes
+        if (entry := self.models.get(known.model)) and entry.sha256 == known.model_sha256:
             theirs = bytes_per_token(entry)
         ratio = bytes_per_token(model) / theirs
         there = known.bandwidth_bytes_s
         here = self._bandwidths.get((item.rig, plain_backend(item.backend)))
-        if there and here and known.run.rig != item.rig:
+        if there and here and known.rig != item.rig:
             ratio *= there / here
         explained = theirs / there if there else speed.token_s
         explained = explained if explained < speed.token_s else speed.token_s
@@ -289,3 +330,31 @@ class Estimator:
         rules = PROFILES[item.profile]
         waves = (rules.min_waves + rules.max_waves) / 2
         return Speed(token_s, token_s * PROMPT_SHARE, waves, {})
+
+
+def yardstick_of(text: str) -> Yardstick:
+    """Of its JSON, as `dataclasses.asdict` gives it."""
+    known = json.loads(text)
+    if speed := known["speed"]:
+        speed["crowd"] = {int(streams): longer for streams, longer in speed["crowd"].items()}
+        known["speed"] = Speed(**speed)
+    return Yardstick(**known)
+
+
+def lasting(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`: an estimate has no more digits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds / 10)) * 10} s"
+    return f"{round(seconds / 60)} min" if seconds < 1.5 * HOUR_S else f"{seconds / HOUR_S:.1f} h"
+
+
+def _yardsticks(runs: Collection[Run] | Collection[Yardstick]) -> list[Yardstick]:
+    """Newest first."""
+    made = [each for each in runs if isinstance(each, Yardstick)]
+    whole = [
+        run
+        for run in runs
+        if isinstance(run, Run) and run.provenance == "measured" and run.status == "ok"
+    ]
+    newest_first = sorted(whole, key=lambda run: str(run.started_at), reverse=True)
+    return made + [Known(run).yardstick for run in newest_first]

@@ -42,6 +42,7 @@ _SETTINGS = {
     "engine": "Name of the inference engine.",
     "build": "Build of the engine.",
     "build_number": "The build as a number, where it has one.",
+    "system": "Driver, kernel and firmware of the machine; another of them begins another series.",
     "workload": "The pattern of use: prompt shape and output length.",
     "submitted_by": "Who sent the run, in their own words; empty for the owner of the site.",
     "signed_by": "The public key by which the run file is signed; empty for one that is not.",

@@ -35,12 +35,14 @@ _LABELS = {
     "settings.power_source": "power source",
     "settings.rocm_version": "ROCm",
     "vulkan_driver": "Vulkan driver",
+    "settings.firmware": "firmware",
+    "firmware": "firmware",
     "gaps": "not readable",
 }
 _UNITS = {"_mib": "MiB", "_w": "W", "_mhz": "MHz", "_c": "°C", "_bits": "bits"}
 _READ_LATER = re.compile(
     r"settings\.|cpu\.(?:performance|usable)_cores|memory\.machine_total_mib"
-    r"|gpus\.\d+\.(?:vulkan_driver|shared_memory_mib)"
+    r"|gpus\.\d+\.(?:vulkan_driver|shared_memory_mib|firmware)"
 )
 """What the first inventories did not look for."""
 _OF_NAMES = re.compile(r"gpus\.|cpu\.|memory\.|os\.|settings\.")

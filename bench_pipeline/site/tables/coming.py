@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench_pipeline.harness.planning.estimate import lasting
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import rig_href
 from bench_pipeline.site.source import Row, Tables
@@ -23,6 +24,8 @@ class Wanted:
     """Their names, at least one."""
     rig_href: str
     """Of its rig's page; empty where nothing but the campaign names the rig."""
+    takes: str
+    """`about 40 min`, with a word where that is a guess; empty where nobody can say."""
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -39,13 +42,15 @@ class Campaign:
     title: str
     why: str
     progress: str
-    """`3 of 8 runs made`."""
+    """`3 of 8 runs made, about 2.5 h to go`."""
     wanted: tuple[Wanted, ...]
     """In order of place and build."""
+    waits: str = ""
+    """What has to be declared before it wants anything; empty for one that does."""
 
 
 def coming(tables: Tables) -> list[Campaign]:
-    """Campaigns with something left, in order of name."""
+    """Campaigns with something left, in order of name; then those that want nothing yet."""
     by_campaign: dict[str, list[Row]] = {}
     for item in tables.campaign_items:
         by_campaign.setdefault(item["campaign"], []).append(item)
@@ -55,6 +60,7 @@ def coming(tables: Tables) -> list[Campaign]:
         left = [item for item in items if not item["done"]]
         if left:
             made = f"{len(items) - len(left)} of {wording.counted(len(items), 'run')} made"
+            made += f", {takes} to go" if (takes := _takes(left)) else ""
             found.append(
                 Campaign(
                     title=items[0]["title"],
@@ -63,12 +69,35 @@ def coming(tables: Tables) -> list[Campaign]:
                     wanted=tuple(_wanted(left, titles)),
                 )
             )
-    return found
+    return found + [
+        Campaign(
+            title=row["title"],
+            why=" ".join((row["why"] or "").split()),
+            progress="no run wanted yet",
+            wanted=(),
+            waits=_waits(row),
+        )
+        for row in tables.waiting_campaigns
+    ]
+
+
+def _waits(row: Row) -> str:
+    """None of what it names may be lacking, and the two together still meet in no run."""
+    lacking = [f"a rig with {wording.listed(row['places'])}"] if len(row["places"]) else []
+    lacking += [f"{wording.listed(row['models'])} in the catalogue"] if len(row["models"]) else []
+    return f"Waits for {' and for '.join(lacking)}." if lacking else ""
+
+
+def _takes(items: Sequence[Row]) -> str:
+    if any(item["estimate_s"] is None for item in items):
+        return ""
+    guessed = " (a guess)" if all(item["guessed"] for item in items) else ""
+    return f"about {lasting(sum(item['estimate_s'] for item in items))}{guessed}"
 
 
 def _wanted(items: list[Row], titles: dict[str, str]) -> list[Wanted]:
     """Items that differ in nothing but the model stand together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for item in items:
         where = (
             f"{titles.get(item['rig']) or item['rig']}, {wording.backend_name(item['backend'])} "
@@ -78,10 +107,16 @@ def _wanted(items: list[Row], titles: dict[str, str]) -> list[Wanted]:
             where += f", capped at {wording.trimmed(item['asked_cap_w'])} W"
         if item["mode"] != "baseline":
             where += f", mode {item['mode']}"
-        name = model_name(item["family"], item["variant"], item["quant"])
         href = rig_href(item["rig"]) if item["rig"] in titles else ""
-        groups.setdefault((where, href), []).append(name)
-    return [Wanted(where, tuple(names), href) for (where, href), names in sorted(groups.items())]
+        groups.setdefault((where, href), []).append(item)
+    return [
+        Wanted(where, tuple(map(_name, items)), href, _takes(items))
+        for (where, href), items in sorted(groups.items())
+    ]
+
+
+def _name(item: Row) -> str:
+    return model_name(item["family"], item["variant"], item["quant"])
 
 
 def _how(item: Row) -> str:

@@ -51,8 +51,13 @@ class _TrendMaker:
         self._around = tables.around
         self._divided = False
         self._found: list[Step] = []
+        self._systems: dict[tuple[object, ...], list[str]] = defaultdict(list)
+        """Of each setting, in the order in which they came."""
 
     def make(self) -> Trend:
+        for row in sorted(self.rows, key=lambda row: (row["started_at"], row["system"])):
+            seen = self._systems[_setting(row)]
+            seen += [row["system"]] if row["system"] not in seen else []
         models: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(self.rows, key=_by_number):
             models[row["model"]].append(row)
@@ -141,8 +146,9 @@ class _TrendMaker:
             row["concurrency"],
             work["ord"] if work else len(self._works),
             row["workload"],
+            -self._systems[_setting(row)].index(row["system"]),
         )
-        return Figure(_figure_id(row), self._cell_words(row), series, order)
+        return Figure(self._figure_id(row), self._cell_words(row), series, order)
 
     def _cell_words(self, row: Row) -> str:
         work = self._works.get(row["workload"])
@@ -151,14 +157,29 @@ class _TrendMaker:
         words += [row["engine"]] if row["engine"] != LLAMA_CPP else []
         words += [row["mode"]] if row["mode"] != "baseline" else []
         words += [f"{wording.trimmed(row['power_cap_w'])} W"] if row["power_cap_w"] else []
-        return ", ".join(words)
+        return ", ".join(words + self._system_words(row))
+
+    def _system_words(self, row: Row) -> list[str]:
+        """In what this system differs from the others that the cell was measured on."""
+        parts = [system.split(" · ") for system in self._systems[_setting(row)]]
+        own = row["system"].split(" · ")
+        return [part for part in own if not all(part in other for other in parts)]
+
+    def _figure_id(self, row: Row) -> str:
+        parts = [row["model"], row["workload"], str(row["concurrency"])]
+        parts += [row["engine"]] if row["engine"] != LLAMA_CPP else []
+        parts += [row["mode"]] if row["mode"] != "baseline" else []
+        parts += [f"{wording.trimmed(row['power_cap_w'])}w"] if row["power_cap_w"] else []
+        number = self._systems[_setting(row)].index(row["system"])
+        parts += [f"system{number + 1}"] if number else []
+        return "-".join(parts)
 
     def _series(self, rows: Sequence[Row]) -> Series:
         name, unit = _label(rows[0]["metric"])
         by_build = {row["build"]: row for row in rows}
         points = [self._point(by_build.get(row["previous_build"]), row) for row in rows]
         return Series(
-            f"{_figure_id(rows[0])}-{rows[0]['metric']}",
+            f"{self._figure_id(rows[0])}-{rows[0]['metric']}",
             rows[0]["metric"],
             name,
             unit,
@@ -188,7 +209,14 @@ class _TrendMaker:
     def _steps(self, rows: Sequence[Row], series: Series) -> list[Step]:
         return [
             Step(
-                key=(self.rig, self.backend, _figure_id(row), row["metric"], p.before, p.build),
+                key=(
+                    self.rig,
+                    self.backend,
+                    self._figure_id(row),
+                    row["metric"],
+                    p.before,
+                    p.build,
+                ),
                 rig_title=self._rig_title,
                 backend_name=self._backend_name,
                 place_href=self._href,
@@ -200,7 +228,7 @@ class _TrendMaker:
                 before=p.before,
                 verdict=p.verdict,
                 caution=p.caution,
-                href=f"{self._trend_href(row)}#{_figure_id(row)}",
+                href=f"{self._trend_href(row)}#{self._figure_id(row)}",
                 changes_href=p.changes_href,
                 at=row["started_at"],
             )
@@ -224,6 +252,11 @@ def _by_number(row: Row) -> tuple[bool, int, datetime, str]:
 
 
 def _cell(row: Row) -> tuple[object, ...]:
+    return *_setting(row), row["system"]
+
+
+def _setting(row: Row) -> tuple[object, ...]:
+    """A cell, on whichever system."""
     own = ("model", "engine", "mode", "power_cap_w", "workload", "concurrency")
     return tuple(row[key] for key in own)
 
@@ -239,14 +272,6 @@ def _by_time(comparison: Row) -> tuple[str, str]:
     """As `build_trends` takes the newest comparison of two builds."""
     when = comparison["started_at"]
     return when.isoformat() if when else "", comparison["session_id"] or ""
-
-
-def _figure_id(row: Row) -> str:
-    parts = [row["model"], row["workload"], str(row["concurrency"])]
-    parts += [row["engine"]] if row["engine"] != LLAMA_CPP else []
-    parts += [row["mode"]] if row["mode"] != "baseline" else []
-    parts += [f"{wording.trimmed(row['power_cap_w'])}w"] if row["power_cap_w"] else []
-    return "-".join(parts)
 
 
 def _label(metric: str) -> tuple[str, str]:

@@ -30,8 +30,9 @@ from bench_pipeline.warehouse.schema import PLACE, touched
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SERIES = (*PLACE, "workload", "concurrency")
-"""What two cells have in common that differ by their build."""
+SERIES = (*PLACE, "system", "workload", "concurrency")
+"""What two cells have in common that differ by their build: another driver, kernel or firmware
+begins another series."""
 
 DESCRIBES = ("gpu", "family", "variant", "quant")
 """What else a row says of them."""
@@ -113,8 +114,9 @@ def _judged(connection: DuckDBPyConnection) -> Iterator[Row]:
     together: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in read_rows(
         connection,
-        'select c.*, r."commit", r.system_info, r.session_id, r.session_builds, r.session_blocks'
-        " from sound_cells c join runs r using (run_id)"
+        'select c.*, s.system, r."commit", r.system_info, r.session_id, r.session_builds,'
+        " r.session_blocks"
+        " from sound_cells c join runs r using (run_id) join run_systems s using (run_id)"
         f" where r.session_id is not null and {touched(connection, 'r', _SESSION)}"
         " and not doubtful(c.flags) order by r.started_at, r.path",
     ):
@@ -207,7 +209,10 @@ def _row(
 def _sessions(connection: DuckDBPyConnection) -> dict[str, list[tuple[Series, str]]]:
     """What was measured in each, failed or not: all of a series but the cell, and the build."""
     found = defaultdict(list)
-    query = f"from runs where session_id is not null and {touched(connection, 'runs')}"
+    query = (
+        "select * from runs join run_systems using (run_id)"
+        f" where session_id is not null and {touched(connection, 'runs')}"
+    )
     for row in read_rows(connection, query):
         found[row["session_id"]].append((tuple(row[n] for n in SERIES[:-2]), row["build"]))
     return found

@@ -16,6 +16,10 @@ class Device:
     gpu: str | None = None
     gpu_memory_mib: float | None = None
     driver: str | None = None
+    vulkan_driver: str | None = None
+    """On backend vulkan alone."""
+    firmware: str | None = None
+    """Of the cards."""
 
 
 def device_of(run: Run) -> Device:
@@ -49,6 +53,8 @@ def device_of(run: Run) -> Device:
         _counted(gpu.name for gpu in used),
         sum_if_known([memory_mib(*pair) for pair in zip(used, listed_mib, strict=False)]),
         used[0].driver,
+        used[0].vulkan_driver if run.plain_backend == "vulkan" else None,
+        ", ".join(dict.fromkeys(gpu.firmware for gpu in used if gpu.firmware)) or None,
     )
 
 

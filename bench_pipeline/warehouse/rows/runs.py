@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from bench_pipeline.harness.planning.estimate import Known
 from bench_pipeline.measures.drift import Drift
 from bench_pipeline.measures.knee import growth, knee_of
 from bench_pipeline.records.engines import build_number
@@ -50,6 +52,19 @@ def _inventory_key(inventory: Inventory) -> str:
     return json.dumps(steady(inventory.model_dump(mode="json")), sort_keys=True)
 
 
+def _yardstick(run: Run) -> str | None:
+    if run.provenance != "measured" or run.status != "ok":
+        return None
+    return json.dumps(asdict(Known(run).yardstick))
+
+
+def _firmware(inventory: Inventory, device: Device) -> str | None:
+    """Of the machine and of the cards that computed."""
+    settings = inventory.settings
+    told = [settings.firmware if settings else None, device.firmware]
+    return ", ".join(part for part in told if part) or None
+
+
 def worst_verdict(servers: Iterable[Server]) -> str | None:
     """None where nobody looked."""
     found = {server.memory.verdict for server in servers if server.memory}
@@ -92,10 +107,13 @@ def run_row(
         "mode": run.mode,
         "draft": run.draft.slug if run.draft else None,
         "power_cap_w": run.power_cap_w,
+        "yardstick_json": _yardstick(run),
         "asked_cap_w": run.power_cap.asked_w if run.power_cap else None,
         "gpu": device.gpu,
         "gpu_memory_mib": device.gpu_memory_mib,
         "driver": device.driver,
+        "vulkan_driver": device.vulkan_driver,
+        "firmware": _firmware(inventory, device),
         "cpu": inventory.cpu.model,
         "os": inventory.os.name,
         "kernel": inventory.os.kernel,

@@ -98,7 +98,19 @@ create table campaign_items (
     concurrencies integer[] not null,
     beside varchar[] not null,
     asked_cap_w double,
-    done boolean not null
+    done boolean not null,
+    estimate_s double,
+    guessed boolean
+);
+
+-- Campaigns that want nothing yet: which of their places no rig declares, which of their models the
+-- catalogue lacks.
+create table waiting_campaigns (
+    campaign varchar not null,
+    title varchar not null,
+    why varchar not null,
+    places varchar[] not null,
+    models varchar[] not null
 );
 
 -- One row per run, failed ones included. `gpu`, `gpu_memory_mib` and `driver` describe the
@@ -114,6 +126,7 @@ create table campaign_items (
 -- `submitted_by`: who sent it, in their words; `signed_by`: the public key whose signature of the
 -- file is proven.
 -- `asked_cap_w`: the power cap that was set for it, of each card; NULL: it ran as it was found.
+-- `yardstick_json`: what of a whole measured run others are estimated by (harness/planning/estimate.py).
 -- `arrangement_json`: what the rig's file asks of how the model is laid out and computed.
 -- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
 -- cell holds, as their source prints them.
@@ -145,6 +158,8 @@ create table runs (
     gpu varchar,
     gpu_memory_mib double,
     driver varchar,
+    vulkan_driver varchar,
+    firmware varchar,
     cpu varchar not null,
     os varchar not null,
     kernel varchar,
@@ -204,6 +219,7 @@ create table runs (
     bare_failure_message varchar,
     bare_memory_reason varchar,
     settings_json varchar not null,
+    yardstick_json varchar,
     printed_json varchar,
     inventory_captured_at timestamp,
     inventory_json varchar not null,

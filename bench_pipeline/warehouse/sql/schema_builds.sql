@@ -19,6 +19,7 @@ create table comparisons (
     quant varchar not null,
     mode varchar not null,
     power_cap_w double,
+    system varchar not null,
     workload varchar not null,
     concurrency integer not null,
     metric varchar not null,
@@ -46,7 +47,7 @@ create table comparisons (
 );
 
 -- What each build of a series measured (trend_cells): a series is one cell of one model, rig,
--- backend, mode and power cap, and one metric. `previous_build` is the one before it by number;
+-- backend, mode, power cap and system (run_systems), and one metric. `previous_build` is the one before it by number;
 -- ratio and verdict are the newest comparison's of the two. `flagged`: a step by measures/steps.py.
 create table build_trends (
     rig varchar not null,
@@ -59,6 +60,7 @@ create table build_trends (
     quant varchar not null,
     mode varchar not null,
     power_cap_w double,
+    system varchar not null,
     workload varchar not null,
     concurrency integer not null,
     metric varchar not null,

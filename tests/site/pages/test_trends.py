@@ -146,6 +146,7 @@ def test_why_a_pair_is_undecided_is_told_in_the_words_of_its_newest_comparison(p
         "model",
         "mode",
         "power_cap_w",
+        "system",
         "workload",
         "concurrency",
         "metric",
@@ -156,6 +157,23 @@ def test_why_a_pair_is_undecided_is_told_in_the_words_of_its_newest_comparison(p
     page = text(made(press, *rows, comparisons=[newer, older])["trends.html"])
     assert "Undecided: known to ±2.0% only" in page
     assert "2 of the 3 turns" not in page
+
+
+def test_another_system_is_a_figure_of_its_own_named_by_what_differs():
+    old, new = "driver 570 · kernel 6.12", "driver 580 · kernel 6.12"
+    later = {"started_at": NOON + timedelta(days=1), "system": new}
+    rows = [
+        *series(step("b1", 100.0), step("b2", 101.0), system=old),
+        *series(step("b2", 90.0, **later), step("b3", 91.0, **later)),
+    ]
+    (trend,) = trends_of(tables(*rows))
+    newer, older = trend.models[0].figures
+    assert [figure.title for figure in (newer, older)] == [
+        "chat, 1 stream, driver 580",
+        "chat, 1 stream, driver 570",
+    ]
+    assert newer.id == f"{older.id}-system2"
+    assert [point.build for point in older.series[0].points] == ["b1", "b2"]
 
 
 def test_a_models_page_shows_its_trend_or_says_that_there_is_none():

@@ -31,6 +31,8 @@ def wanting(models: int, **columns: object) -> Tables:
             "variant": f"{number}B",
             "quant": "Q4_0",
             "done": False,
+            "estimate_s": 600.0,
+            "guessed": False,
             **columns,
         }
         for number in range(models)
@@ -87,3 +89,27 @@ def test_models_of_a_rig_without_a_page_are_all_listed_at_once(made: Made, model
     assert [wanted.rig_href for wanted in campaign.wanted] == [""]
     page = Press().page("rig.html", "rigs/shared-vm-2core.html", page=of_rig([campaign])).decode()
     assert all(name(number) in page for number in range(models))
+
+
+def test_what_is_left_says_how_long_it_takes_and_what_is_a_guess():
+    (campaign,) = coming(wanting(3))
+    assert campaign.progress == "0 of 3 runs made, about 30 min to go"
+    assert [wanted.takes for wanted in campaign.wanted] == ["about 30 min"]
+    (guessed,) = coming(wanting(1, guessed=True))
+    assert guessed.progress == "0 of 1 run made, about 10 min (a guess) to go"
+    (unknown,) = coming(wanting(1, estimate_s=None))
+    assert (unknown.progress, unknown.wanted[0].takes) == ("0 of 1 run made", "")
+
+
+def test_a_campaign_for_what_is_not_declared_says_what_it_waits_for():
+    row = {"campaign": "c", "title": "T", "why": "W"}
+    lacking = {**row, "places": ["strix-halo/rocm"], "models": ["a-128b", "b-119b"]}
+    both, rig, neither = (
+        tables(waiting_campaigns=[each])
+        for each in (lacking, {**lacking, "models": []}, {**row, "places": [], "models": []})
+    )
+    assert coming(both)[0].waits == (
+        "Waits for a rig with strix-halo/rocm and for a-128b and b-119b in the catalogue."
+    )
+    assert coming(rig)[0].waits == "Waits for a rig with strix-halo/rocm."
+    assert (coming(neither)[0].waits, coming(neither)[0].progress) == ("", "no run wanted yet")

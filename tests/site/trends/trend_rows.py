@@ -53,6 +53,7 @@ def series(*steps: Row, **columns: Any) -> list[Row]:
             "quant": "Q4_1",
             "mode": "baseline",
             "power_cap_w": None,
+            "system": "kernel 6.18.44",
             "workload": "chat",
             "concurrency": 1,
             "metric": "decode_tok_s",

@@ -249,4 +249,4 @@ def test_the_tables_depend_on_the_files_alone(project, put_all, put, small):
     assert found() == only_first
     first[1].unlink()
     refresh(project)
-    assert {(row[13], row[14]) for row in found()[0]} == {("b1", "b3")}
+    assert {(row[14], row[15]) for row in found()[0]} == {("b1", "b3")}

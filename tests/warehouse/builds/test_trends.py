@@ -1,10 +1,13 @@
 """What each build of a series measured, and what changed with it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from bench_pipeline.records.inventory import Settings
 from bench_pipeline.warehouse.refresh import refresh
+from tests.factories import measured_run
 from tests.session_factories import AVX2, NOON, session_runs
 
 DAY = timedelta(days=1)
@@ -145,3 +148,50 @@ def test_a_session_of_two_workloads_leaves_the_other_workloads_in_the_range(
         "select workload, session_id is not null from workload_speeds join runs using (run_id)"
         " where runs.build = 'b2' order by workload"
     ) == [("chat", True), ("codegen", False), ("rag", False)]
+
+
+def on_system(days: int, kernel: str, firmware: str | None = None) -> dict[str, Any]:
+    """Of a run so many days after NOON."""
+    started_at = NOON + days * DAY
+    inventory = measured_run(started_at=started_at).inventory
+    system = inventory.os.model_copy(update={"kernel": kernel})
+    changed = {"os": system, "settings": Settings(firmware=firmware)}
+    return {
+        "seed": days,
+        "started_at": started_at,
+        "inventory": inventory.model_copy(update=changed),
+    }
+
+
+SERIES = (
+    "select system, build, previous_build from build_trends where metric = 'decode_tok_s'"
+    " order by started_at, build_number"
+)
+
+
+def test_another_kernel_or_firmware_begins_a_new_series(project, put, small, rows):
+    put(small(build="b1", **on_system(0, "6.12", "BIOS 1")))
+    put(small(build="b2", **on_system(1, "6.12", "BIOS 1")))
+    put(small(build="b2", **on_system(2, "6.18", "BIOS 1")))  # before and after, the same build
+    put(small(build="b3", **on_system(3, "6.18", "BIOS 1")))
+    refresh(project)
+    put(small(build="b4", **on_system(4, "6.18", "BIOS 2")))
+    refresh(project)
+    assert rows(SERIES) == [
+        ("kernel 6.12 · BIOS 1", "b1", None),
+        ("kernel 6.12 · BIOS 1", "b2", "b1"),
+        ("kernel 6.18 · BIOS 1", "b2", None),
+        ("kernel 6.18 · BIOS 1", "b3", "b2"),
+        ("kernel 6.18 · BIOS 2", "b4", None),
+    ]
+
+
+def test_that_older_runs_did_not_look_for_firmware_is_no_change(project, put, small, rows):
+    put(small(build="b1", **on_system(0, "6.12")))
+    refresh(project)
+    put(small(build="b2", **on_system(1, "6.12", "BIOS 1")))
+    refresh(project)
+    assert rows(SERIES) == [
+        ("kernel 6.12 · BIOS 1", "b1", None),
+        ("kernel 6.12 · BIOS 1", "b2", "b1"),
+    ]
