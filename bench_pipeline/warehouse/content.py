@@ -201,6 +201,7 @@ def _plan_item(row: Row) -> PlanItem:
         profile=row["profile"],
         concurrencies=tuple(row["concurrencies"]) or "knee",
         beside=tuple(row["beside"]),
+        workloads=tuple(row["asked_workloads"]),
         power_cap_w=row["asked_cap_w"],
         campaign=row["campaign"],
     )
@@ -260,6 +261,7 @@ def _campaign_rows(declared: Declared) -> list[Row]:
                 "profile": item.profile,
                 "concurrencies": [] if item.concurrencies == "knee" else list(item.concurrencies),
                 "beside": list(item.beside),
+                "asked_workloads": list(item.workloads),
                 "asked_cap_w": item.power_cap_w,
                 "done": False,
                 "estimate_s": None,
@@ -337,19 +339,20 @@ def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]
     cells = defaultdict(list)
     for row in read_rows(
         connection,
-        "select run_id, concurrency, failure_kind, failure_message from measurements"
+        "select run_id, workload, concurrency, failure_kind, failure_message from measurements"
         " where run_id in (select run_id from asked_runs)",
     ):
         kind, message = row["failure_kind"], row["failure_message"]
         failure = Failure(kind=kind, message=message) if kind else None
-        cell = _unchecked(Cell, concurrency=row["concurrency"], failure=failure)
+        place = {"workload": row["workload"], "concurrency": row["concurrency"]}
+        cell = _unchecked(Cell, **place, failure=failure)
         cells[row["run_id"]].append(cell)
     found = defaultdict(list)
     for row in read_rows(
         connection,
         "select run_id, rig, backend, mode, profile, engine, build, model_sha256, ladder,"
         " ladder_ended, failure_kind, failure_message, session_id, session_builds, session_blocks,"
-        " session_ended, asked_cap_w from asked_runs order by run_id",
+        " session_ended, asked_workloads, asked_cap_w from asked_runs order by run_id",
     ):
         found[_asked(row)].append(_outline(row, cells[row["run_id"]]))
     return found
@@ -380,6 +383,7 @@ def _outline(run: Row, cells: list[Cell]) -> Run:
         profile=run["profile"],
         engine=Engine(name=run["engine"], build=run["build"]),
         model=_unchecked(Model, sha256=run["model_sha256"]),
+        asked_workloads=run["asked_workloads"],
         power_cap=_unchecked(PowerCap, asked_w=cap_w) if cap_w is not None else None,
         ladder=ladder,
         failure=failure,

@@ -187,8 +187,10 @@ def engine_builds(
 
 
 def wanted_models(project: Project, rig: str) -> list[str]:
-    """Of all runs that the campaigns want there: the models, and those that draft for them."""
-    items = [item for item in wanted_runs(project) if item.rig == rig]
+    """Of all runs that the campaigns want there: the models, and those that draft for them. Those
+    that are to go again come with the run that needs them: there is room for one at a time."""
+    wanted = [item for item in wanted_runs(project) if item.rig == rig]
+    items = [item for item in wanted if item.disk_policy == "keep"]
     drafts = {slug for item in items if (slug := draft_slug(item.mode))}
     return sorted({item.model for item in items} | drafts)
 

@@ -21,6 +21,7 @@ from bench_pipeline.defs.assets.cards import (
     speed_floats,
     speeds_table,
 )
+from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.defs.assets.rigs import rig_unless_another
 from bench_pipeline.defs.assets.wanted import RunsWanted, items_wanted
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
@@ -29,7 +30,7 @@ from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
 from bench_pipeline.farm.post import is_control_plane, receive, said, send
-from bench_pipeline.harness.planning.missing import made_runs
+from bench_pipeline.harness.planning.missing import made_runs, missing_runs
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.inventory.identity import rig_here
 from bench_pipeline.paths import Project, artefact_cache
@@ -112,6 +113,11 @@ def run_model(
     rig = rig_here(project, item.rig)
     with interrupts_as_usual():
         made = make_runs(item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter)
+    if item.disk_policy == "drop-after":
+        from bench_pipeline.harness.disk import after_making
+
+        here = [wanted for wanted in wanted_runs(project) if wanted.rig == item.rig]
+        after_making(item, missing_runs(project, here), project, artefact_cache(), reporter)
     files = [path.relative_to(project.runs).as_posix() for _, path in made]
     send(context.instance, project, files)
     logs = [log for _, path in made for log in path.parent.glob(f"{path.stem}*.server.log")]

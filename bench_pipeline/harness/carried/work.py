@@ -7,6 +7,7 @@ from pathlib import Path
 from bench_pipeline.errors import BenchError
 from bench_pipeline.harness.carried.files import bring_in
 from bench_pipeline.harness.carried.folder import OutFolder
+from bench_pipeline.harness.disk import after_making
 from bench_pipeline.harness.planning.missing import made_runs
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.plan import PlanItem
@@ -89,6 +90,7 @@ def work_off(
                 reporter.say(f"Not made: {error}")
                 worked.not_made.append((item, error))
                 continue
+            after_making(item, missing[number:], out.work, cache, reporter)
             worked.made += kept
             for path, (run, _) in zip(kept, runs, strict=True):
                 reporter.say(f"Kept {path.relative_to(out.root)}")

@@ -70,7 +70,9 @@ def within_budget(
             found.add(item)
             continue
         place = campaign.slug, item.rig
-        needed = files[place] | _files(item, models)
+        needed = _files(item, models)
+        if campaign.disk_policy != "drop-after":
+            needed |= files[place]
         if campaign.disk_gb is not None and sum(needed.values()) > campaign.disk_gb * GB:
             continue
         if campaign.budget_hours is not None:

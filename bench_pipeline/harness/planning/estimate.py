@@ -83,7 +83,11 @@ def shape_of(item: PlanItem, workloads: Iterable[Workload]) -> Shape:
     return Shape(
         profile=item.profile,
         concurrencies=steps[:CLIMBED] if item.concurrencies == "knee" else steps,
-        shapes=tuple((w.prompt_tokens, output_tokens(w, item.profile)) for w in workloads),
+        shapes=tuple(
+            (w.prompt_tokens, output_tokens(w, item.profile))
+            for w in workloads
+            if not item.workloads or w.slug in item.workloads
+        ),
         depths=PROFILES[item.profile].curve_depths,
         bare=item.mode == "baseline",
         closing=True,

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from bench_pipeline.harness.planning.modes import draft_slug
 from bench_pipeline.harness.planning.profiles import PROFILES, Concurrencies
-from bench_pipeline.records.campaign import Campaign, Exclude, Mode, Profile
+from bench_pipeline.records.campaign import Campaign, DiskPolicy, Exclude, Mode, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
@@ -36,10 +36,14 @@ class PlanItem:
     mode: Mode = "baseline"
     profile: Profile = "quick"
     concurrencies: Concurrencies = (1, 4)
+    workloads: tuple[str, ...] = ()
+    """Only these; empty: all."""
     beside: tuple[str, ...] = ()
     """Builds to measure `build` in turns with, in a session of the sentinel's cells."""
     power_cap_w: float | None = None
     """To set for each card; None: as it is found."""
+    disk_policy: DiskPolicy = field(default="keep", compare=False)
+    """What becomes of the model's file."""
     campaign: str | None = field(default=None, compare=False)
     """The first that wants it; the same run wanted twice is one item."""
 
@@ -58,7 +62,8 @@ class PlanItem:
         turns = f" in turns with {', '.join(self.beside)}" if self.beside else ""
         mode = f", {self.mode}" if self.mode != "baseline" else ""
         cap = f", {self.power_cap_w:g} W" if self.power_cap_w is not None else ""
-        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}{cap}"
+        some = f", {' and '.join(self.workloads)} only" if self.workloads else ""
+        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}{some}{cap}"
 
 
 def wanted_build(rig: Rig, backend: BackendName, catalogue: EngineCatalogue) -> str | None:
@@ -115,8 +120,10 @@ def expand(
                                 mode=mode,
                                 profile=campaign.profile,
                                 concurrencies=_concurrencies(campaign),
+                                workloads=tuple(campaign.workloads or ()),
                                 beside=beside,
                                 power_cap_w=cap_w,
+                                disk_policy=campaign.disk_policy,
                                 campaign=campaign.slug,
                             )
                             wanted.setdefault(item)
@@ -149,6 +156,10 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         return False  # it holds the sentinel's cells alone
     if run.failure is not None:
         return run.failure.kind in LASTING_FAILURES
+    if run.asked_workloads and not item.workloads:
+        return False
+    if not set(item.workloads) <= {cell.workload for cell in run.cells}:
+        return False
     if any(c.failure and c.failure.kind not in LASTING_FAILURES for c in run.cells):
         return False
     if item.concurrencies == "knee":

@@ -55,7 +55,9 @@ def _plan(project: Project, rig: Rig | str, items: Sequence[PlanItem]) -> Plan:
                 profile=item.profile,
                 concurrencies="knee" if item.concurrencies == "knee" else list(item.concurrencies),
                 beside=list(item.beside),
+                workloads=list(item.workloads),
                 power_cap_w=item.power_cap_w,
+                disk_policy=item.disk_policy,
                 campaign=item.campaign,
             )
             for item in items
@@ -79,7 +81,9 @@ def items_of(plan: Plan) -> list[PlanItem]:
             profile=run.profile,
             concurrencies="knee" if run.concurrencies == "knee" else tuple(run.concurrencies),
             beside=tuple(run.beside),
+            workloads=tuple(run.workloads),
             power_cap_w=run.power_cap_w,
+            disk_policy=run.disk_policy,
             campaign=run.campaign,
         )
         for run in plan.runs

@@ -122,7 +122,8 @@ def _name(item: Row) -> str:
 def _how(item: Row) -> str:
     if item["beside"]:
         return f"in turns with {wording.listed(item['beside'])}"
-    return _streams(item["concurrencies"])
+    some = wording.listed(item["asked_workloads"])
+    return f"{_streams(item['concurrencies'])}{f', {some} only' if some else ''}"
 
 
 def _streams(concurrencies: Sequence[int]) -> str:

@@ -108,6 +108,7 @@ def run_row(
         "draft": run.draft.slug if run.draft else None,
         "power_cap_w": run.power_cap_w,
         "yardstick_json": _yardstick(run),
+        "asked_workloads": run.asked_workloads,
         "asked_cap_w": run.power_cap.asked_w if run.power_cap else None,
         "gpu": device.gpu,
         "gpu_memory_mib": device.gpu_memory_mib,

@@ -97,6 +97,7 @@ create table campaign_items (
     profile varchar not null,
     concurrencies integer[] not null,
     beside varchar[] not null,
+    asked_workloads varchar[] not null,
     asked_cap_w double,
     done boolean not null,
     estimate_s double,
@@ -125,6 +126,7 @@ create table waiting_campaigns (
 -- `session_builds` are these, oldest first, `session_blocks` the build of each block as measured.
 -- `submitted_by`: who sent it, in their words; `signed_by`: the public key whose signature of the
 -- file is proven.
+-- `asked_workloads`: those that were wanted; NULL: all.
 -- `asked_cap_w`: the power cap that was set for it, of each card; NULL: it ran as it was found.
 -- `yardstick_json`: what of a whole measured run others are estimated by (harness/planning/estimate.py).
 -- `arrangement_json`: what the rig's file asks of how the model is laid out and computed.
@@ -154,6 +156,7 @@ create table runs (
     mode varchar not null,
     draft varchar,
     power_cap_w double,
+    asked_workloads varchar[],
     asked_cap_w double,
     gpu varchar,
     gpu_memory_mib double,

@@ -186,6 +186,18 @@ def test_only_a_run_whose_cap_was_set_satisfies_one_under_a_cap():
     assert not satisfied(item(), [capped])
 
 
+def test_some_workloads_are_satisfied_by_all_and_never_the_reverse(project: Project):
+    (some,) = plan(project, campaign(places=["laptop/cpu"], workloads=["chat", "rag"]))
+    assert some.workloads == ("chat", "rag") and some.told.endswith(", chat and rag only")
+    chat = measured_run(workloads=["chat"], asked_workloads=["chat"])
+    assert satisfied(item(workloads=("chat",)), [chat])
+    assert satisfied(item(workloads=("chat",)), [measured_run()])
+    assert not satisfied(item(workloads=("chat", "rag")), [chat])
+    assert not satisfied(item(), [chat])
+    with pytest.raises(ValidationError, match="leave out `workloads`"):
+        campaign(workloads=["chat"], in_turns=True, builds=["b1", "b2"])
+
+
 def test_a_higher_priority_comes_first(project: Project):
     items = plan(project, campaign("a"), campaign("b", models=[GEMMA], priority=1))
     assert [item.campaign for item in items] == ["b", "b", "a", "a"]

@@ -25,6 +25,7 @@ def wanting(models: int, **columns: object) -> Tables:
             "build": "b10434",
             "concurrencies": [1, 4],
             "beside": [],
+            "asked_workloads": [],
             "asked_cap_w": None,
             "mode": "baseline",
             "family": "Family",
