@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,8 +86,10 @@ def deciding_files() -> list[Path]:
     )
 
 
+@cache
 def code_version() -> str:
-    """A hash of all code that decides what stands in the warehouse.
+    """A hash of all code that decides what stands in the warehouse, as it was when this process
+    first asked: what it has loaded, it goes on with.
 
     A number to count up would be forgotten one day; rebuilding once too often costs seconds.
     """

