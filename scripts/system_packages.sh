@@ -29,6 +29,10 @@ has_postgres() { # Debian keeps it out of the PATH
     has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
 }
 
+has_sshd() { # out of the PATH of a user
+    [ -x /usr/sbin/sshd ] || has sshd
+}
+
 has_font() {
     find /usr/share/fonts /usr/local/share/fonts "${HOME:-}/.fonts" "${HOME:-}/.local/share/fonts" \
         -name "$1" 2>/dev/null | grep -q .
@@ -63,6 +67,9 @@ look() {
         need mesa-vulkan-drivers has_software_vulkan
         need redis-server has redis-server # tests/farm starts both
         need postgresql has_postgres
+        # tests/defs/remote start one of their own. Where services run, the package would open a
+        # port to everybody: those tests are left out there until somebody installs it himself
+        [ -d /run/systemd/system ] || need openssh-server has_sshd
         need fontconfig has fc-list # tells the tests which fonts there are
         need fonts-liberation has_font LiberationSans-Regular.ttf
         need fonts-dejavu-core has_font DejaVuSans.ttf
@@ -77,8 +84,9 @@ quicker() { # what the tests do with less work, if it can be had, and without as
 }
 
 install() {
+    # RUNLEVEL=1: no service is to start with it: the tests start their own
     # shellcheck disable=SC2068 # lists of names
-    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $@ >/dev/null
+    RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $@ >/dev/null
 }
 
 look

@@ -108,7 +108,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"control", "status", "worker"},
     ],
     "defs": [
-        {"failures", "jobs", "partitions", "resources"},
+        {"failures", "jobs", "partitions", "remote", "resources"},
         {"automation", "new_builds"},
         {"assets"},
         {"checks", "committed"},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench_pipeline.progress import Reporter
     from bench_pipeline.records.engines import EngineCatalogue
     from bench_pipeline.records.model import ModelFile
-    from bench_pipeline.records.rig import BackendName, Rig
+    from bench_pipeline.records.rig import Rig
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -125,6 +125,7 @@ def _wanted(
 def _named(
     project: Project, options: argparse.Namespace, rig: "Rig", catalogue: "EngineCatalogue"
 ) -> "list[PlanItem]":
+    from bench_pipeline.harness.planning.elsewhere import build_elsewhere
     from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
     from bench_pipeline.harness.planning.plan import PlanItem
     from bench_pipeline.harness.planning.profiles import PROFILES
@@ -140,7 +141,7 @@ def _named(
         PlanItem(
             rig=rig.slug,
             backend=backend,
-            build=options.build or _usual_build(rig, backend, catalogue),
+            build=options.build or build_elsewhere(rig, backend, catalogue),
             model=model.slug,
             model_sha256=model.sha256,
             mode=mode,
@@ -153,23 +154,6 @@ def _named(
         for model in models
         for cap_w in dict.fromkeys(options.power_cap_w or [None])
     ]
-
-
-def _usual_build(rig: "Rig", backend: "BackendName", catalogue: "EngineCatalogue") -> str:
-    from bench_pipeline.engines.builds.releases import PATIENT_S, redirected
-    from bench_pipeline.engines.builds.upstream import newest_today
-    from bench_pipeline.errors import EngineError
-    from bench_pipeline.harness.planning.plan import wanted_build
-
-    if build := wanted_build(rig, backend, catalogue):
-        return build
-    if catalogue.releases is None:
-        raise EngineError(
-            f"no build is known for backend `{backend}`",
-            mend="name one that lies on the rig: --build NAME, as docs/engines.md says",
-            where=f"{rig.slug}/{backend}",
-        )
-    return newest_today(redirected(catalogue.releases), timeout_s=PATIENT_S)
 
 
 def _write(

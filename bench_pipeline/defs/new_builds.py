@@ -131,8 +131,9 @@ def watched_places(
 ) -> tuple[list[tuple[WatchedPlace, Rig, RigBackend]], list[str]]:
     """The policy's places with their rigs, and those of them that no run could be launched for.
 
-    Where this machine is a declared rig, runs are made on it and nowhere else: other places are
-    theirs to watch, and if the policy has none of its own, its best backend is one.
+    Where this machine is a declared rig, runs are made on it and on those that it reaches by ssh:
+    other places are theirs to watch, and if the policy has none of its own, its best backend is
+    one.
     """
     rigs, _broken = declared_rigs(project.rigs)
     declared = {key: rig for rig in rigs.values() for key in rig.partition_keys}
@@ -143,15 +144,16 @@ def watched_places(
         policy.append(WatchedPlace(place=RigBackend(here.slug, backend).key))
     places, unknown = [], []
     for watched in policy:
-        if watched.place in declared and here is not None and declared[watched.place] != here:
+        rig = declared.get(watched.place)
+        if rig is not None and here is not None and rig != here and rig.ssh is None:
             unknown.append(f"{watched.place}: is another machine than this one, `{here.slug}`")
-        elif watched.place not in declared:
+        elif rig is None:
             unknown.append(f"{watched.place}: no rig file declares it")
         elif watched.place not in launchable:
             unknown.append(f"{watched.place}: declared just now, reload the definitions")
         else:
             place = RigBackend.parse(watched.place)
-            places.append((watched, declared[watched.place], place))
+            places.append((watched, rig, place))
     return places, unknown
 
 

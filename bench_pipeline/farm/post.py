@@ -5,9 +5,7 @@ reports it again until the control plane has confirmed it. Only the control plan
 `content/` what it is sent: once, as it was sent, and nothing else than a valid run in its place.
 """
 
-import base64
 import hashlib
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +15,9 @@ from filelock import FileLock
 
 from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.farm.access import FILE
+from bench_pipeline.harness.carried.messages import packed, unpacked
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_atomically
-from bench_pipeline.records.yaml.strict import MAX_BYTES
 
 DOCUMENTS = dg.AssetKey("run_documents")
 _FILE, _HASH, _TEXT = "run file", "sha256", "document"
@@ -85,14 +83,14 @@ def answer(instance: dg.DagsterInstance, file: str) -> str | None:
 
 
 def _report(instance: dg.DagsterInstance, project: Project, file: str) -> None:
-    text = (project.runs / file).read_bytes()
+    document, sha256 = packed((project.runs / file).read_bytes())
     instance.report_runless_asset_event(
         dg.AssetObservation(
             DOCUMENTS,
             metadata={
                 _FILE: file,
-                _HASH: hashlib.sha256(text).hexdigest(),
-                _TEXT: base64.b64encode(zlib.compress(text)).decode(),
+                _HASH: sha256,
+                _TEXT: document,
             },
         )
     )
@@ -106,9 +104,9 @@ def receive(instance: dg.DagsterInstance, project: Project) -> Arrivals:
     with FileLock(Path(instance.root_directory) / "receiving.lock"):
         read_to = cursors.get_cursor_values({_READ_TO}).get(_READ_TO)
         for cursor, documents in _new_documents(instance, read_to):
-            for file, said_hash, packed in documents:
+            for file, said_hash, document in documents:
                 try:
-                    if _take_in(project, file, _unpacked(packed, said_hash)):
+                    if _take_in(project, file, unpacked(document, said_hash)):
                         arrivals.written.append(file)
                     cursors.set_cursor_values({_CONFIRMED + file: said_hash})
                 except RigError as error:  # its file is on its way: the rig will send it again
@@ -142,18 +140,6 @@ def _new_documents(
         cursor, more = found.cursor, found.has_more
         if found.records:
             yield cursor, documents
-
-
-def _unpacked(packed: str, said_hash: str) -> bytes:
-    """RecordError if it is not what was sent, or larger than any run file."""
-    try:
-        engine = zlib.decompressobj()
-        text = engine.decompress(base64.b64decode(packed, validate=True), MAX_BYTES + 1)
-    except (ValueError, zlib.error):
-        text = b""
-    if len(text) > MAX_BYTES or hashlib.sha256(text).hexdigest() != said_hash:
-        raise RecordError("what came is not what was sent", mend="send it again")
-    return text
 
 
 def said(arrivals: Arrivals) -> str:

@@ -25,6 +25,16 @@ PREFERRED: tuple[Backend, ...] = ("cuda", "rocm", "metal", "vulkan", "sycl", "op
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"
 Hours = Annotated[str, Field(pattern=rf"^{_TIME}-{_TIME}$")]
 
+Reached = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9._-]*:"
+        r"[A-Za-z0-9._/][A-Za-z0-9._/-]*$",
+        max_length=300,
+    ),
+]
+"""Nothing of it can be taken for an option, or for a word of a shell."""
+
 NAMES_OF_BACKENDS = rf"^({'|'.join(get_args(Backend))})(-[a-z0-9]+)*$"
 
 
@@ -257,6 +267,9 @@ class Rig(Record):
     """Sets the power cap of one card where the user who measures may not: `[sudo, -n, nvidia-smi,
     -i, "{card}", -pl, "{w}"]`. `{w}` is replaced by watts, `{uw}` by microwatts, `{card}` by the
     PCI address, `{file}` by amdgpu's `power1_cap`. None: the driver is asked itself."""
+    ssh: Reached | None = None
+    """`me@my-rig:bench`: how another machine reaches this one by ssh, and the folder there with the
+    light install, in which its runs are made. The host may be a name of `~/.ssh/config`."""
     backends: dict[BackendName, BackendSetup] = Field(min_length=1)
     """How the engine computes here, and how it is started for each. Several setups of one backend
     have names that begin with it: `cuda`, `cuda-2x`, `vulkan-igpu`; each is measured, shown and

@@ -37,6 +37,29 @@ def test_a_setup_asks_for_something_or_nothing():
 
 
 @pytest.mark.parametrize(
+    ("place", "is_one"),
+    [
+        ("me@my-rig:bench", True),
+        ("my_rig.example.org:/srv/bench", True),
+        ("my-rig", False),
+        ("-oProxyCommand=sh:bench", False),
+        ("me@-oProxyCommand=sh:bench", False),
+        ("my-rig:-c", False),
+        ("my-rig:bench;true", False),
+        ("my-rig:~/bench", False),
+        ("my-rig:bench\n", False),
+    ],
+)
+def test_where_it_is_reached_can_be_taken_for_nothing_else(place: str, is_one: bool):
+    document = {"slug": "quad", "title": "Quad", "backends": {"cpu": {}}, "ssh": place}
+    if is_one:
+        assert Rig.model_validate(document).ssh == place
+        return
+    with pytest.raises(ValidationError, match="ssh"):
+        Rig.model_validate(document)
+
+
+@pytest.mark.parametrize(
     ("backends", "told"),
     [
         ({"cuda": {}, "cuda_2x": {}}, "`cuda-2x` is set up as `cuda` is"),

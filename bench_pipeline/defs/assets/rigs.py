@@ -1,7 +1,7 @@
 """What benchmarks, and what lies ready on it: builds, hardware, engines, model files.
 
 All but the list of builds happen on the rig itself, so each first makes sure that this
-machine is the rig of its partition.
+machine is the rig of its partition, or leaves it to one that is reached by ssh.
 """
 
 import logging
@@ -19,6 +19,7 @@ from bench_pipeline.defs.partitions import (
     rig_partitions,
     rig_to_its_backends,
 )
+from bench_pipeline.defs.remote.measuring import reached_by_ssh
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.harness.planning.modes import draft_slug
@@ -46,6 +47,15 @@ def rig_unless_another(project: Project, slug: str, log: logging.Logger) -> Rig 
             " mend `machine_id` in both files."
         )
         return None
+
+
+def left_to_the_rig(project: Project, slug: str) -> dg.MaterializeResult | None:
+    """Where it is reached by ssh: it fetches what a run needs as it makes the run."""
+    rig = reached_by_ssh(project, slug)
+    if rig is None:
+        return None
+    told = f"fetched there with each run, and told in its file: reached by ssh as {rig.ssh}"
+    return dg.MaterializeResult(metadata={"on the rig": told, FETCHED_BYTES: 0})
 
 
 def bytes_since(begun: float, folder: Path) -> int:
@@ -111,6 +121,9 @@ def hardware_inventory(
 
     Each run file keeps the inventory of its own moment; this one is for people to look at.
     """
+    if there := left_to_the_rig(project, context.partition_key):
+        yield there
+        return
     if rig_unless_another(project, context.partition_key, context.log) is None:
         return
     from bench_pipeline.inventory.capture import capture_inventory
@@ -145,6 +158,9 @@ def engine_builds(
     """The wanted llama-server of this rig and backend, installed beside older ones in the
     artefact cache: binary hashed, version line and devices read back from it."""
     place = RigBackend.parse(context.partition_key)
+    if there := left_to_the_rig(project, place.rig):
+        yield there
+        return
     rig = rig_unless_another(project, place.rig, context.log)
     if rig is None:
         return
@@ -210,6 +226,9 @@ def model_files(
 ) -> Iterator[dg.MaterializeResult]:
     """The wanted GGUF files on this rig: resumed where a download was cut, checksummed, in
     the artefact cache that all checkouts share."""
+    if there := left_to_the_rig(project, context.partition_key):
+        yield there
+        return
     rig = rig_unless_another(project, context.partition_key, context.log)
     if rig is None:
         return

@@ -26,6 +26,7 @@ from bench_pipeline.defs.assets.rigs import rig_unless_another
 from bench_pipeline.defs.assets.wanted import RunsWanted, items_wanted
 from bench_pipeline.defs.automation import AFTER_ITS_SOURCES
 from bench_pipeline.defs.partitions import rig_backend_partitions, rig_to_its_backends
+from bench_pipeline.defs.remote.measuring import measured_over_ssh, reached_by_ssh
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import EngineError
@@ -59,12 +60,13 @@ def plan_runs(
     project: dg.ResourceParam[Project],
 ) -> Iterator[dg.DynamicOutput[PlanItem] | dg.Output[list[str]]]:
     """The runs that are wanted and not there yet, in the order in which to make them; and the files
-    of those that are there. Of a rig that is another machine, neither."""
+    of those that are there. Of a rig that is another machine and not reached by ssh, neither."""
     place = RigBackend.parse(context.partition_key)
-    rig = rig_unless_another(project, place.rig, context.log)
+    remote = reached_by_ssh(project, place.rig)
+    rig = remote or rig_unless_another(project, place.rig, context.log)
     if rig is None:
         return
-    wanted, by_whom = items_wanted(config, project, rig, place)
+    wanted, by_whom = items_wanted(config, project, rig, place, is_here=remote is None)
     there = made_runs(project, wanted)
     again = bool(config.models) and config.remeasure
     missing = [
@@ -76,7 +78,7 @@ def plan_runs(
     engines, host = read_engines(project.engines), this_host()
     for number, item in enumerate(missing):
         try:
-            for build in (item.build, *item.beside):
+            for build in (item.build, *item.beside) if remote is None else ():
                 choose(engines, rig, place.backend, build, host)
         except EngineError as error:
             # a campaign spans rigs: that one of its builds can't run here is no failure
@@ -110,14 +112,17 @@ def run_model(
     """One run, or one of each build of a session. Returns their files, below the runs folder."""
     from bench_pipeline.harness.run import make_runs  # numpy and httpx: 0.2 s
 
-    rig = rig_here(project, item.rig)
     with interrupts_as_usual():
-        made = make_runs(item, project=project, rig=rig, cache=artefact_cache(), reporter=reporter)
-    if item.disk_policy == "drop-after":
-        from bench_pipeline.harness.disk import after_making
+        if remote := reached_by_ssh(project, item.rig):
+            made = measured_over_ssh(context, project, remote, item)
+        else:
+            rig, cache = rig_here(project, item.rig), artefact_cache()
+            made = make_runs(item, project=project, rig=rig, cache=cache, reporter=reporter)
+            if item.disk_policy == "drop-after":
+                from bench_pipeline.harness.disk import after_making
 
-        here = [wanted for wanted in wanted_runs(project) if wanted.rig == item.rig]
-        after_making(item, missing_runs(project, here), project, artefact_cache(), reporter)
+                here = [wanted for wanted in wanted_runs(project) if wanted.rig == item.rig]
+                after_making(item, missing_runs(project, here), project, cache, reporter)
     files = [path.relative_to(project.runs).as_posix() for _, path in made]
     send(context.instance, project, files)
     logs = [log for _, path in made for log in path.parent.glob(f"{path.stem}*.server.log")]

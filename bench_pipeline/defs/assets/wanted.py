@@ -6,6 +6,7 @@ from pydantic import Field
 from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.harness.planning.elsewhere import build_elsewhere
 from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
@@ -62,27 +63,30 @@ class RunsWanted(dg.Config):
 
 
 def items_wanted(
-    config: RunsWanted, project: Project, rig: Rig, place: RigBackend
+    config: RunsWanted, project: Project, rig: Rig, place: RigBackend, *, is_here: bool = True
 ) -> tuple[list[PlanItem], str]:
-    """What to measure at `place`, and who wants it, in words."""
+    """What to measure at `place`, and who wants it, in words. `is_here`: on this machine."""
     if config.models:
-        return items_named(config, project, rig, place), "named by this launch"
+        return items_named(config, project, rig, place, is_here), "named by this launch"
     if items := [item for item in wanted_runs(project) if item.partition == place]:
         return items, "wanted by campaigns"
     small = config.model_copy(update={"models": [DEFAULT_MODEL]})
-    return items_named(small, project, rig, place), (
+    return items_named(small, project, rig, place, is_here), (
         f"as no campaign wants anything here: write content/campaigns/NAME.yaml with `places:"
         f" [{place.key}]` and `models`, or name models in the launch's config"
     )
 
 
 def items_named(
-    config: RunsWanted, project: Project, rig: Rig, place: RigBackend
+    config: RunsWanted, project: Project, rig: Rig, place: RigBackend, is_here: bool
 ) -> list[PlanItem]:
-    """The items that `config` names, on a build that this machine can run. BenchError if one of
-    its choices is not there or cannot have an effect."""
-    engines = read_engines(project.engines)
-    build = choose(engines, rig, place.backend, build_of(config.build), this_host()).build
+    """The items that `config` names, on a build that this machine can run, where it is made here.
+    BenchError if one of its choices is not there or cannot have an effect."""
+    engines, named = read_engines(project.engines), build_of(config.build)
+    if is_here:
+        build = choose(engines, rig, place.backend, named, this_host()).build
+    else:
+        build = named or build_elsewhere(rig, place.backend, engines)
     mode = known_mode(config.mode)
     draft = draft_model(mode, project)
     models = [known_model(project, slug) for slug in config.models]

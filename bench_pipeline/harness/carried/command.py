@@ -9,6 +9,7 @@ takes it in. Stopped or killed, the same command goes on where it was.
 
 import argparse
 import os
+import select
 import signal
 import sys
 import threading
@@ -90,12 +91,16 @@ def ended_as_by_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def end_with(stream: int) -> None:
-    """Ends this process, as SIGTERM does, once nothing more can come from `stream`."""
+def end_with(stream: int, silent_s: float | None = None) -> None:
+    """Ends this process, as SIGTERM does, once nothing more can come from `stream`, or nothing came
+    for `silent_s`."""
 
     def wait() -> None:
         with suppress(OSError):
-            while os.read(stream, 4096):
+            # `select` knows no pipes on Windows: only where a silence is to end it
+            while (silent_s is None or select.select([stream], [], [], silent_s)[0]) and (
+                os.read(stream, 4096)
+            ):
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -307,7 +307,12 @@ def test_this_machine_s_own_rig_is_watched_without_being_named_and_no_other_mach
         assert [r.run_key for r in found.run_requests or ()] == [f"b11500:{CPU}:all"]
         with_policy(watched, places=[{"place": VULKAN}, {"place": CPU, "pinned": True}])
         reason = reason_of(looked_at(watched, instance))
-    assert f"{VULKAN}: is another machine than this one, `shared-vm-2core`" in reason
+        assert f"{VULKAN}: is another machine than this one, `shared-vm-2core`" in reason
+        another = watched.rigs / f"{VULKAN.partition('/')[0]}.yaml"
+        another.write_text(another.read_text() + "ssh: me@another:bench\n")
+        found = looked_at(watched, instance)
+        assert isinstance(found, dg.SensorResult)
+        assert [r.run_key for r in found.run_requests or ()] == [f"b11500:{VULKAN}:all"]
     assert f"{CPU}: pinned" in reason
 
 

@@ -127,6 +127,16 @@ def test_a_dropped_connection_ends_it_as_ctrl_c_does():
     os.close(reading)
 
 
+def test_a_connection_that_is_silent_for_too_long_ends_it_as_a_dropped_one_does():
+    reading, writing = os.pipe()
+    with pytest.raises(KeyboardInterrupt), ended_as_by_ctrl_c():
+        os.write(writing, b"a sign")
+        end_with(reading, silent_s=0.01)
+        threading.Event().wait(PATIENCE_S)
+    os.close(reading)
+    os.close(writing)
+
+
 def test_the_light_install_has_it_as_a_command_of_its_own():
     (script,) = entry_points(group="console_scripts", name="bench-rig")
     assert script.load() is main
