@@ -17,6 +17,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(project: Project, options: argparse.Namespace) -> int:
     """Until Ctrl-C; nothing of it outlives this process. BenchError if it could not serve."""
+    from bench_pipeline.deploy.hours import quiet_hours_kept
     from bench_pipeline.deploy.instance import prepare_home, ui_lock
     from bench_pipeline.deploy.supervisor import run as supervised
     from bench_pipeline.deploy.supervisor import services_command
@@ -25,7 +26,8 @@ def run(project: Project, options: argparse.Namespace) -> int:
     home = prepare_home(project)
     with ui_lock(home):
         _put_in_order(project, home)
-        return supervised(services_command(options.port), project.root)
+        with quiet_hours_kept(project):
+            return supervised(services_command(options.port), project.root)
 
 
 def require_free(port: int) -> None:

@@ -1,5 +1,5 @@
-"""The queue's view of rigs: which rig a run keeps busy, who goes first, and on a farm, whose queue
-a run goes to and at what hours it waits."""
+"""The queue's view of rigs: which rig a run keeps busy, who goes first, at what hours it waits; and
+on a farm, whose queue a run goes to."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ PERSON, SENTINEL, CAMPAIGN = "20", "10", "0"
 """One run that somebody asks for by hand; a new build's, or the week's; a backfill over many
 places, and whatever automation wants."""
 HELD_TAG, QUIET, NOT_HELD = "bench/held", "quiet hours", "no"
-"""Of a farm's queue, which launches nothing that is held (deploy/dagster.farm.yaml)."""
+"""Of a queue, which launches nothing that is held (deploy/dagster.*.yaml)."""
 
 
 class RigQueue(QueuedRunCoordinator):
@@ -48,15 +48,15 @@ class RigQueue(QueuedRunCoordinator):
             self._instance.add_run_tags(run.run_id, tags)
 
     def tags_for(self, rig: str) -> dict[str, str]:
-        return {RIG_TAG: rig}
+        held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, datetime.now(UTC)) else {}
+        return {RIG_TAG: rig, **held}
 
 
 class FarmQueue(RigQueue):
     """On a farm: and the rig's own worker takes it."""
 
     def tags_for(self, rig: str) -> dict[str, str]:
-        held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, datetime.now(UTC)) else {}
-        return {RIG_TAG: rig, QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN, **held}
+        return {**super().tags_for(rig), QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN}
 
 
 def queue_of(rig: str) -> str:
@@ -86,13 +86,13 @@ def is_quiet(project: Project, rig: str, now: datetime) -> bool:
 
 @cache
 def _declared(path: Path, _changed_ns: int) -> Rig:
-    """Read once: a farm's look asks for each rig every few seconds."""
+    """Read once: who looks asks for each rig every few seconds."""
     return read_record(Rig, path)
 
 
 class QuietHours:
     """Holds back what waits for a rig in its quiet hours, and lets it go after them. What is
-    submitted meanwhile, `FarmQueue` has held already; what was begun before goes on."""
+    submitted meanwhile, the queue has held already; what was begun before goes on."""
 
     def __init__(self, instance: dg.DagsterInstance, project: Project) -> None:
         self._instance, self._project = instance, project

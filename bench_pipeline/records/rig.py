@@ -262,7 +262,8 @@ class Rig(Record):
     public_key: PublicKey | None = None
     """With which its runs are signed; then one without that signature counts as a stranger's."""
     quiet_hours: list[Hours] = []
-    """`20:00-05:00`, in UTC: a farm begins no run here between these times of day."""
+    """`20:00-05:00`, in UTC: between these times of day Dagster's queue begins no run here, on this
+    machine (`make ui`) or on a farm; `make bench` does."""
     power_cap_command: list[str] | None = Field(default=None, min_length=1, max_length=50)
     """Sets the power cap of one card where the user who measures may not: `[sudo, -n, nvidia-smi,
     -i, "{card}", -pl, "{w}"]`. `{w}` is replaced by watts, `{uw}` by microwatts, `{card}` by the

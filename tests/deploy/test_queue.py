@@ -1,6 +1,7 @@
 """Who goes first in the queue, by Dagster's own daemon; and at what hours a rig is left alone."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
 )
 
 from bench_pipeline.deploy import coordinator
-from bench_pipeline.deploy.coordinator import HELD_TAG, QUIET, FarmQueue, QuietHours
+from bench_pipeline.deploy.coordinator import HELD_TAG, QUIET, FarmQueue, QuietHours, RigQueue
+from bench_pipeline.deploy.hours import quiet_hours_kept
+from bench_pipeline.deploy.instance import SINGLE_MACHINE
 from bench_pipeline.farm.access import TEMPLATE
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import BackendSetup, Rig
+from tests.waiting import wait_until
 
 NIGHT, DAY = datetime(2026, 1, 5, 23, 30, tzinfo=UTC), datetime(2026, 1, 6, 5, 0, tzinfo=UTC)
 BACKFILL = {"dagster/backfill": "abc"}
@@ -41,11 +45,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-@pytest.fixture(scope="module")
-def farm_s() -> Iterator[dg.DagsterInstance]:
-    settings = yaml.safe_load(TEMPLATE.read_text())
+@contextmanager
+def with_queue_of(template: Path) -> Iterator[dg.DagsterInstance]:
+    settings = yaml.safe_load(template.read_text())
     overrides = {name: settings[name] for name in ("run_coordinator", "concurrency")}
     with dg.instance_for_test(overrides=overrides) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def farm_s() -> Iterator[dg.DagsterInstance]:
+    with with_queue_of(TEMPLATE) as instance:
         yield instance
 
 
@@ -66,7 +76,7 @@ def asked(instance: dg.DagsterInstance, place: str, tags: dict[str, str] | None 
         status=dg.DagsterRunStatus.QUEUED,
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(server, "a"), "nothing"),
     )
-    assert isinstance(instance.run_coordinator, FarmQueue)
+    assert isinstance(instance.run_coordinator, RigQueue)
     instance.run_coordinator.tag_with_rig(run)
     return run.run_id
 
@@ -114,6 +124,18 @@ def test_what_waits_for_a_rig_is_held_in_its_quiet_hours(
     assert launched_next(instance) == [other]
     assert QuietHours(instance, project).keep(rigs, DAY) == ["sleeps: its quiet hours are over"]
     assert launched_next(instance) == [before, other]
+
+
+def test_one_machine_s_quiet_hours_are_kept_while_its_pages_are_served(project: Project) -> None:
+    file = project.rigs / "sleeps.yaml"
+    file.write_text(file.read_text().replace("20:00-05:00", "00:00-00:00"))
+    with with_queue_of(SINGLE_MACHINE) as instance:
+        held, other = asked(instance, "sleeps/cpu"), asked(instance, "awake/cpu")
+        with quiet_hours_kept(project):
+            assert launched_next(instance) == [other]
+        file.write_text((project.rigs / "awake.yaml").read_text())
+        with quiet_hours_kept(project):
+            wait_until(lambda: held in launched_next(instance), "it to be let go")
 
 
 @pytest.mark.parametrize(("hours", "is_held"), [("00:00-00:00", True), (None, False)])
