@@ -7,6 +7,7 @@ import pytest
 
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
+from bench_pipeline.engines.llama_cpp.asking import local_client
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.planning.plan import PlanItem, satisfied
@@ -22,7 +23,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
 from tests.checkouts import with_model
 from tests.engines.llama_cpp.requantizing import as_q8_0
-from tests.engines.others.installing import environment
+from tests.engines.others.installing import environment, served
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.once import once
 
@@ -126,6 +127,48 @@ def test_its_cells_have_two_clocks_and_no_figure_contradicts_another(
         assert figures.decode_tok_s and figures.prefill_tok_s and figures.throughput_tok_s
         assert {r.cached_tokens for r in cell.requests} == {0}
         assert all(r.server_itl_p99_ms is None for r in cell.requests)
+
+
+def test_one_that_was_running_is_measured_and_its_run_says_so(
+    model: ModelFile, item: PlanItem, test_rig: Rig, short_project: Project, tmp_path: Path
+) -> None:
+    (setup,) = with_dasllama(test_rig).backends["cpu"].engines
+    path = model.parts[0].source.removeprefix("file:")
+    given = {"model": path, "slots": "1", "context": "512", "port": "{port}"}
+    command = [
+        given[word[1:-1]] if word[1:-1] in given and word[0] == "{" else word
+        for word in setup.command
+    ]
+    with_model(short_project, model)
+    (short_project.workloads / "rag.yaml").unlink()
+    with served(command, tmp_path / "log", setup.env) as base_url:
+        with local_client(base_url) as client:  # it answers 404 to another name
+            (called,) = client.get("/v1/models").json()["data"]
+        found = {"base_url": base_url, "models": {model.slug: called["id"]}}
+        engine = EngineSetup(family="dasllama", version="0.6.6", **found)
+        own = BackendSetup(**dict(test_rig.backends["cpu"]) | {"engines": [engine]})
+        ((run, file),) = make_runs(
+            replace(item, concurrencies=(1,)),
+            project=short_project,
+            rig=test_rig.model_copy(update={"backends": {"cpu": own}}),
+            cache=tmp_path / "cache",
+        )
+    assert run.status == "ok", run.failure
+    assert read_run(file) == run
+    assert (run.engine.channel, run.engine.binary_sha256) == ("found", None)
+    assert any("running already" in sentence for sentence in run.unknown)
+    assert run.servers[0].argv[0] == "found" and run.servers[0].slots == 1
+    assert not (tmp_path / "cache" / "models").exists()  # it has its own
+    assert doubts_of_run(run) == []
+    other = replace(item, model="unheard-of")
+    with_model(short_project, model.model_copy(update={"slug": "unheard-of"}))
+    with pytest.raises(EngineError, match="does not say what it calls unheard-of"):
+        make_runs(
+            other,
+            project=short_project,
+            rig=test_rig.model_copy(update={"backends": {"cpu": own}}),
+            cache=tmp_path / "cache",
+        )
 
 
 def test_it_runs_only_where_it_is_asked_for(test_rig: Rig) -> None:
