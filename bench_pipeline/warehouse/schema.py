@@ -17,7 +17,7 @@ PLACE = ("rig", "backend", "engine", "model", "mode", "power_cap_w")
 _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
 
-SCHEMA = ("schema", "schema_curves", "schema_builds")
+SCHEMA = ("schema", "schema_declared", "schema_curves", "schema_builds")
 """The empty tables."""
 
 VIEWS = ("run_systems", "sound_cells", "chosen_cells", "trend_cells")

@@ -97,18 +97,21 @@ def shape_of(item: PlanItem, workloads: Iterable[Workload]) -> Shape:
 def seconds(shape: Shape, speed: Speed, size_bytes: float) -> float:
     """What the parts of a run add up to."""
     rules = PROFILES[shape.profile]
+    least, warmup, budget_s = rules.min_waves, rules.warmup_waves, rules.cell_budget_s
+    most = min(max(speed.waves, least), rules.max_waves)
 
-    def cell_s(prompt: int, output: int, concurrency: int) -> float:
-        alone_s = prompt * speed.prompt_token_s + output * speed.token_s
-        wave_s = alone_s * speed.longer(concurrency)
-        waves = min(max(speed.waves, rules.min_waves), rules.max_waves)
-        if rules.target_half_width is not None:
-            waves = min(waves, max(rules.min_waves, rules.cell_budget_s / wave_s + 1))
-        return (rules.warmup_waves + waves) * wave_s
+    def cell_s(wave_s: float) -> float:
+        if rules.target_half_width is None or (most - 1) * wave_s <= budget_s:
+            return (warmup + most) * wave_s
+        return (warmup + max(least, budget_s / wave_s + 1)) * wave_s
 
-    total = sum(cell_s(*work, each) for each in shape.concurrencies for work in shape.shapes)
-    if shape.closing and shape.shapes and shape.concurrencies:
-        total += cell_s(*shape.shapes[0], shape.concurrencies[0])
+    alone_s = [
+        prompt * speed.prompt_token_s + output * speed.token_s for prompt, output in shape.shapes
+    ]
+    longer = [speed.longer(each) for each in shape.concurrencies]
+    total = sum([cell_s(each_s * times) for times in longer for each_s in alone_s])
+    if shape.closing and alone_s and longer:
+        total += cell_s(alone_s[0] * longer[0])
     for depth in shape.depths:
         read_s = depth * speed.prompt_token_s
         written_s = rules.curve_output_tokens * speed.token_s
@@ -254,6 +257,7 @@ class Estimator:
         sentinel: Sentinel | None,
     ) -> None:
         self.models, self.workloads, self.sentinel = models, list(workloads), sentinel
+        self._shapes: dict[tuple[object, ...], Shape] = {}
         self._sessions: dict[tuple[str, str], Yardstick] = {}
         self._places: dict[tuple[str, ...], list[Yardstick]] = defaultdict(list)
         self._bandwidths: dict[tuple[str, Backend], float] = {}
@@ -275,7 +279,7 @@ class Estimator:
                 return Estimate(known.took_s, f"as the session of {known.run_id}")
             return Estimate(self.sentinel.budget_s * 1.1, "by the session's budget")
         model = self.models[item.model]
-        shape = shape or shape_of(item, self.workloads)
+        shape = shape or self._shape(item)
         known = self._like(item, model)
         if known is None:
             speed = self._assumed(item, model)
@@ -287,6 +291,12 @@ class Estimator:
         found_s = seconds(shape, speed, model.size_bytes) * known.slack
         told = f"from {known.run_id}: {known.model} on {known.rig}/{known.backend}"
         return Estimate(found_s, told)
+
+    def _shape(self, item: PlanItem) -> Shape:
+        asked = item.profile, item.concurrencies, item.workloads, item.mode
+        if asked not in self._shapes:
+            self._shapes[asked] = shape_of(item, self.workloads)
+        return self._shapes[asked]
 
     def _like(self, item: PlanItem, model: ModelFile) -> Yardstick | None:
         """Of the same place, else of another setup there, else of the same backend elsewhere; among
