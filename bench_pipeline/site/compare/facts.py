@@ -47,6 +47,7 @@ def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
         "Driver": run["driver"] or "",
         "System": run["os"],
         "Kernel": run["kernel"] or "",
+        "Firmware": run["firmware"] or "",
         "Backend": ", ".join(
             filter(None, [wording.backend_name(run["backend"]), setup_words(run)])
         ),

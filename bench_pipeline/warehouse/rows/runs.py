@@ -43,6 +43,18 @@ def number_of(build: str) -> int | None:
     return number if number >= 0 else None
 
 
+def _as_found(run: Run) -> Inventory:
+    """The rig's own: a cap that was set for the run is the found one again."""
+    if run.power_cap is None:
+        return run.inventory
+    found_w = {card.pcie_address: card.found_w for card in run.power_cap.cards}
+    gpus = [
+        gpu.model_copy(update={"power_cap_w": found_w.get(gpu.pcie_address or "", gpu.power_cap_w)})
+        for gpu in run.inventory.gpus
+    ]
+    return run.inventory.model_copy(update={"gpus": gpus})
+
+
 def _inventory_key(inventory: Inventory) -> str:
     def steady(value: Any) -> Any:
         if isinstance(value, dict):
@@ -80,7 +92,7 @@ def run_row(
 ) -> Row:
     """`aggregates`: median aggregate tok/s by concurrency and workload."""
     source, failure, harness = run.source, run.failure, run.harness
-    engine, model, inventory = run.engine, run.model, run.inventory
+    engine, model, inventory = run.engine, run.model, _as_found(run)
     load, bare, session = run.host_load, run.bare_engine, run.session
     return {
         "run_id": run.run_id,

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+from bench_pipeline.records.devices import CappedCard, PowerCap
 from bench_pipeline.records.inventory import Inventory, Settings
 from bench_pipeline.records.run import Run
 from bench_pipeline.site.rigs.history import Change, Event, changes_between
@@ -59,6 +60,18 @@ def test_a_cap_that_was_set_and_taken_back_is_two_changes(tmp_path):
         ("350 W", "700 W"),
         ("700 W", "350 W"),
     ]
+
+
+def test_a_cap_that_was_set_for_a_run_is_no_change_of_the_rig(tmp_path):
+    here = {"pcie_address": "0000:0a:00.0"}
+    known = changed(run_of(0).inventory, **here)
+    card = CappedCard(**here, found_w=700, read_back_w=350)
+    cap = PowerCap(asked_w=350, by="nvml", settled_s=2.0, cards=[card])
+    under = {"inventory": changed(known, **here, power_cap_w=350.0), "power_cap_w": 350}
+    made = make(tmp_path, [run_of(0, inventory=known), run_of(1, **under, power_cap=cap)])
+    (only,) = events(made)
+    assert only.changes == ()
+    assert {run["power_cap_w"] for run in made.tables.runs} == {700, 350}
 
 
 def test_what_is_only_of_the_moment_is_no_change(tmp_path):
