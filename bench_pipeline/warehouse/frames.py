@@ -56,6 +56,20 @@ def turned(rows: Sequence[Row]) -> Values:
     return {name: list(map(itemgetter(name), rows)) for name in rows[0]}
 
 
+def stacked(parts: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
+    """Columns by table of several parts one below the other; a part may lack a table."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for part in parts:
+        for table, columns in part.items():
+            if table not in found:
+                found[table] = {name: [] for name in columns}
+            if found[table].keys() != columns.keys():
+                raise ValueError(f"parts of {table} differ in their columns")
+            for name, values in columns.items():
+                found[table][name] += values
+    return {**found}
+
+
 def typed(values: Values, types: Types) -> Columns:
     """As `columns_of`, of rows that are `turned` already."""
     if set(types) != set(values):

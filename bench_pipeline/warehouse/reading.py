@@ -3,8 +3,8 @@
 Nothing here knows the warehouse, or imports what it needs.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_pipeline.errors import RecordError
@@ -53,32 +53,64 @@ class Batch:
 
 
 def read_batch(task: Task) -> Batch:
+    from bench_pipeline.warehouse.admission import columns_of_all
+
+    found = [_read(task, file) for file in task.files]
+    first = {one.reading.run_id: one for one in reversed(found) if one.rows}
+    taken = [one for one in found if one.rows and first[one.reading.run_id] is one]
+    columns = columns_of_all([one.rows for one in taken], task.types)
+    if columns is None:
+        return _one_by_one(task, found)
+    return Batch([one.reading for one in found], columns)
+
+
+@dataclass(frozen=True)
+class _Read:
+    file: Path
+    reading: Reading
+    rows: Mapping[str, Values]
+    """By table; none of a file that is rejected."""
+
+
+def _one_by_one(task: Task, found: Iterable[_Read]) -> Batch:
+    """As some of their rows are such as no table or no export holds."""
+    from bench_pipeline.warehouse.admission import refuse_unwritable, rejecting
+
     readings: list[Reading] = []
     parts: dict[str, list[Columns]] = {table: [] for table in task.types}
     run_ids = set()
-    for file in task.files:
-        reading, columns = _read(task, file)
+    for one in found:
+        reading, columns = one.reading, dict[str, Columns]()
+        try:
+            with rejecting(one.file):
+                refuse_unwritable(one.rows)
+            columns = _columns_of_run(one.rows, one.file, task.types)
+        except RecordError as error:
+            rejection = Rejection.of(error, task.project, one.file, b"", "run")
+            rejection = replace(rejection, sha256=reading.sha256)
+            reading = Reading(reading.path, reading.sha256, rejection=rejection)
         readings.append(reading)
         if reading.run_id not in run_ids:
             for table, part in columns.items():
                 parts[table].append(part)
         run_ids.add(reading.run_id)
-    return Batch(readings, {table: joined(found) for table, found in parts.items() if found})
+    return Batch(
+        readings, {table: joined(of_table) for table, of_table in parts.items() if of_table}
+    )
 
 
-def _read(task: Task, file: Path) -> tuple[Reading, dict[str, Columns]]:
-    from bench_pipeline.warehouse.admission import admit  # all that judges a run
+def _read(task: Task, file: Path) -> _Read:
+    from bench_pipeline.warehouse.admission import judged  # all that judges a run
 
     path = relative(task.project, file)
     content = b""
     try:
         content = content_of(file)
-        run, rows = admit(file, content, path, task.catalogue)
-        columns = _columns_of_run(rows, file, task.types)
+        run, rows = judged(file, content, path, task.catalogue)
     except RecordError as error:
         rejection = Rejection.of(error, task.project, file, content, "run")
-        return Reading(path, rejection.sha256, rejection=rejection), {}
-    return Reading(path, sha256_of(content), run.run_id), columns
+        return _Read(file, Reading(path, rejection.sha256, rejection=rejection), {})
+    return _Read(file, Reading(path, sha256_of(content), run.run_id), rows)
 
 
 def _columns_of_run(

@@ -4,7 +4,14 @@ from datetime import datetime
 
 import pytest
 
-from bench_pipeline.warehouse.frames import columns_of, insert_columns, joined, types_of, without
+from bench_pipeline.warehouse.frames import (
+    columns_of,
+    insert_columns,
+    joined,
+    stacked,
+    types_of,
+    without,
+)
 
 TABLE = """
 create table t (
@@ -49,6 +56,14 @@ def test_a_row_alone_is_as_one_among_others(connection, columns, row):
 def test_parts_are_joined_in_their_order_whichever_of_them_lack_values(connection, columns):
     insert_columns(connection, "t", joined([columns([row]) for row in ROWS]))
     assert connection.execute("from t").fetchall() == ROWS
+
+
+def test_runs_are_stacked_in_their_order_whichever_of_them_lack_a_table():
+    parts = [{"a": {"x": [1], "y": [2]}}, {"b": {"z": [3]}}, {"a": {"y": [5, 7], "x": [4, 6]}}]
+    assert stacked(parts) == {"a": {"x": [1, 4, 6], "y": [2, 5, 7]}, "b": {"z": [3]}}
+    assert parts[0] == {"a": {"x": [1], "y": [2]}}
+    with pytest.raises(ValueError, match="parts of a differ"):
+        stacked([parts[0], {"a": {"x": [1]}}])
 
 
 def test_rows_of_a_run_can_be_left_out(connection, columns):

@@ -1,14 +1,19 @@
-"""One run as the rows of the tables that it fills."""
+"""One run as the rows of the tables that it fills; those of samples, which are most, as columns."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any
 
 from bench_pipeline.measures.drift import drift_of
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
 from bench_pipeline.plausibility.rule import Facts
+from bench_pipeline.records.base import Record
+from bench_pipeline.records.cell import Cell, Request, Telemetry, Wave
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
-from bench_pipeline.warehouse.frames import Row
+from bench_pipeline.warehouse.frames import Row, Values
 from bench_pipeline.warehouse.rows.device import device_of
 from bench_pipeline.warehouse.rows.figures import (
     bare_row,
@@ -23,8 +28,9 @@ _NAMES = ("family", "variant", "quant", "creator", "released", "licence")
 
 
 def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[Row]]:
-    """Rows by table, from `runs` to `bare_tests`. `path` is relative to the project. A model that
-    stands in the catalogue has its names there, whatever the file calls it."""
+    """Rows by table, from `runs` to `bare_tests`, but for those of `samples_of`. `path` is relative
+    to the project. A model that stands in the catalogue has its names there, whatever the file
+    calls it."""
     rows: dict[str, list[Row]] = defaultdict(list)
     device, drift = device_of(run), drift_of(run)
     of_run = doubts_of_run(run, facts)
@@ -39,13 +45,7 @@ def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[R
             "workload": cell.workload,
             "concurrency": cell.concurrency,
         }
-        for warmup, requests in ((True, cell.warmups), (False, cell.requests)):
-            rows["requests"] += [
-                {**place, "warmup": warmup, **vars(request)} for request in requests
-            ]
-        rows["waves"] += [{**place, **vars(wave)} for wave in cell.waves]
         rows["wave_speeds"] += [{**place, **speed} for speed in wave_speeds(cell)]
-        rows["telemetry"] += [{**place, **vars(part)} for part in cell.telemetry]
         of_cell = doubts_of_cell(run, cell)
         where = f"{cell.workload} at {cell.concurrency}"
         doubts += [f"Not plausible in {where}: {doubt}." for doubt in of_cell]
@@ -60,6 +60,37 @@ def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[R
     row = run_row(run, path, device, drift, _aggregates(rows["measurements"]))
     rows["runs"] = [{**row, "unknown": [*run.unknown, *doubts]}]
     return rows
+
+
+def samples_of(run: Run) -> dict[str, Values]:
+    """What stands in a table as it stands in the file: requests, waves and telemetry of its cells;
+    of a table without rows nothing."""
+    requests = [
+        (cell, warmup, of_cell)
+        for cell in run.cells
+        for warmup, of_cell in ((True, cell.warmups), (False, cell.requests))
+    ]
+    found = {
+        "requests": _samples(run, Request, [(cell, part) for cell, _, part in requests]),
+        "waves": _samples(run, Wave, [(cell, cell.waves) for cell in run.cells]),
+        "telemetry": _samples(run, Telemetry, [(cell, cell.telemetry) for cell in run.cells]),
+    }
+    found["requests"]["warmup"] = [warmup for _, warmup, part in requests for _ in part]
+    return {table: columns for table, columns in found.items() if columns["run_id"]}
+
+
+def _samples(
+    run: Run, kind: type[Record], parts: Sequence[tuple[Cell, Sequence[Record]]]
+) -> dict[str, list[Any]]:
+    names = tuple(kind.model_fields)
+    lines = map(itemgetter(*names), map(vars, chain.from_iterable(part for _, part in parts)))
+    columns = dict(zip(names, map(list, zip(*lines, strict=True)), strict=False))
+    return {
+        "run_id": [run.run_id for _, part in parts for _ in part],
+        "workload": [cell.workload for cell, part in parts for _ in part],
+        "concurrency": [cell.concurrency for cell, part in parts for _ in part],
+        **columns,
+    }
 
 
 def _as_catalogued(run: Run, known: ModelFile) -> Run:
