@@ -43,7 +43,7 @@ class Asked:
 
     def home(self) -> list[Path]:
         """Its run files on the control plane."""
-        return sorted(set(run_files(self.farm.control.project.runs)) - self.before)
+        return sorted(_files_of(self.farm, self.rig) - self.before)
 
     @property
     def rig(self) -> Rig:
@@ -62,17 +62,13 @@ class Asked:
 
 def ask(farm: Farm, model: str, number: int = 0) -> Asked:
     """Of the rig of that number, a run that is to be made whatever is there."""
-    before = set(run_files(farm.control.project.runs))
+    rig = farm.rigs[number]
+    before = _files_of(farm, rig)
     wanted = {"models": [model], "profile": "quick", "concurrencies": [1], "remeasure": True}
-    place = f"{farm.rigs[number].slug}/cpu"
-
-    def launched() -> str | None:
-        try:
-            return farm.control.launch("measure", ["benchmark_runs"], place, benchmark_runs=wanted)
-        except AssertionError as error:  # a page's first word after a restart of Postgres
-            print(f"  the page refused: {str(error)[:200]}", flush=True)
-            return None
-
-    first = launched() or launched() or launched()
-    assert first
+    place = f"{rig.slug}/cpu"
+    first = farm.control.launch("measure", ["benchmark_runs"], place, benchmark_runs=wanted)
     return Asked(farm, number, first, before)
+
+
+def _files_of(farm: Farm, rig: Rig) -> set[Path]:
+    return set(run_files(farm.control.project.runs / rig.slug))

@@ -215,10 +215,13 @@ class Rig(Machine):
 class Control(Machine):
     def serve(self, host: str, ports: list[int]) -> None:
         self.host, self.ports = host, ports
-        words = ["farm-control", "--host", host, "--port", str(ports[0])]
-        words += ["--redis-port", str(ports[1]), "--postgres-port", str(ports[2])]
-        self.start("python", "-m", "bench_pipeline", *words)
+        self.start(*self.farm_command(ports[0]))
         wait_until(lambda: self.ask("{ version }"), "Dagster's pages", self.said, look_s=0.3)
+
+    def farm_command(self, page_port: int) -> list[str]:
+        words = ["farm-control", "--host", self.host, "--port", str(page_port)]
+        words += ["--redis-port", str(self.ports[1]), "--postgres-port", str(self.ports[2])]
+        return ["python", "-m", "bench_pipeline", *words]
 
     @property
     def home(self) -> Path:
