@@ -61,7 +61,7 @@ class _Told(PlainLines):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 the plan was worked off; 1 why not was told; 130 who asked is gone."""
+    """Exit code: 0 all of it was told, also what could not be made; 130 who asked is gone."""
     folder, name = argv or sys.argv[1:]
     pipes = Pipes(os.fdopen(os.dup(sys.stdout.fileno()), "w"))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is no message
