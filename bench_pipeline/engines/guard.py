@@ -1,6 +1,6 @@
 """Runs one command that must not outlive the process that wants it.
 
-    python -I -S guard.py OWNER_PID LOG_FILE GRACE_S COMMAND...
+    python -I -S guard.py OWNER_PID LOG_FILE GRACE_S LIMIT_BYTES COMMAND...
 
 Started by `server.LlamaServer` in a session of its own, so that a Ctrl-C in the terminal
 reaches neither it nor the server. Standard library only: it starts in 20 ms and keeps no
@@ -38,15 +38,18 @@ _PR_SET_PDEATHSIG = 1
 LOG_LIMIT_BYTES = 64 * 2**20
 """Of what a server may write into one file, its log: a chatty one must not fill the disk that its
 run's result goes to. Where less is free, a quarter of that. What it says beyond is lost."""
+MEMORY_LIMIT_BYTES = 8 * 2**30
+"""The same of an engine whose processes share memory: to the system that is a file as well, and a
+log is not told from it."""
 
 
-def _bound_log(log_file: str) -> None:
+def _bound_log(log_file: str, limit_bytes: int) -> None:
     """For the server, which inherits it; a write beyond fails, and its signal is not sent."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         disk = os.statvfs(os.path.dirname(log_file) or ".")  # noqa: PTH120 - as in main()
-        limit = min(LOG_LIMIT_BYTES, disk.f_bavail * disk.f_frsize // 4)
+        limit = min(limit_bytes, disk.f_bavail * disk.f_frsize // 4)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -98,14 +101,14 @@ def _wait(server: subprocess.Popen[bytes], owner: int, grace_s: float, wakeup: i
 
 
 def main(arguments: list[str]) -> None:
-    owner, log_file, grace_s, *command = arguments
+    owner, log_file, grace_s, limit_bytes, *command = arguments
     wakeup, end = os.pipe()
     os.set_blocking(end, False)
     signal.set_wakeup_fd(end)
     # Handlers, not SIG_IGN: an ignored signal stays ignored in the server.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    _bound_log(log_file)
+    _bound_log(log_file, int(limit_bytes))
     try:
         with open(log_file, "ab") as log:  # noqa: PTH123 - pathlib would double the start time
             server = subprocess.Popen(

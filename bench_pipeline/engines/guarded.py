@@ -53,6 +53,9 @@ class GuardedServer(ABC):
     devices                   names of the devices that hold the model, where that is known
     """
 
+    limit_bytes = guard.LOG_LIMIT_BYTES
+    """Of any file that it writes."""
+
     def __init__(self, log_path: Path, *, where: str) -> None:
         """`where`: what its errors are about, build and model."""
         self.log_path, self._where = log_path, where
@@ -146,8 +149,9 @@ class GuardedServer(ABC):
         self.log_path.write_bytes(b"")
         # -S: the guard needs no site-packages, and their start-up hooks take longer than it
         watcher = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]
+        log = str(self.log_path.absolute())
         self._guard = subprocess.Popen(
-            [*watcher, str(self.log_path.absolute()), str(guard.GRACE_S), *self._argv],
+            [*watcher, log, str(guard.GRACE_S), str(self.limit_bytes), *self._argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=env,

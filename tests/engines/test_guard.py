@@ -112,7 +112,8 @@ def test_a_server_that_ignores_sigterm_is_killed_with_all_it_started(way, tmp_pa
     pids = tmp_path / "pids"
     stubborn = f"trap '' TERM; sleep 600 & echo $$ $! > {pids}; while :; do sleep 1; done"
     grace_s = "0.2"  # however long it is, this command lets it pass
-    command = [str(os.getpid()), str(tmp_path / "log"), grace_s, "/bin/sh", "-c", stubborn]
+    command = [str(os.getpid()), str(tmp_path / "log"), grace_s, "1000000"]
+    command += ["/bin/sh", "-c", stubborn]
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", guard.__file__, *command],
         stdin=subprocess.PIPE,

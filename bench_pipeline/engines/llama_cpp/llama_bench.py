@@ -227,7 +227,7 @@ def _guarded(
     guarding = subprocess.Popen(
         [
             *(sys.executable, "-I", "-S", guard.__file__),
-            *(str(os.getpid()), str(log), str(guard.GRACE_S)),
+            *(str(os.getpid()), str(log), str(guard.GRACE_S), str(guard.LOG_LIMIT_BYTES)),
             *parted,
         ],
         stdin=subprocess.PIPE,

@@ -7,6 +7,7 @@ from typing import Self
 
 import httpx
 
+from bench_pipeline.engines import guard
 from bench_pipeline.engines.dialects.families import FAMILIES
 from bench_pipeline.engines.dialects.protocol import Unlike
 from bench_pipeline.engines.guarded import (
@@ -44,6 +45,8 @@ class OtherServer(GuardedServer):
     that it is another version, has another model, fewer slots or less context than was asked for),
     with the last lines of its log. Of what it does not tell nothing is known.
     """
+
+    limit_bytes = guard.MEMORY_LIMIT_BYTES  # vLLM's processes share 240 MB, others more
 
     def __init__(
         self,

@@ -24,14 +24,17 @@ from bench_pipeline.paths import artefact_cache, checkout
 from tests.engines.conftest import is_gone
 from tests.waiting import wait_until
 
-LOCK = checkout().root / "requirements" / "engines-test.txt"
+LOCKS = checkout().root / "requirements"
+QUICK, SLOW = "engines-test", "engines-slow"
+"""Of `make test`, and of `make engines-test`."""
 
 
-def environment() -> Path:
+def environment(which: str = QUICK) -> Path:
     """The folder of commands of an environment with what the lock file names."""
-    folder = artefact_cache() / "engines" / "tested-others"
+    lock = LOCKS / f"{which}.txt"
+    folder = artefact_cache() / "engines" / {QUICK: "tested-others", SLOW: "tested-slow"}[which]
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{sys.version}\n{LOCK.read_text()}".encode()).hexdigest()
+    key = hashlib.sha256(f"{sys.version}\n{lock.read_text()}".encode()).hexdigest()
     made, here = folder / "made-of", folder / "environment"
     with FileLock(folder / "lock"):
         if not (made.exists() and made.read_text() == key):
@@ -39,7 +42,7 @@ def environment() -> Path:
             shutil.rmtree(here, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(here)], check=True)
             pip = [sys.executable, "-m", "pip", "--python", str(here / "bin" / "python"), "install"]
-            pip += ["--quiet", "--no-deps", "--no-compile", "--require-hashes", "-r", str(LOCK)]
+            pip += ["--quiet", "--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)]
             subprocess.run(pip, check=True)
             made.write_text(key)
     return here / "bin"
@@ -52,7 +55,7 @@ def served(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterato
     argv = [word.format(port=port) for word in command]
     watcher = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(log)]
     with subprocess.Popen(
-        [*watcher, str(guard.GRACE_S), *argv],
+        [*watcher, str(guard.GRACE_S), str(guard.MEMORY_LIMIT_BYTES), *argv],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **env},

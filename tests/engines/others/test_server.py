@@ -79,6 +79,13 @@ def test_its_command_is_filled_in_and_it_ends_with_us(server, tmp_path: Path) ->
     wait_until(lambda: is_gone(pid), "it to end")
 
 
+def test_its_processes_may_share_more_memory_than_a_log_may_have(server) -> None:
+    """vLLM's worker gets 240 MB of it, as a file in memory."""
+    share = "import tempfile; shared = tempfile.TemporaryFile(); shared.truncate(240 * 2**20)\n"
+    with server(setup(share + SERVER)) as running:
+        assert running.alive()
+
+
 @pytest.mark.parametrize(
     ("proof", "says"),
     [
