@@ -65,7 +65,7 @@ _FEW = 30
 def deciding_files() -> list[Path]:
     """All code that decides what stands in the warehouse."""
     package = _HERE.parent
-    folders = ("records", "measures", "plausibility", "senders")
+    folders = ("records", "measures", "plausibility", "senders", "engines/dialects")
     modules = (
         "harness/planning/estimate.py",
         "harness/planning/ladder.py",

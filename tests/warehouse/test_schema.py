@@ -9,9 +9,13 @@ from bench_pipeline.warehouse.schema import deciding_files
 PACKAGE = checkout().root / "bench_pipeline"
 DECIDES_NOTHING = {"errors", "paths", "processes", "progress"}
 """Rooms that say, find or carry out, and from which no value comes."""
-OF_THE_RIG = {PACKAGE / "harness" / "quiet.py", PACKAGE / "harness" / "planning" / "modes.py"}
-"""Of these the warehouse takes one rule each, how busy is busy and which model a mode drafts with;
-what the rest of them uses measures and stays on the rig."""
+OF_THE_RIG = {
+    PACKAGE / "harness" / "quiet.py",
+    PACKAGE / "harness" / "planning" / "modes.py",
+    PACKAGE / "engines" / "dialects" / "llama_server.py",
+}
+"""Of these the warehouse takes one rule each, how busy is busy, which model a mode drafts with and
+which formats are read; what the rest of them uses measures and stays on the rig."""
 
 
 def imported(file: Path) -> set[Path]:

@@ -58,7 +58,15 @@ class Notes:
         killed holds off who would put the cap back before it."""
         import fcntl  # Windows has none, nor caps
 
-        file = open_for_all(self.lock.with_suffix(".cap-lock"), os.O_RDWR)
+        path = self.lock.with_suffix(".cap-lock")
+        try:
+            file = open_for_all(path, os.O_RDWR)
+        except OSError as error:
+            raise RigError(
+                f"the lock of who sets power caps cannot be opened: {error.strerror or error}",
+                mend="remove what lies there, as its owner or root; it is made anew",
+                where=path,
+            ) from None
         try:
             deadline = time.monotonic() + WAIT_S
             while True:
@@ -70,7 +78,7 @@ class Notes:
                         raise RigError(
                             f"a command that sets a power cap has not ended for {WAIT_S:.0f} s",
                             mend="look what it waits for, end it, then run this again",
-                            where=self.lock.with_suffix(".cap-lock"),
+                            where=path,
                         ) from None
                     time.sleep(0.02)
             yield file
@@ -92,7 +100,7 @@ class Notes:
             try:
                 known = json.load(text)
                 cards = tuple((Card(**card), float(w)) for card, w in known.pop("cards"))
-                return Found(**known, cards=cards)
+                return Found(str(known["token"]), known["boot"], float(known["asked_w"]), cards)
             except (ValueError, TypeError, LookupError):
                 raise self._unusable("it cannot be read") from None
 
@@ -137,6 +145,8 @@ class Notes:
                nothing is done. None: of whichever lies there, left behind by a run that was killed;
                a cap that somebody set after that stays, as does one of another boot.
         """
+        if token is None and not os.path.lexists(self.path):
+            return []  # whoever removed it had put back by then
         with self.only_setter() as lock:
             found = self.read()
             if found is None or (token is not None and found.token != token):

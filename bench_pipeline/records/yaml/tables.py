@@ -35,7 +35,6 @@ _NOTHING = "%"
 """A text without characters; an empty field is no text at all."""
 _PLAIN = " !#$&()*+-./:<=>?@[\\]^_`{|}~"
 """What stands for itself in text, beside letters and digits of ASCII."""
-
 _SHORT = 40
 """Characters of a number that needs no closer look."""
 

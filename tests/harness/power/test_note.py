@@ -71,7 +71,7 @@ def test_a_guard_leaves_the_note_of_another_benchmark_alone(cards: Cards, left: 
     assert cards.note.exists() and cards.caps_w() == [ASKED_W, ASKED_W]
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"cards": 1}', "\udcff"])
+@pytest.mark.parametrize("content", ["", "{}", '{"cards": 1}', '{"cards": []}', "\udcff"])
 def test_a_note_that_cannot_be_read_is_named_and_kept(cards: Cards, content: str):
     cards.note.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(RigError, match="it cannot be read"):
@@ -93,6 +93,12 @@ def test_a_link_in_the_notes_place_is_not_followed(cards: Cards, left: Notes, tm
     cards.note.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RigError, match="note of a power cap"):
         left.read()
+
+
+def test_a_lock_that_cannot_be_opened_is_named(cards: Cards, left: Notes):
+    cards.lock.with_suffix(".cap-lock").mkdir()
+    with pytest.raises(RigError, match=r"cannot be opened[\s\S]*it is made anew"):
+        next_start(cards)
 
 
 def test_amdgpus_cap_is_a_file_in_microwatts(pci, monkeypatch):
