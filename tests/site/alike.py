@@ -5,8 +5,27 @@ from playwright.sync_api import Page
 KEPT = 2
 """Of each kind of element."""
 
-THIN = """kept => {
+NAME = """() => {
   const looks = ["class", "style", "role", "type", "scope", "fill", "stroke", "opacity", "hidden"];
+  const look = (element, name) => element.getAttribute(name)
+    .replace(name === "style" ? /(width|left|--rows):[\\d.]+/g : "", "$1");  // as long as a figure
+  const numbers = window.numbersOfKinds ||= new Map(), kinds = new Map();
+  const name = (element, above) => {
+    const attributes = element.getAttributeNames().sort()
+      .map(name => looks.includes(name) ? `${name}=${look(element, name)}` : name);
+    const speaks = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const kind = JSON.stringify([above, element.localName, speaks, attributes]);
+    if (!numbers.has(kind)) numbers.set(kind, numbers.size);
+    kinds.set(element, numbers.get(kind));
+    for (const child of element.children) name(child, kinds.get(element));
+  };
+  name(document.body, null);
+  return kinds;
+}"""
+"""The kind of each element: the same tag, attributes and looks, words or none, in an element of the
+same kind."""
+
+THIN = """kept => {
   const references = ["for", "headers", "list", "aria-labelledby", "aria-describedby",
     "aria-controls"];
   const referring = new Map();  // elements, by the id that they refer to
@@ -20,18 +39,7 @@ THIN = """kept => {
     (element.hasAttribute("for") && !whole.contains(element.control))
     || (referring.get(element.id) || []).some(other => !whole.contains(other));
 
-  const look = (element, name) => element.getAttribute(name)
-    .replace(name === "style" ? /(width|left|--rows):[\\d.]+/g : "", "$1");  // as long as a figure
-  const numbers = new Map(), kinds = new Map(), seen = new Map();
-  const name = (element, above) => {
-    const attributes = element.getAttributeNames().sort()
-      .map(name => looks.includes(name) ? `${name}=${look(element, name)}` : name);
-    const speaks = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-    const kind = JSON.stringify([above, element.localName, speaks, attributes]);
-    if (!numbers.has(kind)) numbers.set(kind, numbers.size);
-    kinds.set(element, numbers.get(kind));
-    for (const child of element.children) name(child, kinds.get(element));
-  };
+  const kinds = (NAME)(), seen = new Map();
   const thin = element => {
     seen.set(kinds.get(element), (seen.get(kinds.get(element)) || 0) + 1);
     const beside = new Set();
@@ -45,12 +53,31 @@ THIN = """kept => {
       beside.add(kinds.get(child));
     }
   };
-  name(document.body, null);
   thin(document.body);
-}"""
-"""A kind: the same tag, attributes and looks, words or none, in an element of the same kind. An
-element goes if it and all in it are of kinds that stand before it often enough, and nothing in it
-belongs to an element elsewhere: as its label, its head or its description."""
+}""".replace("NAME", NAME)
+"""An element goes if it and all in it are of kinds that stand before it often enough, and nothing
+in it belongs to an element elsewhere: as its label, its head or its description."""
+
+BY_COLOURS = """() => {
+  const kinds = (NAME)(), clear = "rgba(0, 0, 0, 0),none,1,none", found = new Map();
+  const look = (element, above) => {
+    const style = getComputedStyle(element);
+    const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter].join();
+    const under = own === clear ? above : `${above}|${own}`;
+    const speaks = element.matches("input:not([type=checkbox]), select, textarea")
+      || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    if (speaks && element.checkVisibility({ visibilityProperty: true })) {
+      const looks = [kinds.get(element), under, style.color, style.fill, style.fontSize,
+        style.fontWeight, style.textShadow].join("#");
+      if (!found.has(looks)) found.set(looks, []);
+      found.get(looks).push(element);
+    }
+    for (const child of element.children) look(child, under);
+  };
+  look(document.body, getComputedStyle(document.documentElement).backgroundColor);
+  return found;
+}""".replace("NAME", NAME)
+"""The elements with words that can be seen, by kind and colours and the grounds below them."""
 
 
 def thin_out(page: Page) -> None:
