@@ -5,6 +5,8 @@ PYTHON = python3
 MODEL =
 BACKEND =
 MODE =
+PARTS =
+DEPTHS =
 PROFILE =
 BUILD =
 BASELINE =
@@ -17,7 +19,7 @@ JOIN =
 UV = uv
 
 # A name in small letters would be taken for nothing at all.
-$(foreach name,model backend mode profile build baseline again power_cap_w port host rig join python,$(if \
+$(foreach name,model backend mode parts depths profile build baseline again power_cap_w port host rig join python,$(if \
     $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
     $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
@@ -32,6 +34,8 @@ help:
 	@echo '             BUILD=bNNNNN      engine build        (newest that this CPU can run)'
 	@echo '             BASELINE="bNNNNN ..."  measured in turns with BUILD, and judged'
 	@echo '             POWER_CAP_W="200 250"  measured under each, and put back (as found)'
+	@echo '             PARTS="usual deep conversations"  deep: a curve to the trained context'
+	@echo '             DEPTHS="8192 32768"  of part deep  (all that time and memory allow)'
 	@echo '             AGAIN=1           also what is measured already; the older run stays'
 	@echo 'make list    what can be chosen here, what is on disk, what is still missing'
 	@echo 'make ui      Dagster on http://localhost:3000      (PORT=3000)'
@@ -50,9 +54,11 @@ bench:
 	@PYTHON='$(PYTHON)' sh scripts/system_packages.sh bench
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh run
 	@model='$(MODEL)' backend='$(BACKEND)' mode='$(MODE)' \
-	    profile='$(PROFILE)' build='$(BUILD)' baseline='$(BASELINE)' again='$(AGAIN)' cap_w='$(POWER_CAP_W)'; \
+	    profile='$(PROFILE)' parts='$(PARTS)' depths='$(DEPTHS)' \
+	    build='$(BUILD)' baseline='$(BASELINE)' again='$(AGAIN)' cap_w='$(POWER_CAP_W)'; \
 	.venv/bin/python -m bench_pipeline bench $${model:+--model $$model} \
 	    $${backend:+--backend "$$backend"} $${mode:+--mode "$$mode"} \
+	    $${parts:+--parts $$parts} $${depths:+--depths $$depths} \
 	    $${profile:+--profile "$$profile"} $${again:+--again} $${cap_w:+--power-cap-w $$cap_w} \
 	    $${build:+--build "$$build"} $${baseline:+--baseline $$baseline}
 

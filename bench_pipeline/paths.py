@@ -28,6 +28,10 @@ class Project:
         return self.content / "workloads"
 
     @property
+    def conversations(self) -> Path:
+        return self.content / "conversations"
+
+    @property
     def campaigns(self) -> Path:
         return self.content / "campaigns"
 

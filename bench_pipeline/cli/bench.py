@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from rich.console import Console
 
 from bench_pipeline.errors import BenchError, EngineError
+from bench_pipeline.harness.planning.parts import add_parts, parts_of
 from bench_pipeline.models.catalogue import DEFAULT_MODEL
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.progress import Terminal
@@ -37,8 +38,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument(
         "--mode",
-        default="baseline",
-        help="baseline, reasoning-off, or draft-SLUG: that model drafts for the measured one",
+        help="baseline, the default; reasoning-off; or draft-SLUG: that model drafts for the other",
     )
     parser.add_argument(
         "--profile", choices=get_args(Profile), help="default: quick; full with a baseline"
@@ -65,6 +65,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="W",
         help="measure under each of these power caps, set for the run and put back after it",
     )
+    add_parts(parser)
     parser.set_defaults(run=run)
 
 
@@ -82,12 +83,14 @@ def run(project: Project, options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     reporter = Terminal()
     options.model = named_models(project, options.model)
+    parts = parts_of(options)
     place, build, files = _settle(project, options, reporter)
 
     # Only now: the definitions take their partitions from the rig files, and this machine's
     # may have been written a moment ago.
     from bench_pipeline.cli.flow import Flow
     from bench_pipeline.cli.results import tell_results
+    from bench_pipeline.defs.assets.wanted import USUAL
     from bench_pipeline.defs.committed import report_committed
     from bench_pipeline.defs.gathered import build_defs
     from bench_pipeline.defs.resources import LogAnd
@@ -96,12 +99,14 @@ def run(project: Project, options: argparse.Namespace) -> int:
     wanted = {
         "models": options.model,
         "build": build,
-        "mode": options.mode,
+        "mode": options.mode or USUAL,
         "profile": options.profile or ("full" if options.baseline else "quick"),
         "beside": options.baseline,
         "remeasure": options.again,
         "power_caps_w": list(dict.fromkeys(options.power_cap_w)),
         "concurrencies": sorted(set(options.concurrency)),
+        "parts": list(parts),
+        "depths": sorted(set(options.depths)),
     }
     with command_instance(project) as instance:
         report_committed(instance, project)  # before: what is made now is the newest there is
@@ -147,7 +152,7 @@ def _settle(
     from bench_pipeline.records.yaml.declared import known_backend
     from bench_pipeline.records.yaml.files import read_engines
 
-    mode = known_mode(options.mode)
+    mode = known_mode(options.mode or "baseline")
     draft = draft_model(mode, project)
     for slug in options.model:
         check_wanted(mode, known_model(project, slug), draft)
@@ -177,7 +182,8 @@ def _settle(
             where=choice.build,
         )
     turns = f" in turns with {', '.join(options.baseline)}" if options.baseline else ""
-    reporter.say(f"Engine build {choice.build}{turns} on backend {backend}, mode {mode}")
+    in_mode = f", mode {mode}" if options.mode or "usual" in parts_of(options) else ""
+    reporter.say(f"Engine build {choice.build}{turns} on backend {backend}{in_mode}")
     models = [known_model(project, slug) for slug in dict.fromkeys(files)]
     for line in to_be_fetched(models, [choice, *beside], artefact_cache()):
         reporter.say(line)

@@ -20,7 +20,7 @@ from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig, plain_backend
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 from bench_pipeline.records.yaml.model_files import read_catalogue
 from bench_pipeline.site.wording import counted, megabytes
@@ -62,6 +62,9 @@ def sections(
     yield "Profiles: PROFILE=NAME", [(name, _PROFILES[name]) for name in get_args(Profile)]
     ordered = sorted(workloads.items(), key=lambda item: item[1].order)
     yield "Workloads", [(slug, each.title) for slug, each in ordered] or _NONE
+    scripts = read(Conversation, project.conversations)
+    told = [(slug, f"{each.title}, {len(each.turns)} turns") for slug, each in scripts.items()]
+    yield "Conversations: PARTS=conversations", told or _NONE
     yield "Campaigns", campaign_rows(project, campaigns, rigs, models, catalogue)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from bench_pipeline.errors import BenchError, RecordError
+from bench_pipeline.harness.planning.parts import add_parts, parts_of
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign, Profile
 
@@ -42,10 +43,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     named.add_argument(
         "--baseline", nargs="+", default=[], metavar="bNNNNN", help="in turns with --build"
     )
-    named.add_argument("--mode", default="baseline")
+    named.add_argument("--mode", help="default: baseline")
     named.add_argument("--profile", choices=get_args(Profile), default="full")
     named.add_argument("--concurrency", nargs="+", type=int, default=[], metavar="N")
     named.add_argument("--power-cap-w", nargs="+", type=float, default=[], metavar="W")
+    add_parts(named)
     parser.set_defaults(run=run)
 
 
@@ -126,12 +128,17 @@ def _named(
     project: Project, options: argparse.Namespace, rig: "Rig", catalogue: "EngineCatalogue"
 ) -> "list[PlanItem]":
     from bench_pipeline.harness.planning.elsewhere import build_elsewhere
-    from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+    from bench_pipeline.harness.planning.modes import (
+        check_wanted,
+        draft_model,
+        known_mode,
+        mode_for,
+    )
     from bench_pipeline.harness.planning.plan import PlanItem
     from bench_pipeline.harness.planning.profiles import PROFILES
     from bench_pipeline.models.catalogue import known_model, named_models
 
-    mode = known_mode(options.mode)
+    mode, parts = known_mode(options.mode or "baseline"), parts_of(options)
     slugs = named_models(project, options.model)
     draft, models = draft_model(mode, project), [known_model(project, slug) for slug in slugs]
     for model in models:
@@ -144,11 +151,13 @@ def _named(
             build=options.build or build_elsewhere(rig, backend, catalogue),
             model=model.slug,
             model_sha256=model.sha256,
-            mode=mode,
+            mode=mode if options.mode else mode_for(parts, model),
             profile=options.profile,
             concurrencies=tuple(sorted(set(options.concurrency))) or usual,
             beside=tuple(options.baseline),
             power_cap_w=cap_w,
+            parts=parts,
+            depths=tuple(sorted(set(options.depths))),
         )
         for backend in (options.backend or rig.backends)
         for model in models

@@ -239,6 +239,16 @@ KEYS_OF_PUBLISHED = {
         ("run_id", "rig", "backend", "build", "status", "provenance"),
         ("depth_tokens", "n", *CURVE_FIGURES, "cached_share", "server_decode_share"),
     ),
+    "conversations.csv.gz": (
+        "conversations",
+        ("run_id", "rig", "backend", "build", "conversation", "status", "provenance"),
+        ("n", "turns", "trace_ms", "trace_ms_lo", "trace_ms_hi", "waiting_ms", "reused_share"),
+    ),
+    "conversation_turns.csv.gz": (
+        "conversation_turns",
+        ("run_id", "rig", "backend", "build", "conversation", "came", "verdict"),
+        ("turn", "n", "ttft_ms", "cold_tokens", "cached_tokens", "prompt_tokens", "decode_tok_s"),
+    ),
     "bare_engine.csv.gz": (
         "bare_tests",
         ("run_id", "rig", "backend", "build", "kind", "provenance"),

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.errors import BenchError
-from bench_pipeline.harness.planning.modes import known_mode
+from bench_pipeline.harness.planning.modes import known_mode, mode_for
+from bench_pipeline.harness.planning.parts import add_parts, parts_of
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
@@ -44,14 +45,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="BUILD",
         help="measure --build in turns with these, by the sentinel's cells",
     )
-    parser.add_argument(
-        "--mode", default="baseline", help="baseline, reasoning-off or draft-<model>"
-    )
+    parser.add_argument("--mode", help="baseline, the default, reasoning-off or draft-<model>")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     parser.add_argument(
         "--power-cap-w", type=float, metavar="W", help="set for this run and put back after it"
     )
     parser.add_argument("--concurrency", type=int, nargs="+", help="default: the profile's")
+    add_parts(parser)
     return parser
 
 
@@ -86,7 +86,8 @@ def _run(options: argparse.Namespace) -> int:
     rig = known_rig(project.rigs, options.rig)
     model = known_model(project, options.model)
     known_backend(project.rigs, rig, options.backend)
-    mode = known_mode(options.mode)
+    parts = parts_of(options)
+    mode = known_mode(options.mode or mode_for(parts, model))
     rig = rig_here(project, options.rig)
     choice = choose(read_engines(project.engines), rig, options.backend, options.build, this_host())
     item = PlanItem(
@@ -100,6 +101,8 @@ def _run(options: argparse.Namespace) -> int:
         concurrencies=tuple(options.concurrency or ()) or PROFILES[options.profile].concurrencies,
         beside=tuple(options.baseline),
         power_cap_w=options.power_cap_w,
+        parts=parts,
+        depths=tuple(sorted(set(options.depths))),
     )
     made = make_runs(item, project=project, rig=rig, cache=cache, reporter=reporter)
     for run, path in made:

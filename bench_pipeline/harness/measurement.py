@@ -3,8 +3,9 @@
 Every concurrency has a server of its own with exactly as many slots: what one user gets is not
 slowed by slots for sixty-four, and memory that suffices for one but not for all shows where it
 ends. Another, with a context for long prompts, draws the curves. Then the first cell is measured
-again, on a server like its first: by what it differs, the machine drifted. Last comes the
-engine's own benchmark, without a server.
+again, on a server like its first: by what it differs, the machine drifted. Then comes the
+engine's own benchmark, without a server. That is the usual; a deep curve and conversations, where
+they are asked for, have servers of their own after it, or instead.
 """
 
 from collections.abc import Collection
@@ -21,8 +22,11 @@ from bench_pipeline.harness.client.prompts import FittedPrompt, PromptFitter, no
 from bench_pipeline.harness.client.streaming import StreamFailed
 from bench_pipeline.harness.client.waves import run_wave
 from bench_pipeline.harness.curves import PointMeasurement, depths_within
+from bench_pipeline.harness.long.conversation import check_room, play
+from bench_pipeline.harness.long.deep import DeepCurve, not_drawn
 from bench_pipeline.harness.pace import Pace, told
 from bench_pipeline.harness.planning import modes
+from bench_pipeline.harness.planning.depths import context_for
 from bench_pipeline.harness.planning.ladder import next_step, planned
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES, ProfileRules, output_tokens
@@ -33,15 +37,13 @@ from bench_pipeline.harness.serving import Running, ServerGone, Serving, as_fail
 from bench_pipeline.inventory.bandwidth import read_bandwidth
 from bench_pipeline.inventory.capture import capture_inventory
 from bench_pipeline.inventory.cpu import engine_threads
+from bench_pipeline.models.context import read_context
 from bench_pipeline.progress import PART, Reporter, Step
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Ladder, Run
-from bench_pipeline.records.workload import Workload
-
-CONTEXT_MARGIN_TOKENS = 64
-"""Room in each slot beyond the largest prompt and answer."""
+from bench_pipeline.records.workload import Conversation, Trace, Workload
 
 BARE_TIMEOUT_S = 900
 """For the engine's own benchmark: as many repetitions at as many depths as the curves have."""
@@ -61,7 +63,11 @@ class Measurement:
         model_path: Path,
         draft: tuple[ModelFile, Path] | None,
         workloads: list[Workload],
+        scripts: list[Conversation] | None = None,
     ) -> None:
+        """EngineError (`refused`) where it is asked for more context than the model was trained
+        for."""
+        self.scripts = scripts or []
         self.item, self.engine, self._all_workloads = item, engine, workloads
         self.workloads = chosen(workloads, item.workloads)
         self.model_path, self.setup = model_path, rig.backends[item.backend]
@@ -83,6 +89,14 @@ class Measurement:
             record=record,
         )
         self.what = f"{model.family} {model.variant} on {engine.build}"
+        context = read_context(model_path)
+        self.deep = (
+            DeepCurve(self.serving, self.rules, context, self.what, self._point_kept)
+            if "deep" in item.parts
+            else None
+        )
+        for script in self.scripts:
+            check_room(script, context.trained_tokens)
 
     def make(self, reporter: Reporter) -> Run:
         """Everything in order. A run that fails is a result and is returned as one."""
@@ -93,12 +107,18 @@ class Measurement:
             patience_s=self.rules.quiet_patience_s,
         )
         failure: Failure | None = None
-        self.pace = self._pace()
         try:
-            self._climb(reporter)
-            self._draw_curves(reporter)
-            self._close(reporter)
-            self._measure_without_server(reporter)
+            if "usual" in self.item.parts:
+                self.pace = self._pace()
+                self._climb(reporter)
+                self._draw_curves(reporter)
+                self._close(reporter)
+                self._measure_without_server(reporter)
+            if self.deep is not None:
+                self.deep.draw(reporter)
+            if self.scripts:
+                self._converse(reporter)
+            self._read_bandwidth()
         except EngineError as error:
             failure = as_failure(error)
         except ServerGone as gone:
@@ -152,7 +172,8 @@ class Measurement:
                     what = f"prompt of {depth} tokens"
                     reporter.say(self.pace.after(what, self._point_amount(depth)))
         except EngineError as error:
-            self.record.curves += [self._not_drawn(depth, error) for depth in depths]
+            server = len(self.record.servers) - 1
+            self.record.curves += [not_drawn(depth, error, self.rules, server) for depth in depths]
 
     def _close(self, reporter: Reporter) -> None:
         """The run's first cell again, on a server with its very slots and context: another
@@ -173,14 +194,29 @@ class Measurement:
         except EngineError as error:
             self.record.closing = self._not_started(workload, first.concurrency, error)
 
+    def _converse(self, reporter: Reporter) -> None:
+        self.record.conversations = traces = list[Trace]()
+
+        def keep(trace: Trace, running: Running) -> None:
+            traces.append(trace)
+            keep_going(running, trace)
+
+        for script in self.scripts:
+            failed = play(self.serving, script, self.rules, self.nonces, reporter, keep)
+            traces += [failed] if failed else []
+
+    def _read_bandwidth(self) -> None:
+        if not self.record.bandwidth:
+            self.record.bandwidth = read_bandwidth(
+                self.item.plain_backend,
+                self.record.inventory.gpus_behind(self.record.devices),
+                self.record.devices,
+                self.threads,
+            )
+
     def _measure_without_server(self, reporter: Reporter) -> None:
         depths = self._depths()
-        self.record.bandwidth = read_bandwidth(
-            self.item.plain_backend,
-            self.record.inventory.gpus_behind(self.record.devices),
-            self.record.devices,
-            self.threads,
-        )
+        self._read_bandwidth()
         if self.item.mode != "baseline" or not depths:
             return  # it knows no modes
         self.record.bare_engine = run_llama_bench(
@@ -210,7 +246,7 @@ class Measurement:
         context might have another speed."""
         all_of_them = self._all_workloads
         shapes = [w.prompt_tokens + output_tokens(w, self.item.profile) for w in all_of_them]
-        return -(-(max([*shapes, *longest]) + CONTEXT_MARGIN_TOKENS) // 256) * 256
+        return context_for(max([*shapes, *longest]))
 
     def _probe_cache(self, running: Running) -> None:
         """Of what tells nothing of its cache, neither with a request nor by counters."""
@@ -282,11 +318,18 @@ class Measurement:
             self._prompts[workload.slug] = prompt
         return prompt
 
-    def _measure_point(self, running: Running, depth: int) -> CurvePoint:
+    def _point_kept(self, running: Running, depth: int, rules: ProfileRules) -> CurvePoint:
+        point = self._measure_point(running, depth, rules)
+        keep_going(running, point)
+        return point
+
+    def _measure_point(
+        self, running: Running, depth: int, rules: ProfileRules | None = None
+    ) -> CurvePoint:
         longest = max(self._all_workloads, key=lambda workload: len(workload.body))
         with closing(PromptFitter(running.server.base_url)) as fitter:
             prompt = fitter.fit_text(longest.system, longest.body, depth)
-        measurement = PointMeasurement(depth, prompt, self.rules, self.nonces)
+        measurement = PointMeasurement(depth, prompt, rules or self.rules, self.nonces)
         point = measurement.make(running.server, running.number, running.watch, running.runner)
         failure = modes.failure_of(self.item.mode, [*point.cold, *point.cached])
         if failure and point.failure is None:
@@ -303,16 +346,6 @@ class Measurement:
             status="failed",
             stop_reason="failed",
             failure=as_failure(error),
-        )
-
-    def _not_drawn(self, depth: int, error: EngineError) -> CurvePoint:
-        return CurvePoint(
-            depth_tokens=depth,
-            server=len(self.record.servers) - 1,
-            status="failed",
-            stop_reason="failed",
-            failure=as_failure(error),
-            output_tokens_budget=self.rules.curve_output_tokens,
         )
 
     def _amount(self, workload: Workload, concurrency: int) -> float:
@@ -336,7 +369,7 @@ def chosen(workloads: list[Workload], wanted: Collection[str]) -> list[Workload]
     return [each for each in workloads if not wanted or each.slug in wanted]
 
 
-def keep_going(running: Running, measured: Cell | CurvePoint) -> None:
+def keep_going(running: Running, measured: Cell | CurvePoint | Trace) -> None:
     """ServerGone if the server died or hung in what was just measured, RigError if the power cap
     that was set did not hold."""
     running.record.check_cap()

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from bench_pipeline.measures.cells import figures_of
+from bench_pipeline.measures.conversations import trace_figures
 from bench_pipeline.records.cell import Cell
+from bench_pipeline.records.workload import Trace
 
 
 class Pace:
@@ -42,6 +44,15 @@ def in_words(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def told_of(trace: Trace) -> str:
+    """`Mending a test, 8 turns: 11.9 s`, or how it failed."""
+    what = f"{trace.title}, {len(trace.turns)} turns"
+    if trace.failure is not None:
+        return f"{what}: failed ({trace.failure.kind})"
+    whole = trace_figures(trace).trace_ms
+    return f"{what}: {whole.median / 1000:,.1f} s" if whole else f"{what}: measured"
 
 
 def told(cell: Cell) -> str:

@@ -9,7 +9,7 @@ from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.engines.builds.install import InstalledEngine, install
 from bench_pipeline.engines.dialects.families import FAMILIES
-from bench_pipeline.errors import EngineError
+from bench_pipeline.errors import EngineError, RecordError
 from bench_pipeline.harness.disk import before_fetching
 from bench_pipeline.harness.measurement import Measurement
 from bench_pipeline.harness.planning import modes
@@ -28,7 +28,7 @@ from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, Rig
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be, write_run
 
 Made = list[tuple[Run, Path]]
@@ -115,6 +115,7 @@ def _check_can(engine: InstalledEngine, item: PlanItem, setup: BackendSetup) -> 
     asked = f"mode {item.mode}" if item.mode != "baseline" else ""
     asked = "builds in turns" if item.beside else asked
     asked = "words for how a model is laid out and computed" if setup.arrangement else asked
+    asked = "a deep curve" if "deep" in item.parts else asked
     if engine.started and asked:
         raise EngineError(
             f"{asked}: only with builds of llama.cpp",
@@ -165,6 +166,22 @@ def _capped(
         return begin().serving.gpus()
 
     return capped(item.power_cap_w, gpus, rig.power_cap_command, reporter)
+
+
+def _scripts(project: Project, reporter: Reporter) -> list[Conversation]:
+    """In order of their names; those that cannot be read are left out, as workloads are."""
+    found, broken = read_what_can_be(Conversation, project.conversations)
+    for error in broken:
+        if not found:
+            raise error
+        reporter.say(f"A conversation is left out. {error}")
+    if not found:
+        raise RecordError(
+            "there is no conversation to play",
+            mend="write one: docs/conversations.md says how",
+            where=project.conversations,
+        )
+    return list(found.values())
 
 
 def measure_session(
@@ -252,6 +269,7 @@ def measure_run(
             model_path=model_path,
             draft=draft,
             workloads=workloads,
+            scripts=_scripts(project, reporter) if "conversations" in item.parts else None,
         )
 
     with rig_lock(reporter), _capped(item, rig, begin, reporter) as cap:

@@ -23,6 +23,7 @@ from bench_pipeline.records.inventory import Gpu, Inventory
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import (
+    DepthLeftOut,
     Engine,
     Harness,
     HostLoad,
@@ -33,6 +34,7 @@ from bench_pipeline.records.run import (
     TensorsOfType,
 )
 from bench_pipeline.records.server import Bandwidth, BareEngine, CacheProbe, Server
+from bench_pipeline.records.workload import Trace
 
 
 class RunRecord:
@@ -57,6 +59,8 @@ class RunRecord:
         self.cells: list[Cell] = []
         self.closing: Cell | None = None
         self.curves: list[CurvePoint] = []
+        self.depths_left_out: list[DepthLeftOut] | None = None
+        self.conversations: list[Trace] | None = None
         self.bare_engine: BareEngine | None = None
         self.bandwidth: list[Bandwidth] = []
         self.ladder: Ladder | None = None
@@ -107,6 +111,7 @@ class RunRecord:
             started_at=self.started_at,
             finished_at=datetime.now(UTC).replace(microsecond=0),
             profile=self.item.profile,
+            parts=None if self.item.parts == ("usual",) else list(self.item.parts),
             harness=Harness(
                 version=__version__,
                 git_commit=self.code_commit,
@@ -147,6 +152,8 @@ class RunRecord:
             cells=self.cells,
             closing=self.closing,
             curves=self.curves,
+            depths_left_out=self.depths_left_out or None,
+            conversations=self.conversations,
             bare_engine=self.bare_engine,
             bandwidth=self.bandwidth,
         )

@@ -77,11 +77,19 @@ class Serving:
 
     @contextmanager
     def serve(
-        self, slots: int, context_tokens_per_slot: int, reporter: Reporter
+        self,
+        slots: int,
+        context_tokens_per_slot: int,
+        reporter: Reporter,
+        *,
+        keeps_prompts: bool = False,
     ) -> Iterator[Running]:
-        """EngineError if it does not start or does not run as asked; ServerGone if it ends."""
+        """EngineError if it does not start or does not run as asked; ServerGone if it ends.
+
+        `keeps_prompts`: it may reuse what a prompt shares with the one before.
+        """
         number = len(self.record.servers)
-        server = self._server(slots, context_tokens_per_slot, number)
+        server = self._server(slots, context_tokens_per_slot, number, keeps_prompts)
         with Watch(backend=self.item.plain_backend, names=self._watched(server)) as watch:
             for gap in () if number else watch.gaps:
                 reporter.say(gap)
@@ -128,7 +136,9 @@ class Serving:
         named: Any = Named(dialect, started.models[self.model.slug])
         return named
 
-    def _server(self, slots: int, context_tokens_per_slot: int, number: int) -> GuardedServer:
+    def _server(
+        self, slots: int, context_tokens_per_slot: int, number: int, keeps_prompts: bool = False
+    ) -> GuardedServer:
         log_path = self.log_stem.with_name(f"{self.log_stem.name}-{number}.server.log")
         if self.engine.started and self.engine.started.base_url:
             return FoundServer(
@@ -156,6 +166,7 @@ class Serving:
             threads=self.threads,
             slots=slots,
             context_tokens_per_slot=context_tokens_per_slot,
+            keeps_prompts=keeps_prompts,
             extra_args=modes.server_arguments(self.item.mode),
             log_path=log_path,
         )
@@ -163,7 +174,11 @@ class Serving:
     def cards(self) -> dict[str, str]:
         """The cards that will hold the model, by the engine's names, as far as they can be told
         before the engine has named them: PCI address to name."""
-        return engine_names(self.record.inventory, self._server(1, 1, 0).planned_devices())
+        return engine_names(self.record.inventory, self.planned_devices())
+
+    def planned_devices(self) -> list[str]:
+        """By the engine's names; none on `cpu`."""
+        return self._server(1, 1, 0).planned_devices()
 
     def gpus(self) -> list[Gpu]:
         """The cards that will hold the model. RigError where one cannot be told."""

@@ -125,6 +125,38 @@ DEFINITIONS: dict[str, Definition] = {
         "",
         "Share of the second prompt's tokens that the engine did not compute again.",
     ),
+    "trace_ms": Definition(
+        "Whole conversation",
+        "ms",
+        "From the first turn sent to the end of the last reply, every turn sent as soon as the one "
+        "before has ended, prompts cached.",
+    ),
+    "waiting_ms": Definition(
+        "Waiting", "ms", "The TTFT of all its turns together: until each reply begins."
+    ),
+    "cached_tokens": Definition(
+        "Cached",
+        "tokens",
+        "Of a turn's prompt what the server kept of the turns before and did not compute again, by "
+        "its own count.",
+    ),
+    "cold_tokens": Definition(
+        "Cold",
+        "tokens",
+        "What it did compute: new words, and the reply before them, as the script's stands in the "
+        "place of the model's own.",
+    ),
+    "cold_prefill_tok_s": Definition(
+        "Cold prefill",
+        "tok/s",
+        "Tokens of a turn's cold part over the server's prompt time: short parts are read slower, "
+        "and behind a long context too.",
+    ),
+    "reused_share": Definition(
+        "Reused",
+        "",
+        "Share of a conversation's prompt tokens that were not computed again.",
+    ),
     "server_share": Definition(
         "Of bare engine",
         "",

@@ -15,6 +15,8 @@ HEAD_BYTES = 2**20
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q"}
 _NUMBERS |= {12: "d"}
 _STRING, _ARRAY = 8, 9
+_MOST_LAYERS = 1024
+"""A list of numbers that has no more may be one for each layer."""
 
 QUANTS = {
     **{0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K"},
@@ -57,7 +59,9 @@ class _Bytes:
         if kind == _ARRAY:
             inner, count = self.number("I"), self.number("Q")
             if inner in _NUMBERS:
-                self.take(count * struct.calcsize(f"<{_NUMBERS[inner]}"))
+                kept = self.take(count * struct.calcsize(f"<{_NUMBERS[inner]}"))
+                if count <= _MOST_LAYERS:
+                    return list(struct.unpack(f"<{count}{_NUMBERS[inner]}", kept))
             else:
                 for _ in range(count):
                     self.value(inner)
@@ -68,8 +72,8 @@ class _Bytes:
 
 
 def read_header(head: bytes) -> Mapping[str, Any]:
-    """Keys and values that lie whole in `head`, the beginning of a GGUF file; lists are left out.
-    ValueError if it is none."""
+    """Keys and values that lie whole in `head`, the beginning of a GGUF file; long lists and those
+    of text are left out. ValueError if it is none."""
     data = _Bytes(head)
     if head[:4] != b"GGUF":
         raise ValueError("it does not begin as a GGUF file does")

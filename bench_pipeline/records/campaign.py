@@ -11,6 +11,12 @@ Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-
 """How a model is run beyond the engine's defaults: the modes that the harness can make.
 `draft-<model>`: that model of the catalogue drafts for it (speculative decoding)."""
 
+Part = Literal["usual", "deep", "conversations"]
+"""What of a run is measured. `usual`: the workloads, the curve of the profile, drift and the bare
+engine; `deep`: a curve to the context that the model was trained for; `conversations`: the scripts
+of content/conversations, turn by turn."""
+Depth = Annotated[int, Field(ge=16, le=2_000_000)]
+
 
 ModelPattern = Annotated[str, Field(pattern=r"^[a-z0-9*?][a-z0-9.*?@_-]{0,99}$")]
 """A slug of the catalogue, a pattern of slugs, `qwen3-*`, or quants of a head, `gemma-3-270m@*`."""
@@ -103,6 +109,12 @@ class Campaign(Record):
     largest. Models that would need more wait until it is raised. None: as much as it takes."""
     profile: Profile = "full"
     """`full`: what the page ranks; `quick`: provisional."""
+    parts: list[Part] = Field(default=["usual"], min_length=1)
+    """What of each run is measured. One without `usual` measures no workload. Without `usual` and
+    `modes`, models that reason run in mode `reasoning-off`."""
+    depths: list[Depth] | None = None
+    """Of part `deep`: lengths of the prompt, in tokens. None: all that the model was trained for,
+    memory holds and the profile's time allows."""
 
     @property
     def has_budget(self) -> bool:
@@ -115,4 +127,8 @@ class Campaign(Record):
         for key in ("concurrencies", "workloads"):
             if self.in_turns and getattr(self, key) is not None:
                 raise ValueError(f"`in_turns` measures the sentinel's cells: leave out `{key}`")
+        if self.in_turns and self.parts != ["usual"]:
+            raise ValueError("`in_turns` measures the sentinel's cells: leave out `parts`")
+        if self.depths is not None and "deep" not in self.parts:
+            raise ValueError("`depths` are of part `deep`: name it in `parts`")
         return self

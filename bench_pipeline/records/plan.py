@@ -8,11 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench_pipeline.records.base import MOST_ITEMS, Name, Record, Sha256, Slug, Streams, UtcTime
-from bench_pipeline.records.campaign import DiskPolicy, Mode, Profile, Watts
+from bench_pipeline.records.campaign import Depth, DiskPolicy, Mode, Part, Profile, Watts
 from bench_pipeline.records.engines import Build, EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendName, Rig
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 
 PLAN_VERSION = 1
 
@@ -42,6 +42,10 @@ class PlannedRun(Record):
     """Set for each card while it is measured. None: as it is found."""
     disk_policy: DiskPolicy = "keep"
     """What becomes of the model's file, as in a campaign."""
+    parts: list[Part] | None = Field(default=None, min_length=1)
+    """What is measured, as in a campaign. None: the usual."""
+    depths: list[Depth] | None = Field(default=None, max_length=MOST_ITEMS)
+    """Of part `deep`. None: as far as it goes."""
     campaign: Slug | None = None
     """The first that wants it."""
 
@@ -66,6 +70,8 @@ class Plan(Record):
     """Those that the runs need, drafting ones too."""
     workloads: list[Workload] = Field(min_length=1, max_length=MOST_ITEMS)
     """What each run measures."""
+    conversations: list[Conversation] | None = Field(default=None, max_length=MOST_ITEMS)
+    """What runs of part `conversations` measure."""
     engines: EngineCatalogue
     """Where the builds are to be had."""
 
@@ -85,6 +91,8 @@ class Plan(Record):
                 raise ValueError(f"`models` has no {run.model} with the sum that a run names")
             if run.mode.startswith("draft-") and run.mode.removeprefix("draft-") not in models:
                 raise ValueError(f"`models` lacks the one that drafts in mode {run.mode}")
+            if "conversations" in (run.parts or ()) and not self.conversations:
+                raise ValueError("part `conversations` needs some `conversations`")
             if run.beside and self.engines.sentinel is None:
                 raise ValueError("builds measured in turns need the `sentinel` of `engines`")
         return self

@@ -31,12 +31,13 @@ from bench_pipeline.records.base import (
     Streams,
     UtcTime,
 )
-from bench_pipeline.records.campaign import Mode, Profile
+from bench_pipeline.records.campaign import Mode, Part, Profile
 from bench_pipeline.records.cell import Cell, CurvePoint, Failure, Printed
 from bench_pipeline.records.devices import PowerCap
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import Arrangement, Backend, BackendName, plain_backend
 from bench_pipeline.records.server import Bandwidth, BareEngine, Server
+from bench_pipeline.records.workload import Trace
 
 SCHEMA_VERSION = 4
 
@@ -204,6 +205,18 @@ class Ladder(Record):
     still growing at the highest that the harness tries."""
 
 
+class DepthLeftOut(Record):
+    """A length of the prompt that the curve does not reach."""
+
+    depth_tokens: Count
+    """The length."""
+    why: Literal["trained", "memory", "time"]
+    """`trained`: the model is for shorter contexts; `memory`: weights and KV cache would not fit;
+    `time`: the budget of the curve would not have held it."""
+    message: Annotated[str, Field(min_length=1)]
+    """One sentence, with the numbers."""
+
+
 class Session(Record):
     """Builds measured in turns, there and back (A B B A), block by block: only such figures are
     judged against each other, as only they saw the same state of the machine.
@@ -247,6 +260,8 @@ class Run(Record):
     """When the last cell had ended."""
     profile: Profile | None = None
     """How thoroughly it was measured."""
+    parts: list[Part] | None = Field(default=None, min_length=1, max_length=MOST_ITEMS)
+    """What of a run was asked for. None: the usual, and no more."""
     harness: Harness | None = None
     """The code that measured."""
     rig: Slug
@@ -289,6 +304,10 @@ class Run(Record):
     """The run's first cell measured again at its end: by what it differs, the machine drifted."""
     curves: list[CurvePoint] = Field(default=[], max_length=MOST_ITEMS)
     """Prefill and decode by length of the prompt, one stream."""
+    depths_left_out: list[DepthLeftOut] | None = Field(default=None, max_length=MOST_ITEMS)
+    """Lengths that a deep curve was asked for and does not have, and why."""
+    conversations: list[Trace] | None = Field(default=None, max_length=MOST_ITEMS)
+    """Scripts played turn by turn, with prompt caching on."""
     bare_engine: BareEngine | None = None
     """The same without a server."""
     bandwidth: list[Bandwidth] = Field(default=[], max_length=MOST_ITEMS)
@@ -340,6 +359,7 @@ class Run(Record):
         """By cells and points, and by the `waves` within them."""
         cells = [*self.cells, *([self.closing] if self.closing else [])]
         numbers = [cell.server for cell in cells] + [point.server for point in self.curves]
+        numbers += [trace.server for trace in self.conversations or ()]
         return numbers + [wave.server for cell in cells for wave in cell.waves if waves]
 
     @property
@@ -352,11 +372,21 @@ class Run(Record):
         """Why it failed, or which of its cells did: a sentence each."""
         if self.failure is not None:
             return [f"{self.failure.kind}: {self.failure.message}"]
-        return [
+        cells = [
             f"{cell.workload} at {cell.concurrency}: {cell.failure.kind}: {cell.failure.message}"
             for cell in self.cells
             if cell.failure is not None
         ]
+        return cells + [
+            f"{trace.conversation}: {trace.failure.kind}: {trace.failure.message}"
+            for trace in self.conversations or ()
+            if trace.failure is not None
+        ]
+
+    @property
+    def measures(self) -> frozenset[Part]:
+        """The parts that it was asked for."""
+        return frozenset(self.parts or ("usual",))
 
     @property
     def file_stem(self) -> str:

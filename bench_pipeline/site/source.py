@@ -21,6 +21,7 @@ OF_THE_SITE = (
 BY_RUN = ("run_files", "servers", "telemetry", "wave_speeds")
 BY_MODEL = (
     *("runs", "measurements", "curve_points", "bare_tests", "speed_ranges"),
+    *("conversations", "conversation_turns"),
     *("workload_speeds", "comparisons", "build_trends"),
 )
 """Tables whose rows belong to a run, or to a model."""
@@ -81,6 +82,8 @@ class Tables:
     measurements: list[Row] = field(default_factory=list)
     curve_points: list[Row] = field(default_factory=list)
     bare_tests: list[Row] = field(default_factory=list)
+    conversations: list[Row] = field(default_factory=list)
+    conversation_turns: list[Row] = field(default_factory=list)
     speed_ranges: list[Row] = field(default_factory=list)
     workload_speeds: list[Row] = field(default_factory=list)
     comparisons: list[Row] = field(default_factory=list)

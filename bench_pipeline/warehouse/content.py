@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bench_pipeline.engines.llama_cpp.command import remote_endpoints
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
@@ -22,19 +21,17 @@ from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied
 from bench_pipeline.paths import Project
 from bench_pipeline.records.base import Record
 from bench_pipeline.records.campaign import Campaign
-from bench_pipeline.records.cell import Cell, Failure
-from bench_pipeline.records.devices import PowerCap
 from bench_pipeline.records.engines import EngineCatalogue, Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.run import Engine, Ladder, Model, Run, Session
 from bench_pipeline.records.site import SiteFacts
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import parse_record
 from bench_pipeline.records.yaml.finding import content_of, record_files
 from bench_pipeline.records.yaml.model_files import Models
 from bench_pipeline.warehouse.files import Kind, Rejection, sha256_of
 from bench_pipeline.warehouse.frames import Row, insert_rows, read_rows
+from bench_pipeline.warehouse.rows.outlines import ASKED, asked_of, outlines, unchecked
 from bench_pipeline.warehouse.schema import set_state, state, touched
 
 if TYPE_CHECKING:
@@ -50,7 +47,10 @@ Files = dict[Path, bytes | RecordError]
 def content_files(project: Project) -> Files:
     """Every declaring file with its content, in a stable order."""
     found: Files = {}
-    for folder in (project.rigs, project.models, project.workloads, project.campaigns):
+    for folder in (
+        *(project.rigs, project.models, project.workloads),
+        *(project.conversations, project.campaigns),
+    ):
         try:
             paths = record_files(folder)
         except RecordError as error:
@@ -87,6 +87,7 @@ class Declared:
     rigs: dict[str, Rig] = field(default_factory=dict)
     models: dict[str, ModelFile] = field(default_factory=dict)
     workloads: dict[str, Workload] = field(default_factory=dict)
+    conversations: dict[str, Conversation] = field(default_factory=dict)
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     engines: EngineCatalogue = field(default_factory=EngineCatalogue)
     site: SiteFacts = field(default_factory=SiteFacts)
@@ -99,6 +100,7 @@ def read_declared(project: Project, files: Files) -> Declared:
         project.rigs: (Rig, declared.rigs, "rig"),
         project.models: (ModelFile, declared.models, "model"),
         project.workloads: (Workload, declared.workloads, "workload"),
+        project.conversations: (Conversation, declared.conversations, "conversation"),
         project.campaigns: (Campaign, declared.campaigns, "campaign"),
     }
     models = Models()
@@ -159,6 +161,8 @@ def write_declared(connection: DuckDBPyConnection, declared: Declared) -> None:
     }
     sentinel = declared.engines.sentinel
     set_state(connection, "sentinel", sentinel.model_dump_json() if sentinel else "")
+    scripts = [script.model_dump(mode="json") for script in declared.conversations.values()]
+    set_state(connection, "scripts", json.dumps(scripts))
     for table, of_table in rows.items():
         connection.execute(f"delete from {table}")
         insert_rows(connection, table, of_table)
@@ -169,29 +173,20 @@ def mark_done(connection: DuckDBPyConnection, *, everything: bool) -> None:
 
     Unless `everything`, only of those that a touched run may have satisfied.
     """
-    condition = "true" if everything else touched(connection, "campaign_items", _ASKED)
+    condition = "true" if everything else touched(connection, "campaign_items", ASKED)
     items = read_rows(connection, f"select rowid, * from campaign_items where {condition}")
-    runs = _outlines(connection) if items else {}
+    runs = outlines(connection) if items else {}
     for done in (True, False):
         found = [
             item["rowid"]
             for item in items
-            if satisfied(_plan_item(item), runs.get(_asked(item), ())) == done
+            if satisfied(_plan_item(item), runs.get(asked_of(item), ())) == done
             and item["done"] != done
         ]
         connection.execute(
             "update campaign_items set done = ? where rowid in (select unnest(?::bigint[]))",
             [done, found],
         )
-
-
-_ASKED = ("rig", "backend", "mode", "model_sha256")
-"""What a run has in common with every item that it satisfies, in columns of the same name. Its
-build it has too, by the name under which it is asked for."""
-
-
-def _asked(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _ASKED)
 
 
 def _plan_item(row: Row) -> PlanItem:
@@ -203,6 +198,8 @@ def _plan_item(row: Row) -> PlanItem:
         beside=tuple(row["beside"]),
         workloads=tuple(row["asked_workloads"]),
         power_cap_w=row["asked_cap_w"],
+        parts=tuple(row["parts"]),
+        depths=tuple(row["depths"]),
         campaign=row["campaign"],
     )
 
@@ -263,6 +260,8 @@ def _campaign_rows(declared: Declared) -> list[Row]:
                 "beside": list(item.beside),
                 "asked_workloads": list(item.workloads),
                 "asked_cap_w": item.power_cap_w,
+                "parts": list(item.parts),
+                "depths": list(item.depths),
                 "done": False,
                 "estimate_s": None,
                 "guessed": None,
@@ -302,13 +301,15 @@ def estimate_missing(connection: DuckDBPyConnection, models: Mapping[str, ModelF
         " order by started_at desc, run_id"
     ).fetchall()
     rows = read_rows(connection, "from workloads")
-    workloads = [_unchecked(Workload, **row, slug=row["workload"]) for row in rows]
+    workloads = [unchecked(Workload, **row, slug=row["workload"]) for row in rows]
     sentinel = state(connection, "sentinel")
+    scripts = json.loads(state(connection, "scripts") or "[]")
     estimator = Estimator(
         [yardstick_of(text) for (text,) in told],
         models,
         workloads,
         Sentinel.model_validate_json(sentinel) if sentinel else None,
+        [Conversation.model_validate(script) for script in scripts],
     )
     found = [estimator.of(_plan_item(item)) for item in items]
     connection.execute(
@@ -321,76 +322,3 @@ def estimate_missing(connection: DuckDBPyConnection, models: Mapping[str, ModelF
             [estimate.basis == A_GUESS for estimate in found],
         ],
     )
-
-
-def _outlines(connection: DuckDBPyConnection) -> dict[tuple[Any, ...], list[Run]]:
-    """Measured runs that campaigns may ask for, by `_ASKED`, with what a plan looks at and nothing
-    else: no requests, no figures.
-
-    Made from the tables, because reading a thousand run files again takes half a minute. They
-    are valid already, so they are constructed without being validated.
-    """
-    connection.execute(
-        "create or replace temp view asked_runs as select * from runs where provenance = 'measured'"
-        " and run_id not in"
-        " (select run_id from measurements where doubtful(flags))"
-        f" and ({', '.join(_ASKED)}) in (select ({', '.join(_ASKED)}) from campaign_items)"
-    )
-    cells = defaultdict(list)
-    for row in read_rows(
-        connection,
-        "select run_id, workload, concurrency, failure_kind, failure_message from measurements"
-        " where run_id in (select run_id from asked_runs)",
-    ):
-        kind, message = row["failure_kind"], row["failure_message"]
-        failure = Failure(kind=kind, message=message) if kind else None
-        place = {"workload": row["workload"], "concurrency": row["concurrency"]}
-        cell = _unchecked(Cell, **place, failure=failure)
-        cells[row["run_id"]].append(cell)
-    found = defaultdict(list)
-    for row in read_rows(
-        connection,
-        "select run_id, rig, backend, mode, profile, engine, build, model_sha256, ladder,"
-        " ladder_ended, failure_kind, failure_message, session_id, session_builds, session_blocks,"
-        " session_ended, asked_workloads, asked_cap_w from asked_runs order by run_id",
-    ):
-        found[_asked(row)].append(_outline(row, cells[row["run_id"]]))
-    return found
-
-
-def _outline(run: Row, cells: list[Cell]) -> Run:
-    ladder = failure = session = None
-    cap_w = run["asked_cap_w"]
-    if run["ladder_ended"]:
-        ladder = Ladder(concurrencies=run["ladder"], ended=run["ladder_ended"])
-    if run["failure_kind"]:
-        failure = Failure(kind=run["failure_kind"], message=run["failure_message"])
-    if run["session_id"]:
-        session = _unchecked(
-            Session,
-            session_id=run["session_id"],
-            builds=run["session_builds"],
-            blocks=run["session_blocks"],
-            ended=run["session_ended"],
-        )
-    return _unchecked(
-        Run,
-        run_id=run["run_id"],
-        provenance="measured",
-        rig=run["rig"],
-        backend=run["backend"],
-        mode=run["mode"],
-        profile=run["profile"],
-        engine=Engine(name=run["engine"], build=run["build"]),
-        model=_unchecked(Model, sha256=run["model_sha256"]),
-        asked_workloads=run["asked_workloads"],
-        power_cap=_unchecked(PowerCap, asked_w=cap_w) if cap_w is not None else None,
-        ladder=ladder,
-        failure=failure,
-        session=session,
-        cells=cells,
-    )
-
-
-def _unchecked(record: type[R], **known: Any) -> R:
-    return record.model_construct(**known)  # type: ignore[return-value]  # the plugin says Record

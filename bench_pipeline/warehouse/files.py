@@ -11,7 +11,7 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import run_files
 from bench_pipeline.records.yaml.finding import content_of, record_files
 
-Kind = Literal["run", "rig", "model", "workload", "campaign", "engines", "site"]
+Kind = Literal["run", "rig", "model", "workload", "conversation", "campaign", "engines", "site"]
 
 
 def sha256_of(content: bytes) -> str:

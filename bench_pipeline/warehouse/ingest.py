@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 RUN_TABLES = (
     *("run_files", "runs", "servers", "requests", "waves", "wave_speeds", "telemetry"),
-    *("measurements", "curve_points", "bare_tests"),
+    *("measurements", "curve_points", "bare_tests", "conversations", "conversation_turns"),
 )
 """The tables whose rows come and go with a run."""
 

@@ -17,7 +17,10 @@ PLACE = ("rig", "backend", "engine", "model", "mode", "power_cap_w")
 _HERE = Path(__file__).parent
 SQL = _HERE / "sql"
 
-SCHEMA = ("schema", "schema_declared", "schema_curves", "schema_builds")
+SCHEMA = (
+    *("schema", "schema_declared", "schema_curves", "schema_conversations"),
+    "schema_builds",
+)
 """The empty tables."""
 
 VIEWS = ("run_systems", "sound_cells", "chosen_cells", "trend_cells")
@@ -50,6 +53,8 @@ TABLES = (
     "measurements",
     "curve_points",
     "bare_tests",
+    "conversations",
+    "conversation_turns",
     "speed_ranges",
     "workload_speeds",
     "comparisons",

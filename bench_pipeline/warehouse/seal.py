@@ -25,6 +25,7 @@ _SEAL = "seal"
 
 _ONLY_OF_RUNS = (
     *("servers", "requests", "waves", "wave_speeds", "telemetry", "curve_points", "bare_tests"),
+    *("conversations", "conversation_turns"),
 )
 """Tables whose rows come with their run and never change: a sum of hashes grows by theirs."""
 

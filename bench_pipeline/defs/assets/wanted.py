@@ -7,7 +7,8 @@ from bench_pipeline.defs.assets.planning import wanted_runs
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
 from bench_pipeline.harness.planning.elsewhere import build_elsewhere
-from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode
+from bench_pipeline.harness.planning.modes import check_wanted, draft_model, known_mode, mode_for
+from bench_pipeline.harness.planning.parts import known_parts
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.models.catalogue import DEFAULT_MODEL, known_model
@@ -48,7 +49,9 @@ class RunsWanted(dg.Config):
         description="Make the runs named here also where a run file satisfies them already.",
     )
     mode: str = Field(
-        default="baseline", description="baseline, reasoning-off or draft-SLUG (of content/models)."
+        default="baseline",
+        description="baseline, reasoning-off or draft-SLUG (of content/models); usual: baseline, or"
+        " without part usual reasoning-off for models that reason.",
     )
     profile: Profile = Field(default="quick", description="quick (provisional) or full.")
     power_caps_w: list[float] = Field(
@@ -59,6 +62,14 @@ class RunsWanted(dg.Config):
         default=[],
         description="Streams at once; empty: 1 and 4 in profile quick; in full as many as it"
         " takes to the knee.",
+    )
+    parts: list[str] = Field(
+        default=["usual"],
+        description="usual: workloads and curve; deep: a curve to the model's trained context;"
+        " conversations: those of content/conversations.",
+    )
+    depths: list[int] = Field(
+        default=[], description="Prompt lengths of part deep; empty: as far as it goes."
     )
 
 
@@ -87,7 +98,8 @@ def items_named(
         build = choose(engines, rig, place.backend, named, this_host()).build
     else:
         build = named or build_elsewhere(rig, place.backend, engines)
-    mode = known_mode(config.mode)
+    usual = config.mode == USUAL
+    mode, parts = known_mode("baseline" if usual else config.mode), known_parts(config.parts)
     draft = draft_model(mode, project)
     models = [known_model(project, slug) for slug in config.models]
     for model in models:
@@ -99,11 +111,13 @@ def items_named(
             build=build,
             model=model.slug,
             model_sha256=model.sha256,
-            mode=mode,
+            mode=mode_for(parts, model) if usual else mode,
             profile=config.profile,
             concurrencies=tuple(config.concurrencies) or PROFILES[config.profile].concurrencies,
             beside=tuple(config.beside),
             power_cap_w=cap_w,
+            parts=parts,
+            depths=tuple(config.depths),
         )
         for model in models
         for cap_w in (*config.power_caps_w,) or (None,)

@@ -75,9 +75,13 @@ class LlamaServerDialect:
         return Proof()  # by its `/props`, where it is started: `engines.llama_cpp.server`
 
     def count(self, ask: Ask, messages: Messages) -> int | None:
+        return len(self.tokens(ask, messages))
+
+    def tokens(self, ask: Ask, messages: Messages) -> list[int]:
         rendered = _held(ask, "/apply-template", {"messages": messages}, "prompt", str)
         body = {"content": rendered, "add_special": True, "parse_special": True}
-        return len(_held(ask, "/tokenize", body, "tokens", list))
+        found: list[int] = _held(ask, "/tokenize", body, "tokens", list)
+        return found
 
 
 def _timings(event: dict[str, Any]) -> dict[str, Any] | None:

@@ -50,3 +50,6 @@ class PlainDialect:
 
     def count(self, ask: Ask, messages: Messages) -> int | None:
         return None
+
+    def tokens(self, ask: Ask, messages: Messages) -> list[int] | None:
+        return None

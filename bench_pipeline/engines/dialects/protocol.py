@@ -176,3 +176,7 @@ class Dialect(Protocol):
     def count(self, ask: Ask, messages: Messages) -> int | None:
         """Tokens of the rendered prompt. None: it cannot be asked, only tried."""
         ...
+
+    def tokens(self, ask: Ask, messages: Messages) -> list[int] | None:
+        """The rendered prompt itself. None: it cannot be asked."""
+        ...

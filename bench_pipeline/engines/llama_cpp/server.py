@@ -75,17 +75,20 @@ class LlamaServer(GuardedServer):
         context_tokens_per_slot: int,
         log_path: Path,
         draft: Path | None = None,
+        keeps_prompts: bool = False,
         extra_args: Sequence[str] = (),
         load_timeout_s: float | None = None,
     ) -> None:
         """
         draft             a model that drafts for `model`, on the same devices
+        keeps_prompts     what a slot holds of a prompt may be reused by the next, where it asks
         extra_args        what the mode asks of the server; they win over the rig file's
         load_timeout_s    None: two minutes and the time that a slow disk needs
         """
         super().__init__(log_path, where=f"{engine.build} with {model.name}")
         self._engine, self._model, self._backend, self._setup = engine, model, backend, setup
         self._threads, self._draft, self._extra_args = threads, draft, list(extra_args)
+        self._keeps_prompts = keeps_prompts
         self._wanted_slots, self._wanted_context = slots, context_tokens_per_slot
         self._load_timeout_s = load_timeout_s
         self.props: dict[str, Any] = {}
@@ -118,8 +121,9 @@ class LlamaServer(GuardedServer):
         command += ["--threads", str(self._threads)]
         command += self._placed() + self._drafting()
         command += ["--fit", "off"]  # else it moves layers silently
-        # Nothing of an earlier prompt may be reused: prefill is measured cold.
-        command += ["--no-cache-prompt", "--cache-ram", "0", "--ctx-checkpoints", "0"]
+        command += ["--cache-ram", "0"]  # else prompts of other slots come back
+        if not self._keeps_prompts:  # prefill is measured cold
+            command += ["--no-cache-prompt", "--ctx-checkpoints", "0"]
         command += ["--no-webui", "--verbosity", "4"]  # 4: devices, layers and buffers
         return command + arrangement_options(self._setup) + self._setup.args + self._extra_args
 

@@ -85,6 +85,7 @@ class OutFolder:
             (self.work.rigs, [rig]),
             (self.work.models, plan.models),
             (self.work.workloads, plan.workloads),
+            (self.work.conversations, plan.conversations or ()),
         )
         for folder, records in folders:
             for record in records:

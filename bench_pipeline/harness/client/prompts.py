@@ -30,6 +30,10 @@ class PromptFitter:
         counted = self._dialect.count(self._ask, messages)
         return self._tried(messages) if counted is None else counted
 
+    def tokens(self, messages: Messages) -> list[int] | None:
+        """The rendered prompt; None: the family cannot be asked."""
+        return self._dialect.tokens(self._ask, messages)
+
     def _tried(self, messages: Messages) -> int:
         body = self._dialect.body(messages, 1, cached=True) | {"stream": False}
         body.pop("stream_options", None)

@@ -10,7 +10,7 @@ from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import Project
 from bench_pipeline.records.campaign import Campaign
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be
 
 GB = 10**9
@@ -20,7 +20,8 @@ def estimator(project: Project, runs: Runs, models: Mapping[str, ModelFile]) -> 
     """Of what is declared and was measured here."""
     workloads, _ = read_what_can_be(Workload, project.workloads)
     sentinel = read_engines(project.engines).sentinel
-    return Estimator(runs.values(), models, workloads.values(), sentinel)
+    scripts, _ = read_what_can_be(Conversation, project.conversations)
+    return Estimator(runs.values(), models, workloads.values(), sentinel, scripts.values())
 
 
 def affordable(

@@ -16,15 +16,20 @@ from math import log
 from statistics import mean, median
 
 from bench_pipeline.harness.planning.ladder import STEPS, planned
+from bench_pipeline.harness.planning.long_parts import deep_s, turns_of
 from bench_pipeline.harness.planning.plan import PlanItem
-from bench_pipeline.harness.planning.profiles import PROFILES, output_tokens
+from bench_pipeline.harness.planning.profiles import (
+    DEEP_DEPTHS,
+    PROFILES,
+    output_tokens,
+)
 from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, plain_backend
 from bench_pipeline.records.run import Run
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 
 CLIMBED = 4
 """Steps of a climb whose end is not known: as many as most have."""
@@ -58,6 +63,10 @@ class Shape:
     depths: tuple[int, ...]
     bare: bool
     closing: bool
+    deep: tuple[int, ...] = ()
+    """Prompt lengths of a deep curve."""
+    scripts: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each conversation its turns: tokens to read and to write."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +87,18 @@ class Speed:
         return 1 + each * (concurrency - 1)
 
 
-def shape_of(item: PlanItem, workloads: Iterable[Workload]) -> Shape:
+def shape_of(
+    item: PlanItem, workloads: Iterable[Workload], scripts: Iterable[Conversation] = ()
+) -> Shape:
     steps = planned(item.concurrencies)
+    deep = (item.depths or DEEP_DEPTHS) if "deep" in item.parts else ()
+    played = map(turns_of, scripts) if "conversations" in item.parts else ()
+    if "usual" not in item.parts:
+        nothing: tuple[int, ...] = ()
+        return Shape(item.profile, nothing, (), (), False, False, deep, tuple(played))
     return Shape(
+        deep=deep,
+        scripts=tuple(played),
         profile=item.profile,
         concurrencies=steps[:CLIMBED] if item.concurrencies == "knee" else steps,
         shapes=tuple(
@@ -117,7 +135,13 @@ def seconds(shape: Shape, speed: Speed, size_bytes: float) -> float:
         written_s = rules.curve_output_tokens * speed.token_s
         total += (rules.warmup_waves + rules.min_waves) * (read_s + 2 * written_s)
         total += rules.min_waves * (2 * read_s + written_s) if shape.bare else 0
+    total += deep_s(shape.deep, rules, speed.prompt_token_s, speed.token_s)
+    for turns in shape.scripts:
+        read = sum(prompt for prompt, _ in turns) * speed.prompt_token_s
+        written = sum(output for _, output in turns) * speed.token_s
+        total += (rules.warmup_waves + rules.min_waves) * (read + written)
     servers = len(shape.concurrencies) + bool(shape.depths) + shape.closing
+    servers += bool(shape.deep) + len(shape.scripts)
     return total + servers * (LOAD_S + size_bytes / LOAD_BYTES_S) + QUIET_S
 
 
@@ -255,7 +279,9 @@ class Estimator:
         models: Mapping[str, ModelFile],
         workloads: Iterable[Workload],
         sentinel: Sentinel | None,
+        scripts: Iterable[Conversation] = (),
     ) -> None:
+        self.scripts = list(scripts)
         self.models, self.workloads, self.sentinel = models, list(workloads), sentinel
         self._shapes: dict[tuple[object, ...], Shape] = {}
         self._sessions: dict[tuple[str, str], Yardstick] = {}
@@ -293,9 +319,9 @@ class Estimator:
         return Estimate(found_s, told)
 
     def _shape(self, item: PlanItem) -> Shape:
-        asked = item.profile, item.concurrencies, item.workloads, item.mode
+        asked = item.profile, item.concurrencies, item.workloads, item.mode, item.parts, item.depths
         if asked not in self._shapes:
-            self._shapes[asked] = shape_of(item, self.workloads)
+            self._shapes[asked] = shape_of(item, self.workloads, self.scripts)
         return self._shapes[asked]
 
     def _like(self, item: PlanItem, model: ModelFile) -> Yardstick | None:

@@ -18,9 +18,10 @@ from bench_pipeline.engines.llama_cpp.placement import Placement, read_placement
 from bench_pipeline.errors import EngineError, RecordError
 from bench_pipeline.models.catalogue import known_model
 from bench_pipeline.paths import Project
-from bench_pipeline.records.campaign import Mode
+from bench_pipeline.records.campaign import Mode, Part
 from bench_pipeline.records.cell import Cell, Failure, Request
 from bench_pipeline.records.model import ModelFile
+from bench_pipeline.records.workload import Trace
 
 _DRAFT = "draft-"
 _MODE: TypeAdapter[Mode] = TypeAdapter(Mode)
@@ -36,6 +37,11 @@ def known_mode(text: str) -> Mode:
             f"no mode `{text}`",
             mend="choose from: baseline, reasoning-off, draft-<model of content/models>",
         ) from None
+
+
+def mode_for(parts: Sequence[Part], model: ModelFile) -> Mode:
+    """Where nobody names one: what only reads or plays a script is no place for hidden thoughts."""
+    return "reasoning-off" if model.reasons and "usual" not in parts else "baseline"
 
 
 def draft_slug(mode: Mode) -> str | None:
@@ -123,6 +129,14 @@ def check_cell(mode: Mode, cell: Cell) -> Cell:
     if cell.failure is not None or (failure := failure_of(mode, cell.requests)) is None:
         return cell
     return cell.model_copy(update={"status": "failed", "stop_reason": "failed", "failure": failure})
+
+
+def check_trace(mode: Mode, trace: Trace) -> Trace:
+    """As `check_cell`, of a conversation."""
+    if trace.failure is not None or (failure := failure_of(mode, trace.requests)) is None:
+        return trace
+    failed = {"status": "failed", "stop_reason": "failed", "failure": failure}
+    return trace.model_copy(update=failed)
 
 
 def failure_of(mode: Mode, requests: Sequence[Request]) -> Failure | None:

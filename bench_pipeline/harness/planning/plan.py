@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from bench_pipeline.harness.planning.modes import draft_slug
+from bench_pipeline.harness.planning.modes import draft_slug, mode_for
 from bench_pipeline.harness.planning.profiles import PROFILES, Concurrencies
-from bench_pipeline.records.campaign import Campaign, DiskPolicy, Exclude, Mode, Profile
+from bench_pipeline.records.campaign import Campaign, DiskPolicy, Exclude, Mode, Part, Profile
 from bench_pipeline.records.cell import FailureKind
 from bench_pipeline.records.engines import EngineCatalogue, build_number
 from bench_pipeline.records.model import ModelFile
@@ -44,6 +44,9 @@ class PlanItem:
     """To set for each card; None: as it is found."""
     disk_policy: DiskPolicy = field(default="keep", compare=False)
     """What becomes of the model's file."""
+    parts: tuple[Part, ...] = ("usual",)
+    depths: tuple[int, ...] = ()
+    """Of part `deep`; none: as far as it goes."""
     campaign: str | None = field(default=None, compare=False)
     """The first that wants it; the same run wanted twice is one item."""
 
@@ -63,7 +66,8 @@ class PlanItem:
         mode = f", {self.mode}" if self.mode != "baseline" else ""
         cap = f", {self.power_cap_w:g} W" if self.power_cap_w is not None else ""
         some = f", {' and '.join(self.workloads)} only" if self.workloads else ""
-        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}{some}{cap}"
+        parts = f", {' and '.join(self.parts)}" if self.parts != ("usual",) else ""
+        return f"{self.model} on {self.partition.key}, {self.build}{turns}{mode}{some}{parts}{cap}"
 
 
 def wanted_build(rig: Rig, backend: BackendName, catalogue: EngineCatalogue) -> str | None:
@@ -105,7 +109,7 @@ def expand(
                 for slug in slugs:
                     if not _is_read(models[slug], rigs[place.rig].backends[place.backend], build):
                         continue
-                    for mode in campaign.modes:
+                    for mode in _modes(campaign, models[slug]):
                         if not _can_be(mode, models[slug], models):
                             continue
                         if _excluded(campaign, place.key, slug, (build, *beside), mode):
@@ -122,6 +126,8 @@ def expand(
                                 concurrencies=_concurrencies(campaign),
                                 workloads=tuple(campaign.workloads or ()),
                                 beside=beside,
+                                parts=tuple(campaign.parts),
+                                depths=tuple(campaign.depths or ()),
                                 power_cap_w=cap_w,
                                 disk_policy=campaign.disk_policy,
                                 campaign=campaign.slug,
@@ -145,6 +151,8 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         or (run.profile == "quick" and item.profile == "full")
     ):
         return False
+    if not run.measures.issuperset(item.parts):
+        return False
     if item.beside:
         wanted = {item.build, *item.beside}
         return (
@@ -160,11 +168,26 @@ def _satisfies(run: Run, item: PlanItem) -> bool:
         return False
     if not set(item.workloads) <= {cell.workload for cell in run.cells}:
         return False
-    if any(c.failure and c.failure.kind not in LASTING_FAILURES for c in run.cells):
+    measured = (*run.cells, *run.curves, *(run.conversations or ()))
+    if item.parts == ("usual",):
+        measured = tuple(run.cells)
+    if any(m.failure and m.failure.kind not in LASTING_FAILURES for m in measured):
         return False
+    reached = {point.depth_tokens for point in run.curves}
+    reached |= {left_out.depth_tokens for left_out in run.depths_left_out or ()}
+    if not reached.issuperset(item.depths):
+        return False
+    if "usual" not in item.parts:
+        return True
     if item.concurrencies == "knee":
         return run.ladder is not None and run.ladder.ended != "asked"
     return set(item.concurrencies) <= {cell.concurrency for cell in run.cells}
+
+
+def _modes(campaign: Campaign, model: ModelFile) -> Sequence[Mode]:
+    if "modes" in campaign.model_fields_set or "usual" in campaign.parts:
+        return campaign.modes
+    return [mode_for(tuple(campaign.parts), model)]
 
 
 def _can_be(mode: Mode, model: ModelFile, models: Mapping[str, ModelFile]) -> bool:

@@ -14,7 +14,8 @@ from bench_pipeline.paths import Project
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.plan import PLAN_VERSION, Plan, PlannedRun
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml.files import read_engines, read_workloads
+from bench_pipeline.records.workload import Conversation
+from bench_pipeline.records.yaml.files import read_engines, read_folder, read_workloads
 from bench_pipeline.records.yaml.strict import printable
 
 
@@ -58,12 +59,15 @@ def _plan(project: Project, rig: Rig | str, items: Sequence[PlanItem]) -> Plan:
                 workloads=list(item.workloads),
                 power_cap_w=item.power_cap_w,
                 disk_policy=item.disk_policy,
+                parts=None if item.parts == ("usual",) else list(item.parts),
+                depths=list(item.depths) or None,
                 campaign=item.campaign,
             )
             for item in items
         ],
         models=[known_model(project, slug) for slug in slugs],
         workloads=list(read_workloads(project.workloads).values()),
+        conversations=_conversations(project, items),
         engines=_needed(read_engines(project.engines), items),
     )
 
@@ -84,11 +88,19 @@ def items_of(plan: Plan) -> list[PlanItem]:
             workloads=tuple(run.workloads),
             power_cap_w=run.power_cap_w,
             disk_policy=run.disk_policy,
+            parts=tuple(run.parts or ("usual",)),
+            depths=tuple(run.depths or ()),
             campaign=run.campaign,
         )
         for run in plan.runs
     )
     return list(dict.fromkeys(items))
+
+
+def _conversations(project: Project, items: Iterable[PlanItem]) -> list[Conversation] | None:
+    if not any("conversations" in item.parts for item in items):
+        return None
+    return list(read_folder(Conversation, project.conversations).values())
 
 
 def _needed(catalogue: EngineCatalogue, items: Iterable[PlanItem]) -> EngineCatalogue:

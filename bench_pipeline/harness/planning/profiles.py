@@ -13,6 +13,10 @@ STALL_TIMEOUT_S = 300.0
 """Prefill of a long prompt on a slow rig takes minutes, and sends nothing."""
 
 
+DEEP_DEPTHS = (512, 2048, 8192, 16384, 32768, 65536, 131072)
+"""Prompt lengths of a deep curve; the longest that the model was trained for comes after them."""
+
+
 @dataclass(frozen=True)
 class ProfileRules:
     """A cell ends when its median is known well enough, or its time is used up.
@@ -23,6 +27,7 @@ class ProfileRules:
     quiet_patience_s    how long to wait for a busy rig to become quiet
     curve_depths        prompt lengths of the curves, as far as the model's context allows
     curve_output_tokens of each reply there; as `llama-bench -n` for the same figure
+    deep_budget_s       a deep curve begins no length that it thinks to end later
     stall_timeout_s     no byte for so long is a hang
     """
 
@@ -35,6 +40,7 @@ class ProfileRules:
     quiet_patience_s: float
     curve_depths: tuple[int, ...]
     curve_output_tokens: int
+    deep_budget_s: float
     stall_timeout_s: float = STALL_TIMEOUT_S
 
 
@@ -49,6 +55,7 @@ PROFILES: dict[Profile, ProfileRules] = {
         quiet_patience_s=3,
         curve_depths=(128, 512),
         curve_output_tokens=32,
+        deep_budget_s=300,
     ),
     "full": ProfileRules(
         warmup_waves=1,
@@ -60,6 +67,7 @@ PROFILES: dict[Profile, ProfileRules] = {
         quiet_patience_s=60,
         curve_depths=(128, 512, 2048, 4096, 8192),
         curve_output_tokens=128,
+        deep_budget_s=1800,
     ),
 }
 

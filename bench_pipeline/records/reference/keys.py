@@ -13,13 +13,14 @@ from bench_pipeline.records.rig import NAMES_OF_BACKENDS, Backend, Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.table import MEDIA_TYPE
-from bench_pipeline.records.workload import Workload
+from bench_pipeline.records.workload import Conversation, Workload
 
 FILES: list[tuple[str, str, type[Record]]] = [
     ("Rig", "content/rigs/<slug>.yaml", Rig),
     ("Model", "content/models/<slug>.yaml", ModelFile),
     ("Quants of a model", "content/models/<head>.yaml", ModelHead),
     ("Workload", "content/workloads/<slug>.yaml", Workload),
+    ("Conversation", "content/conversations/<slug>.yaml", Conversation),
     ("Campaign", "content/campaigns/<slug>.yaml", Campaign),
     ("Engines", "content/engines.yaml", EngineCatalogue),
     ("Site", "content/site.yaml", SiteFacts),

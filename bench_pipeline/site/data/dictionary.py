@@ -15,6 +15,8 @@ TABLES = {
     "ranges": "speed_ranges",
     "curves": "curve_points",
     "bare_engine": "bare_tests",
+    "conversations": "conversations",
+    "conversation_turns": "conversation_turns",
     "comparisons": "comparisons",
     "build_trends": "build_trends",
 }
@@ -25,6 +27,8 @@ ROWS = {
     "speed_ranges": "one row of the big table: a configuration, over all its workloads",
     "curve_points": "one run and length of the prompt",
     "bare_tests": "one test of the engine without a server",
+    "conversations": "one run and conversation, from its first turn to its last reply",
+    "conversation_turns": "one run, conversation and turn",
     "comparisons": "two builds at one workload, concurrency and metric",
     "build_trends": "one build at one workload, concurrency and metric",
 }
@@ -47,6 +51,10 @@ _SETTINGS = {
     "submitted_by": "Who sent the run, in their own words; empty for the owner of the site.",
     "signed_by": "The public key by which the run file is signed; empty for one that is not.",
     "status": "ok or failed.",
+    "conversation": "The conversation's script, a file of content/conversations.",
+    "title": "Its name on the page.",
+    "script_sha256": "SHA-256 of all that the script sends: only equal ones are the same work.",
+    "came": "Who spoke in this turn: the user, or the results of the calls before it.",
     "failure_kind": "oom, load, hang, crash, timeout, contaminated, spilled, miscounted, "
     "unclocked or refused.",
     "failure_message": "What went wrong, in the words of harness or engine.",
@@ -110,6 +118,16 @@ _QUANTITIES = {
     "prompt_tokens": ("tokens", "Median prompt length as the server counted it."),
     "output_tokens": ("tokens", "Median output length as the server counted it."),
     "server_decode_tok_s": ("tok/s", "Decode rate by the server's own counts and clock."),
+    "turns": ("", "Turns of the script."),
+    "turn": ("", "The turn, from 0."),
+    "sent_tokens": (
+        "tokens",
+        "Prompts of all turns together; each sends those before it again.",
+    ),
+    "shared_tokens": (
+        "tokens",
+        "Of the prompt, from its begin, what the turn before sent too.",
+    ),
     "decode_tok_s_min": ("tok/s", "Slowest workload's decode rate."),
     "decode_tok_s_max": ("tok/s", "Fastest workload's decode rate."),
     "depth_tokens": ("tokens", "Context already filled when it began."),
@@ -147,6 +165,15 @@ _OF_TABLE = {
     ("bare_tests", "output_tokens"): ("tokens", "Decoded one by one; 0 in a test of prefill."),
     ("measurements", "memory_peak_mib"): ("MiB", DEFINITIONS["memory_peak_mib"].meaning),
     ("bare_tests", "n"): ("", "Repetitions."),
+    ("conversation_turns", "ttft_ms"): (
+        "ms",
+        "Time to first token of this turn, with what the server kept of the turns before.",
+    ),
+    ("conversation_turns", "verdict"): (
+        "",
+        "cold: the first turn; reused: the server had all that the turn before had sent; short: it "
+        "computed some of that again; untold: it does not tell.",
+    ),
     ("comparisons", "started_at"): ("", "Start of the later of the two runs, UTC."),
 }
 """Where a column means something else than in the other tables."""

@@ -5,7 +5,8 @@ from functools import lru_cache, partial
 
 from markupsafe import Markup
 
-from bench_pipeline.site.charts import curves, scaling
+from bench_pipeline.site.charts import conversations, curves, scaling
+from bench_pipeline.site.charts.conversations import Conversation
 from bench_pipeline.site.charts.curves import Curve
 from bench_pipeline.site.charts.scaling import Scaling
 from bench_pipeline.site.earlier import Earlier
@@ -32,19 +33,30 @@ def _page(press: Press, run: RunPage) -> bytes:
         run.href,
         page=run,
         strips=strips,
-        panels=drawn(run.curve) | drawn(run.scaling),
+        panels=_all_drawn(run),
+        turn_columns=conversations.COLUMNS,
         holds=conditions.HOLDS,
         moments=conditions.MOMENTS,
     )
 
 
-def drawn(shown: Curve | Scaling | None) -> dict[str, Markup]:
+def _all_drawn(run: RunPage) -> dict[str, Markup]:
+    found = drawn(run.curve) | drawn(run.scaling)
+    for told in run.conversations:
+        found |= drawn(told)
+    return found
+
+
+def drawn(shown: Curve | Scaling | Conversation | None) -> dict[str, Markup]:
     """Its panels by id."""
     return {panel.id: _drawn(panel) for panel in shown.panels} if shown else {}
 
 
 @lru_cache(maxsize=256)
-def _drawn(panel: curves.Panel | scaling.Panel) -> Markup:
+def _drawn(panel: curves.Panel | scaling.Panel | conversations.Panel) -> Markup:
     """Kept, because a model's page shows the same panels as its best runs'."""
-    made_by = scaling if isinstance(panel, scaling.Panel) else curves
-    return Markup(made_by.draw(panel))
+    if isinstance(panel, scaling.Panel):
+        return Markup(scaling.draw(panel))
+    if isinstance(panel, conversations.Panel):
+        return Markup(conversations.draw(panel))
+    return Markup(curves.draw(panel))

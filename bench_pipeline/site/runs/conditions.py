@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench_pipeline.measures.drift import DRIFT_FLOOR
+from bench_pipeline.models.context import USUAL_TYPE
 from bench_pipeline.records.server import Buffer, DeviceMemory, MemoryProof
 from bench_pipeline.site import wording
+from bench_pipeline.site.arrangements import arrangement_of
 from bench_pipeline.site.source import Row
 
 Facts = tuple[tuple[str, str], ...]
@@ -215,13 +217,32 @@ def bandwidths(run: Row) -> Facts:
     )
 
 
+def of_deep_curve(run: Row) -> tuple[str, ...]:
+    """In what the cache is kept, and which lengths are not there; nothing of a usual curve."""
+    if "deep" not in run["parts"]:
+        return ()
+    asked = arrangement_of(run)
+    types = [asked.get(f"cache_type_{of}") or USUAL_TYPE for of in "kv"]
+    kept = " and values in ".join(dict.fromkeys(types))
+    notes = [f"The KV cache is kept in {kept}." if len(set(types)) == 1 else f"Keys in {kept}."]
+    lengths: dict[str, list[str]] = defaultdict(list)
+    for each in json.loads(run["depths_left_out_json"]):
+        lengths[each["message"]].append(f"{each['depth_tokens']:,}")
+    notes += [
+        f"Not measured with a prompt of {wording.listed(left)} tokens: {message}."
+        for message, left in lengths.items()
+    ]
+    return tuple(notes)
+
+
 def server_sections(
-    servers: list[Row], points: list[Row], blocks: Sequence[int] = ()
+    servers: list[Row], points: list[Row], blocks: Sequence[int] = (), told: Sequence[Row] = ()
 ) -> tuple[ServerSection, ...]:
-    """`points`: the run's curve, which names the servers that answered it; `blocks`: the server of
-    each block, for a run of a session."""
+    """`points`: the run's curve, which names the servers that answered it, as its conversations
+    (`told`) do; `blocks`: the server of each block, for a run of a session."""
     with_curve = {point["server"] for point in points}
     titles = {number: f"Server of block {k}" for k, number in enumerate(blocks, start=1)}
+    titles |= {each["server"]: f"Server for {each['title']}" for each in told}
     return tuple(
         _section(server, titles.get(server["server"]) or _title(server, with_curve))
         for server in servers

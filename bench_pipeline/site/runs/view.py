@@ -12,6 +12,7 @@ from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.records.run import asked_as
 from bench_pipeline.site import wording
 from bench_pipeline.site.arrangements import setup_words
+from bench_pipeline.site.charts.conversations import Conversation, conversations_of
 from bench_pipeline.site.charts.curves import BareRow, Curve, bare_rows, curve_of
 from bench_pipeline.site.charts.scaling import Scaling, scaling_of
 from bench_pipeline.site.hardware import (
@@ -96,6 +97,9 @@ class RunPage(RunLine):
     samples: Samples | None
     telemetry: tuple[TelemetryRow, ...]
     curve: Curve | None
+    curve_notes: tuple[str, ...]
+    """What to know of a deep one, a sentence each."""
+    conversations: tuple[Conversation, ...]
     scaling: Scaling | None
     printed: tuple[Speed, ...]
     """Figures as their source prints them."""
@@ -131,6 +135,8 @@ class RunPageMaker:
         self.servers = _by_run(tables.servers)
         self.points = _by_run(tables.curve_points)
         self.tests = _by_run(tables.bare_tests)
+        self.conversations = _by_run(tables.conversations)
+        self.turns = _by_run(tables.conversation_turns)
         self.cells = _by_run(tables.measurements)
         self.waves = _by_run(tables.wave_speeds)
         self.telemetry = _by_run(tables.telemetry)
@@ -141,6 +147,7 @@ class RunPageMaker:
         servers, points, tests = self.servers[run_id], self.points[run_id], self.tests[run_id]
         cells = self._in_order(self.cells[run_id])
         metrics = metrics_of(cells)
+        told = conversations_of(self.conversations[run_id], self.turns[run_id])
         rig = self.rigs[run["rig"]]
         hardware = hardware_of(run, rig["title"] or rig["rig"], self.around.shared_devices)
         backend = wording.backend_name(run["backend"])
@@ -168,7 +175,7 @@ class RunPageMaker:
             hardware=hardware,
             status=_status(run, cells),
             settings=settings,
-            summary=_summary(run, cells, points, tests),
+            summary=_summary(run, cells, points, tests, told),
             speeds=_speeds(cells, tests),
             failure=_failure_words(run["failure_kind"], run["failure_message"]),
             log_tail=tuple(run["failure_log_tail"] or ()),
@@ -178,7 +185,9 @@ class RunPageMaker:
             ),
             partners=self._partners(run),
             facts=_run_facts(run, hardware),
-            servers=conditions.server_sections(servers, points, self._blocks(run_id)),
+            servers=conditions.server_sections(
+                servers, points, self._blocks(run_id), told=self.conversations[run_id]
+            ),
             repeat=repeat_command(run, self._session(run)),
             repeat_streams=_with_streams(run),
             source_title=run["source_title"] or "",
@@ -192,6 +201,8 @@ class RunPageMaker:
                 for device in self._in_order(self.telemetry[run_id])
             ),
             curve=curve_of(run_id, points, tests),
+            curve_notes=conditions.of_deep_curve(run),
+            conversations=told,
             scaling=scaling_of(run, cells, self.workload_titles),
             printed=printed_rows(run),
             queues=self.queued.get(run_id, ()),
@@ -248,6 +259,8 @@ def repeat_command(run: Row, session: Sequence[SessionRun]) -> str:
     said = {"MODEL": run["model"], "BACKEND": run["backend"]}
     if run["mode"] != "baseline":
         said["MODE"] = run["mode"]
+    if list(run["parts"]) != ["usual"]:
+        said["PARTS"] = " ".join(run["parts"])
     said |= {"PROFILE": run["profile"], "BUILD": asked}
     if others := sorted({other.build for other in session} - {run["build"]}):
         said["BASELINE"] = " ".join(others)
@@ -271,12 +284,21 @@ def _by_run(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _summary(run: Row, cells: list[Row], points: list[Row], tests: list[Row]) -> str:
+def _summary(
+    run: Row,
+    cells: list[Row],
+    points: list[Row],
+    tests: list[Row],
+    told: Sequence[Conversation],
+) -> str:
     parts = [wording.counted(len(cells), "cell")] if cells else []
     if failed := sum(cell["status"] == "failed" for cell in cells):
         parts.append(f"{failed} failed")
     if points:
         parts.append(f"a curve of {wording.counted(len(points), 'length')}")
+    for each in told:
+        turns = wording.counted(len(each.rows), "turn")
+        parts.append("a conversation failed" if each.failure else f"a conversation of {turns}")
     if tests:
         parts.append(wording.counted(len(tests), "test") + " of the bare engine")
     if printed := len(printed_rows(run)):

@@ -122,8 +122,15 @@ def _name(item: Row) -> str:
 def _how(item: Row) -> str:
     if item["beside"]:
         return f"in turns with {wording.listed(item['beside'])}"
+    parts = [_PARTS[part] for part in item["parts"] if part in _PARTS]
+    if "usual" not in item["parts"]:
+        return wording.listed(parts)
     some = wording.listed(item["asked_workloads"])
-    return f"{_streams(item['concurrencies'])}{f', {some} only' if some else ''}"
+    streams = f"{_streams(item['concurrencies'])}{f', {some} only' if some else ''}"
+    return wording.listed([streams, *parts])
+
+
+_PARTS = {"deep": "long prompts", "conversations": "conversations"}
 
 
 def _streams(concurrencies: Sequence[int]) -> str:

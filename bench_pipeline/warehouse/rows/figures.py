@@ -21,7 +21,7 @@ from bench_pipeline.warehouse.rows.flags import flags_of
 from bench_pipeline.warehouse.rows.runs import naive_utc, number_of, worst_verdict
 
 
-def _setting(run: Run, device: Device) -> Row:
+def setting_of(run: Run, device: Device) -> Row:
     """What every row of figures begins with, so that a file of them needs no other to be read."""
     return {
         "run_id": run.run_id,
@@ -38,7 +38,7 @@ def _setting(run: Run, device: Device) -> Row:
     }
 
 
-def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+def estimate_columns(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     return {
         name: estimate.median if estimate else None,
         f"{name}_lo": estimate.lo if estimate else None,
@@ -88,18 +88,18 @@ def measurement_row(
     within = within_cell(cell)
     answered = {cell.server, *(wave.server for wave in cell.waves)}
     return {
-        **_setting(run, device),
+        **setting_of(run, device),
         "workload": cell.workload,
         "concurrency": cell.concurrency,
         "status": cell.status,
         "n": figures.n or None,
-        **_estimate("decode_tok_s", decode),
-        **_estimate("prefill_tok_s", figures.prefill_tok_s),
-        **_estimate("aggregate_tok_s", figures.aggregate_tok_s),
-        **_estimate("ttft_ms", figures.ttft_ms),
+        **estimate_columns("decode_tok_s", decode),
+        **estimate_columns("prefill_tok_s", figures.prefill_tok_s),
+        **estimate_columns("aggregate_tok_s", figures.aggregate_tok_s),
+        **estimate_columns("ttft_ms", figures.ttft_ms),
         "provenance": run.provenance,
-        **_estimate("throughput_tok_s", figures.throughput_tok_s),
-        **_estimate("request_throughput", figures.request_throughput),
+        **estimate_columns("throughput_tok_s", figures.throughput_tok_s),
+        **estimate_columns("request_throughput", figures.request_throughput),
         "first_visible_ms": _middle(figures.first_visible_ms),
         "queue_ms": _middle(figures.queue_ms),
         "itl_p99_ms": _middle(figures.itl_p99_ms),
@@ -174,14 +174,14 @@ def curve_row(run: Run, point: CurvePoint, device: Device) -> Row:
     figures = curve_figures(point)
     share = server_share(point, run.bare_engine.tests if run.bare_engine else [])
     return {
-        **_setting(run, device),
+        **setting_of(run, device),
         "depth_tokens": point.depth_tokens,
         "status": point.status,
         "n": figures.n or None,
-        **_estimate("prefill_tok_s", figures.prefill_tok_s),
-        **_estimate("ttft_ms", figures.ttft_ms),
-        **_estimate("decode_tok_s", figures.decode_tok_s),
-        **_estimate("cached_ttft_ms", figures.cached_ttft_ms),
+        **estimate_columns("prefill_tok_s", figures.prefill_tok_s),
+        **estimate_columns("ttft_ms", figures.ttft_ms),
+        **estimate_columns("decode_tok_s", figures.decode_tok_s),
+        **estimate_columns("cached_ttft_ms", figures.cached_ttft_ms),
         "cached_share": figures.cached_share,
         **_ratio("server_prefill_share", share.prefill),
         **_ratio("server_decode_share", share.decode),
@@ -202,13 +202,13 @@ def bare_row(run: Run, test: BareTest, device: Device) -> Row:
     statistic = "median" if figures else "mean" if mean is not None else None
     figures = figures or (Estimate(mean, None, None, 0) if mean is not None else None)
     return {
-        **_setting(run, device),
+        **setting_of(run, device),
         "kind": kind,
         "prompt_tokens": test.prompt_tokens,
         "output_tokens": test.output_tokens,
         "depth_tokens": test.depth_tokens,
         "n": (figures.n or test.repetitions) if figures else None,
-        **_estimate("tok_s", figures),
+        **estimate_columns("tok_s", figures),
         "statistic": statistic,
         "tok_s_sd": test.sd_tok_s,
         "also_json": json.dumps(test.also) if test.also else None,

@@ -109,6 +109,10 @@ def run_row(
         "started_at": naive_utc(run.started_at),
         "finished_at": naive_utc(run.finished_at),
         "profile": run.profile,
+        "parts": run.parts or ["usual"],
+        "depths_left_out_json": json.dumps(
+            [each.model_dump() for each in run.depths_left_out or ()]
+        ),
         "harness_version": harness.version if harness else None,
         "harness_commit": harness.git_commit if harness else None,
         "rig": run.rig,

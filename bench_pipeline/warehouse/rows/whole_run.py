@@ -14,6 +14,7 @@ from bench_pipeline.records.cell import Cell, Request, Telemetry, Wave
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.run import Run
 from bench_pipeline.warehouse.frames import Row, Values
+from bench_pipeline.warehouse.rows.conversations import conversation_rows
 from bench_pipeline.warehouse.rows.device import device_of
 from bench_pipeline.warehouse.rows.figures import (
     bare_row,
@@ -28,9 +29,9 @@ _NAMES = ("family", "variant", "quant", "creator", "released", "licence")
 
 
 def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[Row]]:
-    """Rows by table, from `runs` to `bare_tests`, but for those of `samples_of`. `path` is relative
-    to the project. A model that stands in the catalogue has its names there, whatever the file
-    calls it."""
+    """Rows by table, of all that a run fills, but for those of `samples_of`. `path` is relative to
+    the project. A model that stands in the catalogue has its names there, whatever the file calls
+    it."""
     rows: dict[str, list[Row]] = defaultdict(list)
     device, drift = device_of(run), drift_of(run)
     of_run = doubts_of_run(run, facts)
@@ -56,6 +57,7 @@ def rows_of(run: Run, path: str, facts: Facts | None = None) -> dict[str, list[R
     rows["bare_tests"] = [
         bare_row(run, test, device) for test in (run.bare_engine.tests if run.bare_engine else [])
     ]
+    rows["conversations"], rows["conversation_turns"] = conversation_rows(run, device)
     rows["servers"] = server_rows(run)
     row = run_row(run, path, device, drift, _aggregates(rows["measurements"]))
     rows["runs"] = [{**row, "unknown": [*run.unknown, *doubts]}]

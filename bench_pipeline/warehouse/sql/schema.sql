@@ -58,6 +58,8 @@ create table rejected_files (
 -- `asked_workloads`: those that were wanted; NULL: all.
 -- `asked_cap_w`: the power cap that was set for it, of each card; NULL: it ran as it was found.
 -- `yardstick_json`: what of a whole measured run others are estimated by (harness/planning/estimate.py).
+-- `parts`: what of a run was measured; `depths_left_out_json`: lengths that a deep curve does not
+-- reach, and why.
 -- `arrangement_json`: what the rig's file asks of how the model is laid out and computed.
 -- `settings_json`, of an imported run: what llama-bench was set to; `printed_json`: figures that no
 -- cell holds, as their source prints them.
@@ -77,6 +79,8 @@ create table runs (
     started_at timestamp,
     finished_at timestamp,
     profile varchar,
+    parts varchar[] not null,
+    depths_left_out_json varchar not null,
     harness_version varchar,
     harness_commit varchar,
     rig varchar not null,

@@ -37,7 +37,8 @@ create table workloads (
 );
 
 -- Every run that a campaign wants; `done`: a run file satisfies it. No concurrencies: as many
--- as it takes to the knee. `beside`: builds that are measured in turns with it.
+-- as it takes to the knee. `beside`: builds that are measured in turns with it. `parts`: what of a
+-- run is measured; `depths` of part deep, none: as far as it goes.
 create table campaign_items (
     campaign varchar not null,
     title varchar not null,
@@ -54,6 +55,8 @@ create table campaign_items (
     profile varchar not null,
     concurrencies integer[] not null,
     beside varchar[] not null,
+    parts varchar[] not null,
+    depths integer[] not null,
     asked_workloads varchar[] not null,
     asked_cap_w double,
     done boolean not null,

@@ -11,9 +11,12 @@ from bench_pipeline.records.devices import CappedCard, PowerCap
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
+from bench_pipeline.records.run import DepthLeftOut
 from bench_pipeline.records.yaml.files import read_engines
 from bench_pipeline.records.yaml.model_files import read_models
+from tests.curve_factories import curve_point
 from tests.factories import SMOLLM2, measured_run
+from tests.trace_factories import trace
 
 HOMELAB = Rig(
     slug="homelab", title="Homelab", backends={"cpu": BackendSetup(), "vulkan": BackendSetup()}
@@ -112,6 +115,49 @@ def test_only_a_climb_that_came_to_its_end_satisfies_one_to_the_knee():
     for ended in ("flat", "limit", "failed"):
         climbed = run.ladder.model_copy(update={"ended": ended})
         assert satisfied(to_the_knee, [run.model_copy(update={"ladder": climbed})])
+
+
+def test_a_run_satisfies_only_what_it_was_asked_for():
+    usual, deep = measured_run(), measured_run(parts=["deep"], cells=[], ladder=None)
+    assert not satisfied(item(parts=("deep",)), [usual])
+    assert not satisfied(item(), [deep])
+    assert satisfied(item(parts=("deep",)), [deep])
+    both = measured_run(parts=["usual", "deep"])
+    assert satisfied(item(), [both]) and satisfied(item(parts=("deep",)), [both])
+
+
+def test_a_depth_is_done_when_it_was_measured_or_left_out_with_its_reason():
+    short = DepthLeftOut(depth_tokens=8192, why="time", message="it would take too long")
+    point = curve_point(2048, decode_tok_s=100.0, prefill_tok_s=700.0)
+    run = measured_run(
+        parts=["deep"], cells=[], ladder=None, curves=[point], depths_left_out=[short]
+    )
+    assert satisfied(item(parts=("deep",), depths=(2048, 8192)), [run])
+    assert not satisfied(item(parts=("deep",), depths=(2048, 4096)), [run])
+
+
+def test_a_conversation_that_was_disturbed_is_played_again():
+    wanted = item(parts=("conversations",))
+    for kind, done in (("contaminated", False), ("refused", True)):
+        told = trace(failure=Failure(kind=kind, message="why"))
+        run = measured_run(parts=["conversations"], cells=[], ladder=None, conversations=[told])
+        assert satisfied(wanted, [run]) is done
+
+
+def test_models_that_reason_are_asked_not_to_where_only_scripts_are_played(project: Project):
+    thinks = ["qwen3-4b-q4_k_m", SMALL]
+    asked = {"places": ["laptop/cpu"], "models": thinks, "parts": ["conversations"]}
+    modes = {each.model: each.mode for each in plan(project, campaign(**asked))}
+    assert modes == {"qwen3-4b-q4_k_m": "reasoning-off", SMALL: "baseline"}
+    named = plan(project, campaign(**asked, modes=["baseline"]))
+    assert {each.mode for each in named} == {"baseline"}
+
+
+def test_depths_and_turns_that_mean_nothing_are_refused():
+    with pytest.raises(ValidationError, match="`depths` are of part `deep`"):
+        campaign(depths=[4096])
+    with pytest.raises(ValidationError, match="leave out `parts`"):
+        campaign(in_turns=True, builds=["b1", "b2"], parts=["deep"])
 
 
 def test_a_run_of_the_same_everything_satisfies():

@@ -39,6 +39,26 @@ def test_what_was_planned_is_read_again_from_its_text():
     assert again.rig == RIG
 
 
+def test_a_plan_of_a_deep_curve_and_conversations_carries_the_scripts():
+    small = "smollm2-135m-instruct-q4_1"
+    item = PlanItem(
+        RIG.slug,
+        "cpu",
+        "b10434",
+        small,
+        MODELS[small].sha256,
+        parts=("deep", "conversations"),
+        depths=(2048, 4096),
+    )
+    plan = plan_of(HERE, RIG, [item])
+    again = parse_record(Plan, dump_record(plan).encode(), Path("plan.yaml"))
+    assert items_of(again) == [item]
+    assert [script.slug for script in again.conversations or ()] == ["repair"]
+    usual = plan_of(HERE, RIG, [replace(item, parts=("usual",), depths=())])
+    assert usual.conversations is None
+    assert not {"parts", "depths"} & usual.runs[0].model_dump(exclude_none=True).keys()
+
+
 def test_it_has_the_models_that_draft_and_only_what_its_backends_need():
     small, other = "smollm2-135m-instruct-q4_1", "gemma-3-270m-q4_k_m"
     item = PlanItem(RIG.slug, "cpu", "b10434", small, MODELS[small].sha256, mode=f"draft-{other}")

@@ -8,7 +8,7 @@ from bench_pipeline.site.charts.views import chart_view
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigPage
 from bench_pipeline.site.source import Row, Tables
-from bench_pipeline.site.tables.coming import MODELS_NAMED, Campaign, coming
+from bench_pipeline.site.tables.coming import MODELS_NAMED, Campaign, _how, coming
 from bench_pipeline.site.tables.row_data import row_data
 from tests.site.conftest import Made
 from tests.site.trends.trend_rows import tables
@@ -27,6 +27,7 @@ def wanting(models: int, **columns: object) -> Tables:
             "beside": [],
             "asked_workloads": [],
             "asked_cap_w": None,
+            "parts": ["usual"],
             "mode": "baseline",
             "family": "Family",
             "variant": f"{number}B",
@@ -114,3 +115,15 @@ def test_a_campaign_for_what_is_not_declared_says_what_it_waits_for():
     )
     assert coming(rig)[0].waits == "Waits for a rig with strix-halo/rocm."
     assert (coming(neither)[0].waits, coming(neither)[0].progress) == ("", "no run wanted yet")
+
+
+def test_what_is_more_than_the_usual_is_named():
+    items = [
+        {"parts": parts, "beside": [], "asked_workloads": [], "concurrencies": [1, 4]}
+        for parts in (["usual"], ["usual", "deep"], ["deep", "conversations"])
+    ]
+    assert [_how(item) for item in items] == [
+        "1 and 4 streams",
+        "1 and 4 streams and long prompts",
+        "long prompts and conversations",
+    ]
