@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -35,8 +36,12 @@ def nvml() -> Nvml:
 
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
-    """The processors' load at each look, the last one for ever: this machine's own is noise."""
+    """The processors' load at each look, the last one for ever: this machine's own is noise. A look
+    takes as long as it is to take, also where this process gets its turn late."""
     loads: list[float | None] = [0.0]
+    passed_s = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: sum(passed_s), sleep=passed_s.append)
+    monkeypatch.setattr(quiet, "time", clock)
 
     class Scripted:
         def __init__(self, ours: object) -> None:
