@@ -79,9 +79,11 @@ def _middles(
 ) -> dict[int, float]:
     found = {}
     for wave, requests in waves.items():
-        figures = [figure for figure in map(value, requests) if figure is not None]
+        figures = list(map(value, requests))
+        if None in figures:
+            figures = [figure for figure in figures if figure is not None]
         if figures:
-            found[wave] = middle(figures)
+            found[wave] = middle(figures)  # type: ignore[arg-type]  # None is none of them
     return found
 
 
@@ -96,10 +98,11 @@ def by_start(cell: Cell, waves: Mapping[int, float]) -> list[list[float]]:
     A start none of whose waves has a value is empty, so that starts keep their place. No starts
     where the waves do not say which server answered: outside a session, it was one.
     """
+    if any(wave.server is None for wave in cell.waves):
+        return []
     starts: dict[int, list[float]] = {}
     for wave in sorted(cell.waves, key=lambda wave: wave.wave):
-        if wave.server is None:
-            return []
+        assert wave.server is not None
         start = starts.setdefault(wave.server, [])
         if wave.wave in waves:
             start.append(waves[wave.wave])

@@ -137,8 +137,8 @@ def request_throughput(wave: Sequence[Request]) -> float | None:
 def _wall_ms(wave: Sequence[Request]) -> float:
     if not wave:
         return 0.0
-    ended_ms = max(request.sent_at_ms + request.end_to_end_ms for request in wave)
-    return ended_ms - min(request.sent_at_ms for request in wave)
+    ended_ms = max([request.sent_at_ms + request.end_to_end_ms for request in wave])
+    return ended_ms - min([request.sent_at_ms for request in wave])
 
 
 def joules_per_token(cell: Cell) -> float | None:

@@ -72,9 +72,9 @@ def gaps_make_the_time(run: Run, cell: Cell) -> str | None:
         assert r.itl_p99_ms is not None and r.itl_max_ms is not None
         if gaps < 1:
             return "no tokens between which there are gaps" if r.decode_ms else None
-        chain = (r.itl_p50_ms, r.itl_p95_ms, r.itl_p99_ms, r.itl_max_ms)
         slack = gaps * 0.001 + ROUNDING_MS
-        if list(chain) != sorted(chain):
+        if not r.itl_p50_ms <= r.itl_p95_ms <= r.itl_p99_ms <= r.itl_max_ms:
+            chain = (r.itl_p50_ms, r.itl_p95_ms, r.itl_p99_ms, r.itl_max_ms)
             return f"gaps whose percentiles fall: {', '.join(f'{ms:g}' for ms in chain)} ms"
         if r.itl_max_ms > r.decode_ms + slack:
             return f"a gap of {r.itl_max_ms:g} ms within {r.decode_ms:g} ms"
@@ -187,7 +187,7 @@ def one_after_another(run: Run, cell: Cell) -> str | None:
     if run.session:
         return None
     spans = sorted(
-        (min(r.sent_at_ms for r in w), max(r.sent_at_ms + r.end_to_end_ms for r in w))
+        (min([r.sent_at_ms for r in w]), max([r.sent_at_ms + r.end_to_end_ms for r in w]))
         for w in _waves(cell).values()
     )
     return first(
@@ -213,8 +213,8 @@ def waves_follow(run: Run, cell: Cell) -> str | None:
         return "waves without requests, or requests without their wave"
     for wave in cell.waves:
         streams = requests[wave.wave]
-        opens = max(r.sent_at_ms + r.ttft_ms for r in streams)
-        closes = min(r.sent_at_ms + r.ttft_ms + r.decode_ms for r in streams)
+        opens = max([r.sent_at_ms + r.ttft_ms for r in streams])
+        closes = min([r.sent_at_ms + r.ttft_ms + r.decode_ms for r in streams])
         busy_ms = max(0.0, closes - opens)
         # Requests of a wave may be written as sent at one time, though one after another.
         if abs(busy_ms - wave.all_busy_ms) > ROUNDING_MS + 0.001 * busy_ms:
@@ -223,7 +223,7 @@ def waves_follow(run: Run, cell: Cell) -> str | None:
             if not run.engine.tells("gaps"):
                 continue
             return f"wave {wave.wave} does not say how many tokens came within it"
-        at_most = sum(most_within(r, wave.all_busy_ms) for r in streams)
+        at_most = sum([most_within(r, wave.all_busy_ms) for r in streams])
         if wave.all_busy_tokens > at_most:
             return f"wave {wave.wave} has {wave.all_busy_tokens} tokens, its streams {at_most}"
     return None
@@ -242,6 +242,8 @@ def most_within(request: Request, window_ms: float) -> int:
         return 0
     slack_ms = ROUNDING_MS + 0.001 * gaps
     outside_ms = request.decode_ms - window_ms - slack_ms
+    if outside_ms <= 0:
+        return request.received_tokens - 1
     needed = counted = 0
     for share, longest_ms in (
         (0.99, request.itl_max_ms),
