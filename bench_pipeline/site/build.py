@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bench_pipeline.site.groups import Plan
+    from bench_pipeline.site.pages.group import Said
+    from bench_pipeline.site.pages.press import Press
+    from bench_pipeline.site.rigs.view import RigLine
+    from bench_pipeline.site.view import Site
 
 MAX_INDEX_BYTES = 150_000
 """Of the front page with its style and script, gzipped: above it, the build fails."""
@@ -104,9 +108,10 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
         with compiled_kept(kept):
             with _parquet_meanwhile(connection, parts, making / "data"):
                 make_missing(connection, warehouse, root, parts, kept, reporter)
-            if not parts.divided:
-                tables = read_tables(connection, warehouse)
-            written = _write_site(connection, parts, kept, tables, root, making)
+                if not parts.divided:
+                    tables = read_tables(connection, warehouse)
+                gathered = _gathered(parts, kept, tables)
+            written = _write_site(connection, parts, kept, tables, gathered, root, making)
     warnings = _warnings(written.index_bytes, tables)
     _write(making / STAMP, stamp())
     stamps = _stamps(making)
@@ -147,7 +152,8 @@ def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
 def _parquet_meanwhile(
     connection: "DuckDBPyConnection", parts: "Plan", folder: Path
 ) -> Iterator[None]:
-    """DuckDB writes the tables on a core of its own while pages are drawn."""
+    """DuckDB writes the tables on a core of its own while pages are drawn and what they say is put
+    together."""
     from bench_pipeline.site.data.downloads import write_parquet
 
     groups = [group.models for group in parts.groups]
@@ -156,6 +162,33 @@ def _parquet_meanwhile(
         writing = thread.submit(write_parquet, own, groups, folder)
         yield
         writing.result()
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """What is known of the whole site before there is anything to download."""
+
+    press: "Press"
+    said: "list[Said]"
+    """By the groups of the plan."""
+    site: "Site"
+    rigs: "dict[str, RigLine]"
+    answers: list[str]
+    """Entries of `kept`, as those by which `rigs` are known."""
+
+
+def _gathered(parts: "Plan", kept: Kept, tables: Tables) -> _Gathered:
+    """`kept` has every group and place of `parts`."""
+    from bench_pipeline.site.pages import best
+    from bench_pipeline.site.pages.press import Press
+    from bench_pipeline.site.pages.render import keep_rigs, whole_site
+
+    press = Press(tables.site)
+    said = [kept.value(group.key, "said") for group in parts.groups]
+    site = whole_site(parts, said, tables)
+    rigs = keep_rigs(press, parts, kept, tables, site)
+    answers = best.keep(press, kept, site, [one.rows_by_rig for one in said], tables.site)
+    return _Gathered(press, said, site, rigs, answers)
 
 
 @dataclass(frozen=True)
@@ -169,30 +202,28 @@ def _write_site(
     parts: "Plan",
     kept: Kept,
     tables: Tables,
+    known: _Gathered,
     root: Path,
     making: Path,
 ) -> _Written:
-    """All that is in it. `kept` has every group and place of `parts`."""
+    """All that is in it."""
     from bench_pipeline.site.data.downloads import write_downloads
-    from bench_pipeline.site.pages import best
-    from bench_pipeline.site.pages.press import Press
-    from bench_pipeline.site.pages.render import keep_method, keep_rigs, render, whole_site
+    from bench_pipeline.site.pages.render import keep_method, render
 
-    press = Press(tables.site)
-    said = [kept.value(group.key, "said") for group in parts.groups]
     lines = [kept.value(group.key, "part") for group in parts.groups]
     downloads = write_downloads(connection, tables, lines, root, making, kept)
-    site = whole_site(parts, said, tables)
-    rigs = keep_rigs(press, parts, kept, tables, site)
-    method = keep_method(press, kept, tables, site, downloads)
-    answers = best.keep(press, kept, site, [one.rows_by_rig for one in said], tables.site)
+    method = keep_method(known.press, kept, tables, known.site, downloads)
+    rig_lines = [*known.rigs.values()]
     count, index_bytes = 0, 0
-    for pages in render(press, parts, kept, site, said, [*rigs.values()], tables, downloads):
+    for pages in render(
+        known.press, parts, kept, known.site, known.said, rig_lines, tables, downloads
+    ):
         index_bytes = index_bytes or _index_bytes(pages)
         count += sum(path.endswith(".html") for path in pages)
         for path, content in pages.items():
             _write(making / path, content)
-    count += sum(kept.publish(key, making) for key in (*parts.keys, *rigs, *answers, method))
+    others = (*known.rigs, *known.answers, method)
+    count += sum(kept.publish(key, making) for key in (*parts.keys, *others))
     return _Written(count, index_bytes)
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bench_pipeline.records.inventory import Inventory
 from bench_pipeline.records.rig import plain_backend
@@ -29,6 +30,7 @@ def shared_devices(runs: Iterable[Row]) -> frozenset[str]:
     return frozenset(device for device, found in rigs.items() if len(found) > 1)
 
 
+@lru_cache(1024)
 def short(device: str) -> str:
     """A device's name without the maker's ornaments."""
     for ornament in ("(R)", "(TM)", "(tm)", "NVIDIA ", " Processor"):

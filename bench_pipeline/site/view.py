@@ -51,6 +51,7 @@ class Site:
     charts: tuple[Chart, ...]
     """Of all rows, on the front page; none where families have their own."""
     filters: tuple[Filter, ...]
+    """Of all rows, on the front page; none where families have their own."""
     columns: tuple[Column, ...]
     """Of every table of configurations."""
     coming: tuple[Campaign, ...]
@@ -104,7 +105,7 @@ def view_of(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories
         ),
         charts=() if divided else ChartMaker(tables).charts(rows),
-        filters=filters(rows, tables, elsewhere),
+        filters=() if divided else filters(rows, tables, elsewhere),
         columns=COLUMNS,
         coming=tuple(coming(tables)),
         models=tuple(models),

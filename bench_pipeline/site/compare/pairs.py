@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations, islice, pairwise, zip_longest
+from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
 from bench_pipeline.records.rig import plain_backend
@@ -98,18 +100,18 @@ def _kinds(
 
 def _groups(known: Known, same: Sequence[str]) -> Iterator[list[Outline]]:
     """Outlines with figures that agree in these columns, newest group first."""
-    groups: dict[tuple[object, ...], list[Outline]] = defaultdict(list)
+    groups: dict[object, list[Outline]] = defaultdict(list)
+    place_of = itemgetter(*same)
     for configuration in known.configurations:
         if configuration.with_figures:
-            groups[tuple(configuration.row[column] for column in same)].append(configuration)
+            groups[place_of(configuration.row)].append(configuration)
     several = [group for group in groups.values() if len(group) > 1]
     yield from sorted(several, key=lambda group: max(map(_age, group)), reverse=True)
 
 
-def _age(configuration: Outline) -> tuple[bool, str]:
+def _age(configuration: Outline) -> tuple[bool, datetime]:
     row = configuration.row
-    started = row["started_at"].isoformat() if row["started_at"] else ""
-    return row["provenance"] == "measured", started
+    return row["provenance"] == "measured", row["started_at"] or datetime.min
 
 
 _SETTING = ("rig", "engine", "mode", "provenance")
@@ -167,7 +169,7 @@ def _other_weights(known: Known) -> Iterator[Pair]:
                 yield Pair(Side(by_engine[one][-1]), Side(by_engine[other][-1]))
 
 
-def _by_build(configuration: Outline) -> tuple[int, tuple[bool, str], str]:
+def _by_build(configuration: Outline) -> tuple[int, tuple[bool, datetime], str]:
     return configuration.row["build_number"] or -1, _age(configuration), configuration.id
 
 
