@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,19 @@ class Made:
         return build_site(self.project.warehouse, self.project.site)
 
 
+@dataclass(frozen=True)
+class Unchanging(Made):
+    """One that nobody changes: its tables are read once."""
+
+    @cached_property
+    def tables(self) -> Tables:  # type: ignore[override]
+        return super().tables
+
+    @cached_property
+    def view(self) -> Site:  # type: ignore[override]
+        return view(self.tables)
+
+
 def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
     """A project in `folder` with these runs, refreshed; with the published ones if wanted."""
     project = Project(folder)
@@ -135,7 +149,7 @@ def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Everything at once, built. Tests may read it, not change it."""
-    return Made(
+    return Unchanging(
         Project(
             once(
                 tmp_path_factory,
@@ -151,7 +165,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Figures from elsewhere alone, built. Tests may read it, not change it."""
     from tests.site.elsewhere import make_elsewhere
 
-    return Made(Project(once(tmp_path_factory, "from-elsewhere", make_elsewhere)))
+    return Unchanging(Project(once(tmp_path_factory, "from-elsewhere", make_elsewhere)))
 
 
 @pytest.fixture(scope="session")

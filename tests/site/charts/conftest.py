@@ -7,14 +7,14 @@ import pytest
 from bench_pipeline.paths import Project
 from tests.once import once
 from tests.site.charts import charted
-from tests.site.conftest import Made
+from tests.site.conftest import Made, Unchanging
 
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Tests may read it, not change it."""
     folder = once(tmp_path_factory, "charts", charted.make_everything)
-    return Made(Project(folder))
+    return Unchanging(Project(folder))
 
 
 @pytest.fixture(scope="session")
