@@ -16,6 +16,7 @@ PORT = 3000
 HOST =
 RIG =
 JOIN =
+FOLDER =
 UV = uv
 
 # A name in small letters would be taken for nothing at all.
@@ -23,7 +24,7 @@ $(foreach name,model backend mode parts depths profile build baseline again powe
     $(filter command line,$(origin $(name))),$(error `$(name)=...` is written in capitals: \
     $(shell echo $(name) | tr a-z A-Z)=$($(name)))))
 
-.PHONY: help bench list test packages lint ui mine lock clean farm-control farm-rig farm-status
+.PHONY: help bench list test engines-test packages lint ui mine lock lock-slow clean farm-control farm-rig farm-status
 
 help:
 	@echo 'make bench   measure this machine and build the page in site_out/'
@@ -43,6 +44,8 @@ help:
 	@echo '             several rigs under one control plane: docs/farm.md'
 	@echo 'make mine    a site of your own: what is of others in content/ moves aside (asks twice)'
 	@echo 'make test    the style checks and every test'
+	@echo 'make engines-test'
+	@echo '             vLLM and transformers, really installed and measured (docs/engines.md)'
 	@echo 'make packages'
 	@echo '             what the tests need of the system: installed as root, else named'
 	@echo 'make lint    the style checks alone'
@@ -102,6 +105,11 @@ test:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
 	@sh scripts/test.sh
 
+# 2.1 GB and some minutes: vLLM and transformers from an empty environment to the page.
+engines-test:
+	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
+	@.venv/bin/python -m pytest -n0 -rA -m slow_engines tests/harness/test_slow_engines.py
+
 # One universal resolution for every platform; the other sets agree with it.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header
@@ -113,6 +121,14 @@ lock:
 	    -o requirements/test.txt
 	$(COMPILE) requirements/rig.in -c requirements/run.txt -o requirements/rig.txt
 	$(COMPILE) requirements/engines-test.in -o requirements/engines-test.txt
+
+# For one platform, from where torch's own builds for the CPU are: FOLDER holds one, or is an index
+# of such. The packages left out are CUDA's, and vLLM does without them.
+lock-slow:
+	$(UV) pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	    --find-links '$(FOLDER)' $(addprefix --no-emit-package ,torchvision torchaudio torchcodec \
+	    triton) requirements/engines-slow.in -o requirements/engines-slow.txt
 
 clean:
 	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .site_out.* .pytest_cache \
