@@ -24,14 +24,14 @@ if [ -n "$memory" ] && ! has_room "$memory"; then
 fi
 
 said=$(mktemp)
-$python -m mypy >"$said" 2>&1 &
+nice $python -m mypy >"$said" 2>&1 &
 mypy=$!
 trap 'kill $mypy 2>/dev/null; rm -rf "$said" ${memory:+"$memory"}' EXIT
 trap 'exit 130' INT TERM
 
-# A file of tests is one worker's, so that what its tests share is made once; tests/conftest.py
-# says in which order.
-$python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
+# A file of tests is one worker's, so that what its tests share is made once, and all that measure
+# are; tests/conftest.py says which and in which order.
+$python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder \
     ${memory:+--basetemp "$memory/tests"}
 tests=$?
 wait $mypy

@@ -9,6 +9,8 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,35 +62,55 @@ def pytest_xdist_auto_num_workers() -> int:
     return usable_cores() + 1
 
 
+MEASURES = (
+    *("cli/test_bench", "cli/test_first_hour", "cli/test_two_users", "faults/", "harness/test_run"),
+    *("harness/test_session", "harness/test_spill", "harness/test_setups", "harness/long/"),
+    *("harness/test_other_engine", "harness/carried/test_command", "defs/remote/"),
+    *("harness/client/test_real_streams", "engines/dialects/test_real_dasllama"),
+)
+"""Files that measure with a real engine and look at what came of it. One worker takes them all, so
+that none disturbs another; and where the user may, they go before whatever else the machine does,
+as a client that gets no processor is refused its times."""
+AHEAD = -10
+"""Of `nice`: nine times the share of a usual process."""
 LONGEST_FIRST = (
-    *("defs/new_builds/test_with_the_daemon", "cli/test_bench", "harness/test_run", "faults/"),
-    *(
-        "cli/test_first_hour",  # of what test_bench makes first
-        "cli/test_two_users",
-        "harness/",
-        "engines/",
-        "test_fresh_clone",
-        "test_layers",
-        "test_method",
-        "defs/",
-        "warehouse/",
-    ),
+    *MEASURES,
+    *("defs/new_builds/test_with_the_daemon", "harness/", "engines/", "test_fresh_clone"),
+    *("test_layers", "test_method", "defs/", "warehouse/"),
     *("site/charts/test_in_browser", "site/compare/test_in_browser", "site/"),
 )
-"""Workers take whole files, in this order and then by name: what takes long begins early, what
-waits for another's work comes a little after it, what starts a browser stays together, and at the
-end small files fill up."""
+"""Else workers take whole files, in this order and then by name: what takes long begins early, what
+starts a browser stays together, and at the end small files fill up."""
+
+
+def _place(item: pytest.Item, order: Sequence[str]) -> int:
+    file = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((n for n, start in enumerate(order) if file.startswith(start)), len(order))
+
+
+def _measures(item: pytest.Item) -> bool:
+    return _place(item, MEASURES) < len(MEASURES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+    items.sort(key=lambda item: _place(item, LONGEST_FIRST))
+    for item in items:
+        group = "measures" if _measures(item) else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
 
-    def place(item: pytest.Item) -> int:
-        file = item.path.relative_to(here).as_posix()
-        found = (n for n, start in enumerate(LONGEST_FIRST) if file.startswith(start))
-        return next(found, len(LONGEST_FIRST))
 
-    items.sort(key=place)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Programs that the test starts, and those of its fixtures, have its priority."""
+    if not _measures(item):
+        return (yield)
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    with suppress(PermissionError):  # a user's own may only fall
+        os.setpriority(os.PRIO_PROCESS, 0, AHEAD)
+    try:
+        return (yield)
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 @cache

@@ -73,6 +73,7 @@ def deciding_files() -> list[Path]:
     folders = ("records", "measures", "plausibility", "senders", "engines/dialects")
     modules = (
         "harness/planning/estimate.py",
+        "harness/planning/long_parts.py",
         "harness/planning/ladder.py",
         "harness/planning/modes.py",
         "harness/planning/plan.py",

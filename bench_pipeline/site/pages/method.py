@@ -36,6 +36,7 @@ PROFILE_RULES = (
     ("Waits for a quiet machine up to", "quiet_patience_s", "s"),
     ("Prompt lengths of the curves, tokens", "curve_depths", ""),
     ("Tokens of each reply there", "curve_output_tokens", ""),
+    ("A deep curve begins no length that it thinks to end later than", "deep_budget_s", "s"),
     ("No byte for so long is a hang", "stall_timeout_s", "s"),
 )
 """Label, field of `ProfileRules`, unit."""

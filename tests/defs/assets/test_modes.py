@@ -23,7 +23,7 @@ modes: [baseline, draft-{GEMMA}]
 
 def named(project: Project, rig: Rig, mode: str) -> list:
     return items_named(
-        RunsWanted(models=[SMALL], mode=mode), project, rig, RigBackend(rig.slug, "cpu")
+        RunsWanted(models=[SMALL], mode=mode), project, rig, RigBackend(rig.slug, "cpu"), True
     )
 
 

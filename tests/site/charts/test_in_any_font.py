@@ -152,7 +152,7 @@ def test_a_chart_drawn_after_a_touch_is_the_one_that_came_with_the_page(visit: P
         drawings = visit.locator(".chart .drawing:visible")
         before = drawings.evaluate_all(DRAWN)
         touch_the_charts(visit)
-        assert visit.locator(".drawings > div .drawing").count() == drawings.count() == 7
+        assert visit.locator(".drawings > div .drawing").count() == drawings.count() == 8
         after = drawings.evaluate_all(DRAWN)
         assert [NUMBER.sub("", each) for each in after] == [NUMBER.sub("", each) for each in before]
         for one, other in zip(before, after, strict=True):
