@@ -21,8 +21,9 @@ from tests.waiting import PATIENCE_S
 CATALOGUE = read_engines(checkout().engines)
 RUNNABLE = [wheel for wheel in CATALOGUE.wheels if not this_host().lacks(wheel.platform)]
 
-LLVMPIPE = {"GGML_VK_VISIBLE_DEVICES": "0"}
-"""Without it the engine overlooks a Vulkan device that is a CPU."""
+LLVMPIPE = {"GGML_VK_VISIBLE_DEVICES": "0", "LP_NUM_THREADS": "1"}
+"""Without the first the engine overlooks a Vulkan device that is a CPU; with the second that leaves
+a core to the client."""
 
 
 @pytest.fixture
