@@ -92,11 +92,12 @@ def _measures(item: pytest.Item) -> bool:
     return _place(item, MEASURES) < len(MEASURES)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item, LONGEST_FIRST))
     for item in items:
-        group = "measures" if _measures(item) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+        group = "measures" if _measures(item) else item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group(str(group)))
 
 
 @pytest.hookimpl(wrapper=True)
