@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM
 
 # A file of tests is one worker's, so that what its tests share is made once, and all that measure
 # are; tests/conftest.py says which and in which order.
-$python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder \
+$python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
     ${memory:+--basetemp "$memory/tests"}
 tests=$?
 wait $mypy

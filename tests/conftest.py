@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,27 +84,35 @@ LONGEST_FIRST = (
 starts a browser stays together, and at the end small files fill up."""
 
 
-def _place(item: pytest.Item, order: Sequence[str]) -> int:
-    file = item.path.relative_to(Path(__file__).parent).as_posix()
+def _place(file: str, order: Sequence[str]) -> int:
+    """`file` with its path below this folder."""
     return next((n for n, start in enumerate(order) if file.startswith(start)), len(order))
 
 
-def _measures(item: pytest.Item) -> bool:
-    return _place(item, MEASURES) < len(MEASURES)
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _place(item, LONGEST_FIRST))
-    for item in items:
-        group = "measures" if _measures(item) else item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+    items.sort(key=lambda item: _place(_file(item), LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)  # where xdist is left out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneMeasures(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "measures" if file.removeprefix("tests/").startswith(MEASURES) else file
+
+    return OneMeasures(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Programs that the test starts, and those of its fixtures, have its priority."""
-    if not _measures(item):
+    if not _file(item).startswith(MEASURES):
         return (yield)
     usual = os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(PermissionError):  # a user's own may only fall
