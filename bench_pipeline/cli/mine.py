@@ -41,7 +41,10 @@ def run(project: Project, _: argparse.Namespace) -> int:
     print(f"These {counted(len(others), 'part')} of content/ are not this machine's:")
     for path in others:
         print(f"  {path.relative_to(project.root)}")
-    print("Workloads, models and engines stay" + (f", and the rig `{kept}`." if kept else "."))
+    print(
+        "Workloads, conversations, models and engines stay"
+        + (f", and the rig `{kept}`." if kept else ".")
+    )
     for question, wanted in QUESTIONS:
         try:
             answer = input(question)

@@ -68,7 +68,8 @@ def test_all_sorts_of_choices_are_listed_and_every_file_is_named(clone: Path) ->
     assert done.returncode == 0, done.stderr
     headings = [line.split(" ")[0] for line in done.stdout.splitlines() if line[:1].isupper()]
     assert [heading.rstrip(":") for heading in headings if heading != "Backends"] == [
-        *("Rigs", "Builds", "Models", "Modes", "Profiles", "Workloads", "Campaigns")
+        *("Rigs", "Builds", "Models", "Modes", "Profiles", "Workloads", "Conversations"),
+        "Campaigns",
     ]
     for folder in ("rigs", "models", "workloads", "campaigns"):
         for path in (clone / "content" / folder).glob("*.yaml"):

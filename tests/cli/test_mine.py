@@ -61,7 +61,7 @@ def test_what_is_not_this_machine_s_moves_aside_and_is_kept(
     assert run(crowded, monkeypatch, "yes", "mine") == 0
     left = names(crowded)
     assert {name.split("/")[0] for name in left} == {
-        *("benchmarks", "engines.yaml", "models", "rigs", "site.yaml", "workloads")
+        *("benchmarks", "conversations", "engines.yaml", "models", "rigs", "site.yaml", "workloads")
     }
     assert [name for name in left if name.startswith("rigs/")] == ["rigs/me.yaml"]
     assert len([name for name in left if name.startswith("benchmarks/runs/me/")]) == 1

@@ -14,7 +14,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from bench_pipeline.deploy.coordinator import RIG_TAG, FarmQueue, RigQueue
+from bench_pipeline.deploy.coordinator import HELD_TAG, RIG_TAG, FarmQueue, RigQueue
 from bench_pipeline.deploy.instance import (
     COMMAND_TAG,
     SINGLE_MACHINE,
@@ -54,7 +54,7 @@ def test_it_lies_in_the_project_and_is_made_of_our_settings(project: Project) ->
         assert isinstance(instance.run_coordinator, RigQueue)
         assert not instance.telemetry_enabled
         limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
-        assert [limit["key"] for limit in limits] == [RIG_TAG]
+        assert [limit["key"] for limit in limits] == [RIG_TAG, HELD_TAG]
 
 
 def test_settings_that_somebody_edited_stay(project: Project) -> None:

@@ -106,7 +106,7 @@ class TestCapturedOnAMachine:
         gpus = parse_record(Inventory, path.read_bytes(), path).gpus
         for gpu in (gpu for gpu in gpus if gpu.vendor == "nvidia"):
             unknown = {name for name in Gpu.model_fields if getattr(gpu, name) is None}
-            assert unknown <= {"shared_memory_mib", "vulkan_driver", "asleep"}
+            assert unknown <= {"shared_memory_mib", "vulkan_driver", "asleep", "firmware"}
             assert gpu.power_min_w <= gpu.power_cap_w <= gpu.power_max_w
 
     def test_a_person_can_read_it(self, path):
