@@ -1,6 +1,6 @@
 """What `make bench` shows at its end: what was measured, or was there already."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -28,7 +28,10 @@ def tell_results(project: Project, console: Console, outcome: "Outcome") -> None
         if path in there:
             console.print(f"Already measured, on {run.started_at:%Y-%m-%d %H:%M} UTC:")
         console.print(f"{model_name(run)} on {run.engine.asked_as}, {run.backend}, {run.profile}")
-        console.print(_table(run))
+        if run.cells:
+            console.print(_table(run))
+        for line in _conversations(run):
+            console.print(line)
         console.print(f"\nRun file   {(project.runs / path).relative_to(project.root)}")
     if there:
         console.print(f"Repeat     {again(there.values())}", soft_wrap=True)
@@ -61,6 +64,23 @@ def shortcomings(run: Run) -> list[str]:
     if run.status != "ok" or any(cell.failure for cell in run.cells):
         words.append("failed in part")
     return words
+
+
+def _conversations(run: Run) -> Iterator[str]:
+    from bench_pipeline.measures.conversations import trace_figures
+
+    for trace in run.conversations or ():
+        if trace.failure:
+            yield f"{trace.title}: failed ({trace.failure.kind})"
+            continue
+        found = trace_figures(trace)
+        told = [f"{len(trace.turns)} turns, n = {found.n}"]
+        if found.trace_ms and found.waiting_ms:
+            waited = f"{found.waiting_ms.median / 1000:.1f} s until the replies began"
+            told.insert(0, f"{found.trace_ms.median / 1000:.1f} s, {waited}")
+        if found.cached_share is not None:
+            told.append(f"{found.cached_share:.0%} of the prompts' tokens reused")
+        yield f"{trace.title}: {'; '.join(told)}"
 
 
 def _table(run: Run) -> Table:
