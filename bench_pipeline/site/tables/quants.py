@@ -20,6 +20,8 @@ class QuantLine:
     """A line is known by its texts alone: what a page is made of is hashed, figures and all."""
 
     name: str
+    maker: str
+    """Who made the file; empty where nobody said."""
     model: str
     size: str
     bits: str
@@ -106,6 +108,7 @@ def _line(row: TableRow, run: Row) -> QuantLine:
         bits, about = run["size_bytes"] * 8 / run["parameters"], "≤ "
     return QuantLine(
         name=row.name,
+        maker=row.creator,
         model=row.model,
         size=row.size,
         bits=wording.DASH if bits is None else f"{about}{bits:.2f}",

@@ -59,6 +59,7 @@ def test_two_makers_of_one_quant_differ_in_what_their_files_hold(pages):
     one, two, *_ = table.lines
     assert (one.held, one.bits) == ("Q4_K 51 %, Q6_K 49 %", "5.32")
     assert (two.held, two.bits) == ("Q4_K 99 %, F32 1 %", "4.53")
+    assert (one.maker, two.maker) == ("one", "two")
 
 
 def test_what_was_not_read_is_not_made_up(pages):
