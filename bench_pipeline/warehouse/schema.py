@@ -72,6 +72,7 @@ def deciding_files() -> list[Path]:
     package = _HERE.parent
     folders = ("records", "measures", "plausibility", "senders", "engines/dialects")
     modules = (
+        "harness/planning/duration.py",
         "harness/planning/estimate.py",
         "harness/planning/long_parts.py",
         "harness/planning/ladder.py",

@@ -13,16 +13,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
-from statistics import mean, median
+from statistics import linear_regression, mean, median
 
-from bench_pipeline.harness.planning.ladder import STEPS, planned
-from bench_pipeline.harness.planning.long_parts import deep_s, turns_of
+from bench_pipeline.harness.planning.duration import CLIMBED, Shape, Speed, seconds, shape_of
+from bench_pipeline.harness.planning.ladder import STEPS
 from bench_pipeline.harness.planning.plan import PlanItem
-from bench_pipeline.harness.planning.profiles import (
-    DEEP_DEPTHS,
-    PROFILES,
-    output_tokens,
-)
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.records.campaign import Profile
 from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import Sentinel
@@ -31,11 +27,6 @@ from bench_pipeline.records.rig import Backend, plain_backend
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.workload import Conversation, Workload
 
-CLIMBED = 4
-"""Steps of a climb whose end is not known: as many as most have."""
-LOAD_S, LOAD_BYTES_S = 2.0, 1e9
-"""To start a server once: the engine itself, and the reading of its model."""
-QUIET_S = 2.0
 SLACK = (0.5, 3.0)
 """By what factor of its parts a run may be thought to take longer, at most."""
 ASSUMED_BYTES_S: Mapping[Backend, float] = {"cpu": 20e9}
@@ -45,104 +36,10 @@ ASSUMED_TOKEN_S = 1e-3
 """What a token takes besides, where no run tells: launches, sampling, the stream."""
 PROMPT_SHARE = 1 / 7
 """What a prompt's token takes of an output token's time, where no run tells."""
-CROWD = 0.5
-"""What each further stream adds to a wave, as a share of one alone, where no run tells."""
 HOUR_S = 3600
 A_GUESS = "a guess: no run is like it"
 _ACTIVE = re.compile(r"(?P<all>\d+(?:\.\d+)?)b-a(?P<active>\d+(?:\.\d+)?)b", re.IGNORECASE)
 _CANDIDATES = 50
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of a run is measured. `shapes`: prompt and output tokens of each workload."""
-
-    profile: Profile
-    concurrencies: tuple[int, ...]
-    shapes: tuple[tuple[int, int], ...]
-    depths: tuple[int, ...]
-    bare: bool
-    closing: bool
-    deep: tuple[int, ...] = ()
-    """Prompt lengths of a deep curve."""
-    scripts: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """Of each conversation its turns: tokens to read and to write."""
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How fast one model is at one place, in seconds for a token alone; `crowd`: how much longer a
-    wave of so many streams takes than one alone; `waves`: of a cell, warm-up apart."""
-
-    token_s: float
-    prompt_token_s: float
-    waves: float
-    crowd: Mapping[int, float]
-
-    def longer(self, concurrency: int) -> float:
-        if concurrency in self.crowd:
-            return self.crowd[concurrency]
-        known = max((c for c in self.crowd if c > 1), default=None)
-        each = (self.crowd[known] - 1) / (known - 1) if known else CROWD
-        return 1 + each * (concurrency - 1)
-
-
-def shape_of(
-    item: PlanItem, workloads: Iterable[Workload], scripts: Iterable[Conversation] = ()
-) -> Shape:
-    steps = planned(item.concurrencies)
-    deep = (item.depths or DEEP_DEPTHS) if "deep" in item.parts else ()
-    played = map(turns_of, scripts) if "conversations" in item.parts else ()
-    if "usual" not in item.parts:
-        nothing: tuple[int, ...] = ()
-        return Shape(item.profile, nothing, (), (), False, False, deep, tuple(played))
-    return Shape(
-        deep=deep,
-        scripts=tuple(played),
-        profile=item.profile,
-        concurrencies=steps[:CLIMBED] if item.concurrencies == "knee" else steps,
-        shapes=tuple(
-            (w.prompt_tokens, output_tokens(w, item.profile))
-            for w in workloads
-            if not item.workloads or w.slug in item.workloads
-        ),
-        depths=PROFILES[item.profile].curve_depths,
-        bare=item.mode == "baseline",
-        closing=True,
-    )
-
-
-def seconds(shape: Shape, speed: Speed, size_bytes: float) -> float:
-    """What the parts of a run add up to."""
-    rules = PROFILES[shape.profile]
-    least, warmup, budget_s = rules.min_waves, rules.warmup_waves, rules.cell_budget_s
-    most = min(max(speed.waves, least), rules.max_waves)
-
-    def cell_s(wave_s: float) -> float:
-        if rules.target_half_width is None or (most - 1) * wave_s <= budget_s:
-            return (warmup + most) * wave_s
-        return (warmup + max(least, budget_s / wave_s + 1)) * wave_s
-
-    alone_s = [
-        prompt * speed.prompt_token_s + output * speed.token_s for prompt, output in shape.shapes
-    ]
-    longer = [speed.longer(each) for each in shape.concurrencies]
-    total = sum([cell_s(each_s * times) for times in longer for each_s in alone_s])
-    if shape.closing and alone_s and longer:
-        total += cell_s(alone_s[0] * longer[0])
-    for depth in shape.depths:
-        read_s = depth * speed.prompt_token_s
-        written_s = rules.curve_output_tokens * speed.token_s
-        total += (rules.warmup_waves + rules.min_waves) * (read_s + 2 * written_s)
-        total += rules.min_waves * (2 * read_s + written_s) if shape.bare else 0
-    total += deep_s(shape.deep, rules, speed.prompt_token_s, speed.token_s)
-    for turns in shape.scripts:
-        read = sum(prompt for prompt, _ in turns) * speed.prompt_token_s
-        written = sum(output for _, output in turns) * speed.token_s
-        total += (rules.warmup_waves + rules.min_waves) * (read + written)
-    servers = len(shape.concurrencies) + bool(shape.depths) + shape.closing
-    servers += bool(shape.deep) + len(shape.scripts)
-    return total + servers * (LOAD_S + size_bytes / LOAD_BYTES_S) + QUIET_S
 
 
 def bytes_per_token(model: ModelFile) -> float:
@@ -195,8 +92,13 @@ class Known:
         for cell in self.run.cells:
             if cell.requests and cell.workload in alone:
                 crowds[cell.concurrency].append(_wave_s(cell) / _wave_s(alone[cell.workload]))
+        far = [r.prompt_tokens + r.output_tokens / 2 for r in requests]
+        each_s = [r.decode_ms / max(1, r.received_tokens - 1) / 1e3 for r in requests]
+        grows = len(set(far)) > 1
         return Speed(
-            token_s=median(r.decode_ms / max(1, r.received_tokens - 1) for r in requests) / 1e3,
+            far_tokens=median(far),
+            growth_s=max(0.0, linear_regression(far, each_s).slope) if grows else 0.0,
+            token_s=median(each_s),
             prompt_token_s=median(r.ttft_ms / r.prompt_tokens for r in requests) / 1e3,
             waves=mean(len(c.requests) / c.concurrency for c in self.run.cells if c.requests),
             crowd={concurrency: median(found) for concurrency, found in crowds.items()},
@@ -360,6 +262,8 @@ class Estimator:
             prompt_token_s=speed.prompt_token_s * ratio,
             waves=speed.waves,
             crowd=speed.crowd,
+            far_tokens=speed.far_tokens,
+            growth_s=speed.growth_s,
         )
 
     def _assumed(self, item: PlanItem, model: ModelFile) -> Speed:

@@ -12,8 +12,10 @@ from bench_pipeline.harness.planning.estimate import (
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import checkout
 from bench_pipeline.records.run import Run
+from bench_pipeline.records.workload import Conversation
 from bench_pipeline.records.yaml.files import (
     read_engines,
+    read_folder,
     read_run,
     read_workloads,
 )
@@ -22,6 +24,7 @@ from tests.checkouts import committed_runs
 
 HERE = checkout()
 MODELS, WORKLOADS = read_models(HERE.models), read_workloads(HERE.workloads).values()
+SCRIPTS = read_folder(Conversation, HERE.conversations).values()
 SENTINEL = read_engines(HERE.engines).sentinel
 FILES = [path for path in committed_runs() if path.name.startswith("2")]
 FACTOR = 2
@@ -34,7 +37,7 @@ def runs() -> list[Run]:
 
 
 def by(runs: list[Run]) -> Estimator:
-    return Estimator(runs, MODELS, WORKLOADS, SENTINEL)
+    return Estimator(runs, MODELS, WORKLOADS, SENTINEL, SCRIPTS)
 
 
 def item_of(run: Run, **changes: object) -> PlanItem:
@@ -48,6 +51,7 @@ def item_of(run: Run, **changes: object) -> PlanItem:
         "profile": run.profile,
         "concurrencies": Known(run).shape.concurrencies,
         "beside": beside,
+        "parts": tuple(run.parts or ("usual",)),
     }
     return PlanItem(**(asked | changes))  # type: ignore[arg-type]
 
@@ -62,7 +66,8 @@ def test_each_committed_run_is_known_by_the_others_to_a_factor_of_two(runs: list
             if other is not run
             and (not session or not other.session or other.session.session_id != session)
         ]
-        found = by(others).of(item_of(run), Known(run).shape)
+        item = item_of(run)
+        found = by(others).of(item, Known(run).shape if "usual" in item.parts else None)
         ratio = found.seconds / took_s(run)
         assert 1 / FACTOR < ratio < FACTOR, f"{run.run_id}: {ratio:.2f}, {found.basis}"
 
