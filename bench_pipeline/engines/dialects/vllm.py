@@ -25,12 +25,12 @@ _TIMES = (
 """In the order of `Counters`."""
 
 
-class VllmDialect(PlainDialect):
-    name = "vllm"
+class UsageOnEvents(PlainDialect):
+    """A family that can be asked for `usage` on every event."""
+
     fixed_length = True
     counts_events = True
     formats = frozenset({"safetensors"})
-    counters_at: str | None = "/metrics"
 
     def body(self, messages: Messages, tokens: int, *, cached: bool) -> dict[str, Any]:
         options = {"include_usage": True, "continuous_usage_stats": True}
@@ -42,6 +42,11 @@ class VllmDialect(PlainDialect):
         if not event.get("choices") or seen.usage is None:
             return seen
         return seen._replace(total=seen.usage.output_tokens)
+
+
+class VllmDialect(UsageOnEvents):
+    name = "vllm"
+    counters_at = "/metrics"
 
     def counters(self, text: str) -> Counters:
         found = fields.sums(text, (*_COUNTS, *_TIMES))
