@@ -6,7 +6,6 @@ holds no command: everybody may write to that folder.
 
 import json
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench_pipeline.errors import RigError
+from bench_pipeline.errors import RecordError, RigError
 from bench_pipeline.harness.power.cards import COMMAND_LIMIT_S, Card, same
 from bench_pipeline.harness.shared_file import open_for_all
 from bench_pipeline.inventory.sysfs import SYSTEM, read_text
@@ -106,34 +105,23 @@ class Notes:
 
     def write(self, found: Found) -> None:
         """On the disk when it returns: nothing is set before."""
+        # only here: the guard, which writes none, is to stay small
+        from bench_pipeline.records.yaml.files import write_atomically
+
         content = vars(found) | {"cards": [(vars(card), w) for card, w in found.cards]}
-        draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
         try:
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-            try:
-                with os.fdopen(file, "w") as text:
-                    json.dump(content, text)
-                    text.flush()
-                    os.fsync(file)
-                draft.replace(self.path)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
-            self._sync_folder()
-        except OSError as error:
-            raise self._unusable(str(error.strerror or error)) from None
+            write_atomically(self.path, json.dumps(content))
+        except RecordError as error:
+            raise self._unusable(error.problem) from None
 
     def remove(self) -> None:
         with suppress(OSError):  # then it is found once more, and the cap as it should be
             self.path.unlink(missing_ok=True)
-            self._sync_folder()
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def put_back(
         self, command: Sequence[str] | None, *, token: str | None = None
