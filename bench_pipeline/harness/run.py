@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from bench_pipeline.engines.builds.catalogue import choose
 from bench_pipeline.engines.builds.host import this_host
@@ -23,6 +24,7 @@ from bench_pipeline.models.fetch import model_path as model_path_of
 from bench_pipeline.models.room import in_use
 from bench_pipeline.paths import Project
 from bench_pipeline.progress import Reporter, Silent
+from bench_pipeline.records.base import Record
 from bench_pipeline.records.devices import Gpu
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
@@ -32,6 +34,7 @@ from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be, write_run
 
 Made = list[tuple[Run, Path]]
+R = TypeVar("R", bound=Record)
 """Runs with the files that hold them."""
 
 
@@ -145,15 +148,21 @@ def _check_reads(engine: InstalledEngine, model: ModelFile) -> None:
         )
 
 
-def _workloads(project: Project, reporter: Reporter) -> list[Workload]:
-    """In the page's order; those whose file cannot be read are said to be left out, and only
-    where none can is it an error."""
-    found, broken = read_what_can_be(Workload, project.workloads)
+def _declared(kind: type[R], folder: Path, what: str, reporter: Reporter) -> list[R]:
+    """Those whose file cannot be read are said to be left out, and only where none can is it an
+    error."""
+    found, broken = read_what_can_be(kind, folder)
     for error in broken:
         if not found:
             raise error
-        reporter.say(f"A workload is left out. {error}")
-    return sorted(found.values(), key=lambda workload: workload.order)
+        reporter.say(f"A {what} is left out. {error}")
+    return list(found.values())
+
+
+def _workloads(project: Project, reporter: Reporter) -> list[Workload]:
+    """In the page's order."""
+    found = _declared(Workload, project.workloads, "workload", reporter)
+    return sorted(found, key=lambda workload: workload.order)
 
 
 def _capped(
@@ -169,19 +178,15 @@ def _capped(
 
 
 def _scripts(project: Project, reporter: Reporter) -> list[Conversation]:
-    """In order of their names; those that cannot be read are left out, as workloads are."""
-    found, broken = read_what_can_be(Conversation, project.conversations)
-    for error in broken:
-        if not found:
-            raise error
-        reporter.say(f"A conversation is left out. {error}")
+    """In order of their names."""
+    found = _declared(Conversation, project.conversations, "conversation", reporter)
     if not found:
         raise RecordError(
             "there is no conversation to play",
             mend="write one: docs/conversations.md says how",
             where=project.conversations,
         )
-    return list(found.values())
+    return found
 
 
 def measure_session(
