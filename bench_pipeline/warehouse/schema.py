@@ -74,7 +74,6 @@ def deciding_files() -> list[Path]:
     modules = (
         "harness/planning/duration.py",
         "harness/planning/estimate.py",
-        "harness/planning/long_parts.py",
         "harness/planning/ladder.py",
         "harness/planning/modes.py",
         "harness/planning/plan.py",

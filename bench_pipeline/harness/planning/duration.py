@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench_pipeline.harness.planning.ladder import planned
-from bench_pipeline.harness.planning.long_parts import deep_s, turns_of
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.planning.profiles import (
     DEEP_DEPTHS,
     PROFILES,
+    ProfileRules,
     output_tokens,
 )
 from bench_pipeline.records.campaign import Profile
@@ -21,6 +21,7 @@ LOAD_S, LOAD_BYTES_S = 2.0, 1e9
 QUIET_S = 2.0
 CROWD = 0.5
 """What each further stream adds to a wave, as a share of one alone, where no run tells."""
+CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -123,3 +124,27 @@ def seconds(shape: Shape, speed: Speed, size_bytes: float) -> float:
     servers = len(shape.concurrencies) + bool(shape.depths) + shape.closing
     servers += bool(shape.deep) + len(shape.scripts)
     return total + servers * (LOAD_S + size_bytes / LOAD_BYTES_S) + QUIET_S
+
+
+def deep_s(
+    depths: Iterable[int], rules: ProfileRules, prompt_token_s: float, token_s: float
+) -> float:
+    """Up to its budget, and one length may end beyond it; as if a prompt's time grew with its
+    length alone."""
+    total = 0.0
+    for depth in depths:
+        once_s = depth * prompt_token_s + 2 * rules.curve_output_tokens * token_s
+        if total and total + rules.min_waves * once_s > rules.deep_budget_s:
+            break
+        total += rules.min_waves * once_s
+    return total
+
+
+def turns_of(script: Conversation) -> tuple[tuple[int, int], ...]:
+    """What of each turn is new: it, and the reply before it."""
+    found, before = [], len(script.system) + sum(len(str(tool)) for tool in script.tools)
+    for turn in script.turns:
+        came = before + sum(map(len, [turn.user or "", *(turn.results or ())]))
+        found.append((came // CHARACTERS_PER_TOKEN, turn.output_tokens))
+        before = len(turn.reply) + sum(len(str(call)) for call in turn.calls)
+    return tuple(found)
