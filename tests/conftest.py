@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -84,17 +84,16 @@ LONGEST_FIRST = (
 starts a browser stays together, and at the end small files fill up."""
 
 
-def _place(file: str, order: Sequence[str]) -> int:
-    """`file` with its path below this folder."""
-    return next((n for n, start in enumerate(order) if file.startswith(start)), len(order))
-
-
 def _file(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _place(_file(item), LONGEST_FIRST))
+    def place(item: pytest.Item) -> int:
+        found = (n for n, start in enumerate(LONGEST_FIRST) if _file(item).startswith(start))
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)  # where xdist is left out
