@@ -84,7 +84,7 @@ def fill(instance: dg.DagsterInstance, project: Project, queued: int, rigs: int)
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(server, "a"), "nothing"),
     )
     assert isinstance(instance.run_coordinator, FarmQueue)
-    instance.run_coordinator.tag_with_rig(run)
+    instance.run_coordinator.tag_with_rig(run, datetime.now(UTC))
     words = {"old": run.run_id, "rig": RIG, "rigs": rigs, "count": queued}
     for copy in (COPY_RUNS, COPY_TAGS):
         sql(instance, copy.format(**words))

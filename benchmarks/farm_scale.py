@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def ask_for(instance: dg.DagsterInstance, like: dg.DagsterRun, rigs: list[str], 
     """`runs` of them into the queue, in turns for each rig: a page's launch, less the page."""
     for number in range(runs):
         rig = rigs[number % len(rigs)]
-        tags = {"dagster/partition": f"{rig}/cpu", **FarmQueue().tags_for(rig)}
+        tags = {"dagster/partition": f"{rig}/cpu", **FarmQueue().tags_for(rig, datetime.now(UTC))}
         kept = {name: value for name, value in like.tags.items() if name.startswith(".dagster/")}
         run = like._replace(run_id=make_new_run_id(), tags={**kept, **tags})
         instance.add_run(run._replace(status=dg.DagsterRunStatus.NOT_STARTED))

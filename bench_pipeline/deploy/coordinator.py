@@ -37,26 +37,26 @@ class RigQueue(QueuedRunCoordinator):
     """
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
-        self.tag_with_rig(context.dagster_run)
+        self.tag_with_rig(context.dagster_run, datetime.now(UTC))
         return super().submit_run(context)
 
-    def tag_with_rig(self, run: dg.DagsterRun) -> None:
+    def tag_with_rig(self, run: dg.DagsterRun, now: datetime) -> None:
         """The partition is `rig` or `rig/backend`; a run without one keeps no rig busy."""
         if key := run.tags.get("dagster/partition"):
             rig, _, _backend = key.partition("/")
-            tags = {PRIORITY_TAG: priority_of(run.tags), **self.tags_for(rig)}
+            tags = {PRIORITY_TAG: priority_of(run.tags), **self.tags_for(rig, now)}
             self._instance.add_run_tags(run.run_id, tags)
 
-    def tags_for(self, rig: str) -> dict[str, str]:
-        held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, datetime.now(UTC)) else {}
+    def tags_for(self, rig: str, now: datetime) -> dict[str, str]:
+        held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, now) else {}
         return {RIG_TAG: rig, **held}
 
 
 class FarmQueue(RigQueue):
     """On a farm: and the rig's own worker takes it."""
 
-    def tags_for(self, rig: str) -> dict[str, str]:
-        return {**super().tags_for(rig), QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN}
+    def tags_for(self, rig: str, now: datetime) -> dict[str, str]:
+        return {**super().tags_for(rig, now), QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN}
 
 
 def queue_of(rig: str) -> str:

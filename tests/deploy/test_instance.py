@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -112,12 +113,12 @@ def test_the_queue_knows_which_rig_a_run_keeps_busy(project: Project) -> None:
         for partition, rig in rigs.items():
             tags = {"dagster/partition": partition} if partition else {}
             run = instance.get_run_by_id(unfinished_run(instance, tags))
-            instance.run_coordinator.tag_with_rig(run)
+            instance.run_coordinator.tag_with_rig(run, datetime.now(UTC))
             assert instance.get_run_by_id(run.run_id).tags.get(RIG_TAG) == rig, partition
 
 
 def test_on_a_farm_a_run_goes_to_its_rig_s_queue_and_is_done_whole_again_if_it_dies() -> None:
-    assert FarmQueue().tags_for("a") == {
+    assert FarmQueue().tags_for("a", datetime.now(UTC)) == {
         RIG_TAG: "a",
         "dagster-celery/queue": "rig.a",
         "dagster/retry_strategy": "ALL_STEPS",

@@ -68,7 +68,7 @@ def instance(farm_s: dg.DagsterInstance) -> dg.DagsterInstance:
 
 
 def asked(instance: dg.DagsterInstance, place: str, tags: dict[str, str] | None = None) -> str:
-    """A run in the queue."""
+    """A run in the queue, by day."""
     server = GrpcServerCodeLocationOrigin(host="localhost", socket="none", location_name="here")
     run = instance.create_run_for_job(
         dg.GraphDefinition("nothing").to_job(),
@@ -77,7 +77,7 @@ def asked(instance: dg.DagsterInstance, place: str, tags: dict[str, str] | None 
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(server, "a"), "nothing"),
     )
     assert isinstance(instance.run_coordinator, RigQueue)
-    instance.run_coordinator.tag_with_rig(run)
+    instance.run_coordinator.tag_with_rig(run, DAY)
     return run.run_id
 
 
@@ -145,7 +145,7 @@ def test_what_is_asked_for_in_quiet_hours_is_held_from_the_first_moment(
     declared = {"title": "a", "backends": {"cpu": {}}}
     told = {**declared, **({"quiet_hours": [hours]} if hours else {})}
     (project.rigs / "a.yaml").write_text(yaml.safe_dump(told))
-    assert (FarmQueue().tags_for("a").get(HELD_TAG) == QUIET) == is_held
+    assert (FarmQueue().tags_for("a", DAY).get(HELD_TAG) == QUIET) == is_held
 
 
 @pytest.mark.parametrize(
