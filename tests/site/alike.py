@@ -59,25 +59,31 @@ THIN = """kept => {
 in it belongs to an element elsewhere: as its label, its head or its description."""
 
 BY_COLOURS = """() => {
-  const kinds = (NAME)(), clear = "rgba(0, 0, 0, 0),none,1,none", found = new Map();
-  const look = (element, above) => {
+  const clear = "rgba(0, 0, 0, 0),none,1,none", found = new Map();
+  const sort = element => element.localName
+    + (element.getAttribute("class") || "").split(" ").sort()
+    .map(name => `.${name}`).join("");
+  const look = (element, above, sorts, around) => {
     const style = getComputedStyle(element);
     const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter].join();
     const under = own === clear ? above : `${above}|${own}`;
     const speaks = element.matches("input:not([type=checkbox]), select, textarea")
       || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const here = [...sorts.slice(-1), sort(element)];
     if (speaks && element.checkVisibility({ visibilityProperty: true })) {
-      const looks = [kinds.get(element), under, style.color, style.fill, style.fontSize,
-        style.fontWeight, style.textShadow].join("#");
+      const looks = [here.join(">"), under, style.color, style.fill, style.fontSize,
+        style.fontWeight, style.textShadow, around].join("#");
       if (!found.has(looks)) found.set(looks, []);
       found.get(looks).push(element);
     }
-    for (const child of element.children) look(child, under);
+    for (const child of element.children) look(child, under, here, style.color);
   };
-  look(document.body, getComputedStyle(document.documentElement).backgroundColor);
+  look(document.body, getComputedStyle(document.documentElement).backgroundColor, [], "");
   return found;
-}""".replace("NAME", NAME)
-"""The elements with words that can be seen, by kind and colours and the grounds below them."""
+}"""
+"""The elements with words that can be seen, by colours, letters and the grounds below them, and by
+name and classes of the element and of the one around it, whose colour counts too: a link in a
+text differs from it."""
 
 
 def thin_out(page: Page) -> None:

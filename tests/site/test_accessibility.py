@@ -18,15 +18,16 @@ COLOURS: dict[str, Any] = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
 RULES = {"light": EVERY_RULE, "dark": COLOURS}
 VIEWS = ((320, "light"), (412, "dark"), (1350, "light"), (1350, "dark"))
 
-VIOLATIONS = """async ([theme, rules]) => {
+VIOLATIONS = """async ([rules, known, before]) => {
   const contrast = ["color-contrast", "color-contrast-enhanced"], found = [];
-  const before = (window.coloursTold ||= {})[theme], told = window.coloursTold[theme] ||= new Set();
+  const told = new Set(known), asked = new Map();
   const letters = element => (element.value || element.textContent).trim().length;
   const longest = alike => alike.reduce((a, b) => letters(b) > letters(a) ? b : a);
-  const asked = new Map();
   for (const [looks, alike] of (BY_COLOURS)())
     if (!told.has(looks))
-      for (const element of before ? alike : [longest(alike)]) asked.set(element, looks);
+      for (const element of before.includes(looks) ? alike : [longest(alike)])
+        asked.set(element, looks);
+  if (rules.runOnly && !asked.size) return [[], [], []];  // nothing that a theme can change is new
   for (const element of asked.keys()) element.dataset.asked = "";
   axe.configure({ rules: contrast.map(id => ({ id, selector: "[data-asked]" })) });
   await axe.run({ ...rules, preload: false, reporter: (results, _, done) => {
@@ -38,20 +39,36 @@ VIOLATIONS = """async ([theme, rules]) => {
     done();
   } });
   for (const element of asked.keys()) delete element.dataset.asked;
-  return found;
+  const looks = [...new Set(asked.values())];
+  return [found, looks.filter(one => told.has(one)), looks.filter(one => !told.has(one))];
 }""".replace("BY_COLOURS", BY_COLOURS)
-"""Of words alike in kind and colours the longest are asked about, once in each theme; at another
-width those that look otherwise there, and all of which nothing could be told: others cover them,
-or one letter is no word."""
+"""Of words that look alike the longest are asked about, once in each theme for all pages; after
+that, those that look otherwise, and all of which nothing could be told: others cover them, or one
+letter is no word. And which were told now, and which not."""
 
 
-def violations(page: Page, theme: str) -> dict[str, list[str]]:
-    """The rules that are broken, each with the elements that break it; of contrast in this theme,
-    what no earlier call has told."""
+class Told:
+    """Looks of words whose contrast is known, and those asked about in vain, by theme."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, set[str]] = {theme: set() for theme in RULES}
+        self.in_vain: dict[str, set[str]] = {theme: set() for theme in RULES}
+
+
+ON_ALL_PAGES = Told()
+
+
+def violations(page: Page, theme: str, told: Told) -> dict[str, list[str]]:
+    """The rules that are broken, each with the elements that break it; of contrast, what is not
+    `told` in this theme yet."""
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    return dict(page.evaluate(VIOLATIONS, [theme, RULES[theme]]))
+    known, before = told.known[theme], told.in_vain[theme]
+    found, now, in_vain = page.evaluate(VIOLATIONS, [RULES[theme], [*known], [*before]])
+    known.update(now)
+    before.update(in_vain)
+    return dict(found)
 
 
 def assert_no_violations(page: Page) -> None:
@@ -59,7 +76,7 @@ def assert_no_violations(page: Page) -> None:
     thin_out(page)
     for width, theme in VIEWS:
         set_width(page, width)
-        assert violations(page, theme) == {}, (width, theme)
+        assert violations(page, theme, ON_ALL_PAGES) == {}, (width, theme)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("second")])
@@ -89,8 +106,9 @@ def test_what_breaks_a_rule_is_found(page: Page):
         <a href="#a">a</a><br><a href="#b">b</a><p>Too pale to read</p><button></button></main>"""
     )
     set_width(page, 1350)
-    assert {"target-size", "color-contrast", "button-name"} <= set(violations(page, "light"))
-    assert set(violations(page, "dark")) == {"color-contrast"}
+    told = Told()
+    assert {"target-size", "color-contrast", "button-name"} <= set(violations(page, "light", told))
+    assert set(violations(page, "dark", told)) == {"color-contrast"}
 
 
 def test_words_that_are_pale_in_one_row_theme_or_width_or_on_one_ground_are_found(page: Page):
@@ -104,10 +122,10 @@ def test_words_that_are_pale_in_one_row_theme_or_width_or_on_one_ground_are_foun
         <i><span>ground</span></i><s>-</s><s>struck</s>
         <em>narrow</em><u style="color: #ddd">wide</u><q style="color: #444">light</q></main>"""
     )
-    found = {}
+    found, told = {}, Told()
     for width, theme in ((320, "light"), (1350, "light"), (1350, "dark")):
         set_width(page, width)
-        found[width, theme] = violations(page, theme)["color-contrast"]
+        found[width, theme] = violations(page, theme, told)["color-contrast"]
     assert found == {
         (320, "light"): ["b:nth-child(2)", "i > span", "s:nth-child(5)", "em"],
         (1350, "light"): ["u"],
