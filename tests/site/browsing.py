@@ -45,6 +45,19 @@ def visit(page: Page, site: Path, query: str = "") -> None:
     render_all(page)
 
 
+def come(page: Page, address: str, query: str = "") -> None:
+    """As who goes back to the address, if that page is open, or else as who comes there."""
+    there = """([address, query]) => {
+      if (location.href.split(/[?#]/)[0] !== address) return false;
+      document.activeElement.blur();
+      history.replaceState(null, "", query || location.pathname);
+      dispatchEvent(new PopStateEvent("popstate"));
+      return true;
+    }"""
+    if not page.evaluate(there, [address, query]):
+        page.goto(f"{address}{query}")
+
+
 def render_all(page: Page) -> None:
     """Also what is out of sight, which otherwise has no `innerText` to read."""
     page.locator(".family").evaluate_all(

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -223,19 +224,35 @@ def as_new(context: BrowserContext) -> Page:
     return page
 
 
-@pytest.fixture
-def page(desktop: BrowserContext) -> Iterator[Page]:
-    """A desktop page without network, which no earlier test has left anything to; the test fails
-    on any error in its console."""
-    page = as_new(desktop)
+@contextmanager
+def without_errors(page: Page) -> Iterator[Page]:
+    """Fails on any error in its console meanwhile."""
     errors: list[str] = []
     with (
         heard(page, "pageerror", lambda error: errors.append(str(error))),
         heard(page, "console", lambda line: line.type == "error" and errors.append(line.text)),
     ):
         yield page
-        leave(page)
     assert not errors
+
+
+@pytest.fixture
+def page(desktop: BrowserContext) -> Iterator[Page]:
+    """A desktop page without network, which no earlier test has left anything to; the test fails
+    on any error in its console."""
+    with without_errors(as_new(desktop)) as page:
+        yield page
+        leave(page)
+
+
+@pytest.fixture
+def lasting(desktop: BrowserContext) -> Iterator[Page]:
+    """As `page`, in which what an earlier test opened is still there: to go back to an address
+    costs a tenth of coming to it. Each test begins by an address."""
+    page = desktop.pages[0]
+    page.set_viewport_size(DESKTOP)
+    with without_errors(page):
+        yield page
 
 
 @pytest.fixture

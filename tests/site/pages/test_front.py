@@ -13,8 +13,40 @@ from bench_pipeline.site import wording
 from bench_pipeline.site.tables.answers import Machine
 from bench_pipeline.site.tables.columns import METRICS, OPTIONAL, metric_text
 from tests.published import published_rows
-from tests.site.browsing import choose, left_by_each_filter, speeds, visible_rows, visit
+from tests.site.browsing import (
+    choose,
+    come,
+    left_by_each_filter,
+    render_all,
+    speeds,
+    visible_rows,
+)
 from tests.site.conftest import Made
+
+
+@pytest.fixture
+def page(lasting: Page) -> Page:
+    return lasting
+
+
+def visit(page: Page, site: Path, query: str = "") -> None:
+    come(page, (site / "index.html").as_uri(), query)
+    stay_quick(page)
+
+
+def load(page: Page, site: Path, query: str = "") -> None:
+    """As who comes there for the first time."""
+    page.goto("about:blank")
+    visit(page, site, query)
+
+
+def stay_quick(page: Page) -> None:
+    """Charts, which have tests of their own, do not follow what is chosen here."""
+    render_all(page)
+    page.evaluate(
+        """window.stay ||= event => event.stopImmediatePropagation();
+        document.addEventListener("rowschosen", stay, true)"""
+    )
 
 
 def plain(text: str) -> str:
@@ -36,7 +68,8 @@ def test_without_script_every_machines_answers_and_every_row_are_there(
     without_script: Page, made: Made, site: Path
 ):
     page = without_script
-    visit(page, site)
+    page.goto((site / "index.html").as_uri())
+    render_all(page)
     rows = made.view.rows
     assert page.locator("#tables tbody tr:visible").count() == len(rows)
     shown = [plain(text) for text in page.locator("#tables .speed").all_inner_texts()]
@@ -113,7 +146,7 @@ def shown_machine(page: Page) -> str:
 def test_the_first_screen_follows_the_machine_and_the_workload_in_the_address(
     page: Page, made: Made, site: Path
 ):
-    visit(page, site)
+    load(page, site)
     first, second = made.view.machines[:2]
     assert shown_machine(page) == named(first)
     page.get_by_role("link", name=named(second), exact=True).first.click()
@@ -187,7 +220,7 @@ def test_each_filter_keeps_exactly_the_rows_that_have_its_value(page: Page, made
 def test_the_former_name_of_a_filter_still_works(page: Page, site: Path):
     visit(page, site, "?rig=h100-vm")
     wanted = visible_rows(page)
-    visit(page, site, "?hardware=h100-vm")
+    load(page, site, "?hardware=h100-vm")
     assert visible_rows(page) == wanted
 
 
@@ -253,6 +286,7 @@ def test_the_csv_has_no_formula_for_a_spreadsheet_to_compute(
         page.locator("#csv").click()
     saved = tmp_path / "shown.csv"
     download.value.save_as(saved)
+    page.goto("about:blank")  # nobody finds it so
     found = [line["family"] for line in read_csv(saved)[: len(names)]]
     assert found == ["'=1+1", "'@sum", "''-x", "-4.5"]
 
@@ -312,7 +346,7 @@ def test_a_filter_lives_in_the_address_and_survives_reload_and_back(page: Page, 
 def test_an_address_with_unknown_parameters_and_values_shows_everything(page: Page, site: Path):
     visit(page, site)
     everything = visible_rows(page)
-    visit(page, site, "?rig=nobody&colour=red&workload=<b>&sort=__proto__&order=up")
+    load(page, site, "?rig=nobody&colour=red&workload=<b>&sort=__proto__&order=up")
     assert visible_rows(page) == everything
     choose(page, "backend", "cpu")
     assert search(page) == "?backend=cpu"
