@@ -118,7 +118,7 @@ def test_a_run_proves_what_ran(made, engine, small_model):
     assert "CPU" in run.engine.system_info
     assert any("model buffer size" in line for line in run.servers[0].log_proof)
     assert run.model.sha256 == model.sha256
-    assert (run.model.layers, run.model.parameters) == (LAYERS, 42_472_512)
+    assert (run.model.layers, run.model.parameters) == (LAYERS, 35_392_320)
     assert sum(held.weights for held in run.model.tensors) == run.model.parameters
     assert {"Q4_1", "F32"} <= {held.type for held in run.model.tensors}
     assert 0 < model.size_bytes - sum(held.size_bytes for held in run.model.tensors) < 4e6

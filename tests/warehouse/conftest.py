@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,11 @@ import pytest
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import write_run
+from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
+from tests.conftest import without_runs
 from tests.factories import measured_run
+from tests.warehouse.given import Here, begun
 
 
 def published_runs(project: Project) -> None:
@@ -51,3 +54,22 @@ def small() -> Callable[..., Run]:
         return measured_run(**{"workloads": ["chat"], "concurrencies": [1], **wanted})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def _everybody(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[dict[str, Here]]:
+    """Of all tests of a module that are `given` runs."""
+    items = [item for item in request.session.items if item.path == request.path]
+    project = without_runs(tmp_path_factory.mktemp("given") / "checkout")
+    found = begun(items, project.runs)
+    assert refresh(project).rejected == []
+    with Warehouse(project.warehouse).read() as connection:
+        for here in found.values():
+            here.connection = connection
+        yield found
+
+
+@pytest.fixture
+def here(request: pytest.FixtureRequest, _everybody: dict[str, Here]) -> Here:
+    """Of a test that is `given`."""
+    return _everybody[request.node.nodeid]

@@ -4,9 +4,9 @@ import pytest
 
 from bench_pipeline.records.run import HostLoad, Ladder
 from bench_pipeline.records.server import Bandwidth
-from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 from tests.factories import SMOLLM2, measured_cell, measured_run, slowed, started_server
+from tests.warehouse.given import Here, given
 
 
 def a_run(**fields):
@@ -35,10 +35,11 @@ def test_a_cell_carries_the_verdict_of_the_server_that_answered_it():
     assert found == {1: "fits", 4: "spilled"}
 
 
-def test_a_server_that_never_came_up_is_a_row_with_its_reason(project, put, rows):
+@given
+def test_a_server_that_never_came_up_is_a_row_with_its_reason(here: Here):
     failure = {"kind": "oom", "message": "73 GiB", "log_tail": ["ggml_aligned_malloc"]}
-    put(
-        a_run(
+    here.put(
+        here.small(
             servers=[
                 started_server(1, SMOLLM2, None),
                 {"argv": ["llama-server"], "failure": failure},
@@ -46,8 +47,8 @@ def test_a_server_that_never_came_up_is_a_row_with_its_reason(project, put, rows
             ladder=Ladder(concurrencies=[1, 4], ended="failed"),
         )
     )
-    refresh(project)
-    assert rows(
+    yield
+    assert here.rows(
         "select server, concurrencies, slots, memory_verdict, failure_kind, failure_message,"
         " failure_log_tail from servers order by server"
     ) == [
@@ -135,12 +136,17 @@ def test_outliers_are_counted_and_kept():
     assert (row["outliers"], row["n"]) == (1, 12)
 
 
-def test_a_drafting_and_reasoning_run_counts_both_kinds_of_tokens(project, put, rows):
-    cell = measured_cell("chat", 1, decode_tok_s=130.0, draft_acceptance=0.7, reasoning_tokens=20)
-    put(a_run(mode="draft-small", draft=SMOLLM2.model_copy(update={"slug": "small"}), cells=[cell]))
-    refresh(project)
-    assert rows("select mode, draft from runs") == [("draft-small", "small")]
-    assert rows("select reasoning_tokens, draft_acceptance from measurements") == [(20, 0.7)]
+@given
+def test_a_drafting_and_reasoning_run_counts_both_kinds_of_tokens(here: Here):
+    cell = here.cell("chat", decode_tok_s=130.0, draft_acceptance=0.7, reasoning_tokens=20)
+    here.put(
+        here.small(
+            mode="draft-small", draft=SMOLLM2.model_copy(update={"slug": "small"}), cells=[cell]
+        )
+    )
+    yield
+    assert here.rows("select mode, draft from runs") == [("draft-small", "small")]
+    assert here.rows("select reasoning_tokens, draft_acceptance from measurements") == [(20, 0.7)]
 
 
 def test_a_decode_rate_has_its_share_of_the_ceiling():

@@ -3,7 +3,6 @@
 import pytest
 
 from bench_pipeline.records.server import BareEngine
-from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 from tests.curve_factories import (
     bare_test,
@@ -13,16 +12,18 @@ from tests.curve_factories import (
     imported_run,
 )
 from tests.factories import measured_run
+from tests.warehouse.given import Here, given
 
 
 def with_curve(*points, **fields):
     return measured_run(workloads=["chat"], concurrencies=[1], curves=list(points), **fields)
 
 
-def test_a_point_has_its_figures_with_their_intervals(project, put, rows):
-    put(with_curve(curve_point(512, decode_tok_s=100.0, prefill_tok_s=700.0)))
-    refresh(project)
-    [(depth, n, status, *figures, share)] = rows(
+@given
+def test_a_point_has_its_figures_with_their_intervals(here: Here):
+    here.put(with_curve(curve_point(512, decode_tok_s=100.0, prefill_tok_s=700.0), rig=here.rig))
+    yield
+    [(depth, n, status, *figures, share)] = here.rows(
         "select depth_tokens, n, status, prefill_tok_s, prefill_tok_s_lo, prefill_tok_s_hi,"
         " decode_tok_s, decode_tok_s_lo, decode_tok_s_hi, ttft_ms, cached_ttft_ms, cached_share"
         " from curve_points"
@@ -44,10 +45,15 @@ def test_an_engine_that_reuses_nothing_has_no_cached_figure():
     assert (row["cached_ttft_ms"], row["cached_share"]) == (None, 0)
 
 
-def test_a_failed_point_is_a_row_without_figures(project, put, rows):
-    put(with_curve(curve_point(128, decode_tok_s=100, prefill_tok_s=700), failed_point(512)))
-    refresh(project)
-    assert rows(
+@given
+def test_a_failed_point_is_a_row_without_figures(here: Here):
+    here.put(
+        with_curve(
+            curve_point(128, decode_tok_s=100, prefill_tok_s=700), failed_point(512), rig=here.rig
+        )
+    )
+    yield
+    assert here.rows(
         "select depth_tokens, status, n, prefill_tok_s is null, failure_kind, failure_message"
         " from curve_points order by depth_tokens"
     ) == [
@@ -56,10 +62,11 @@ def test_a_failed_point_is_a_row_without_figures(project, put, rows):
     ]
 
 
-def test_a_point_is_compared_with_the_bare_engine_at_its_length_and_depth(project, put, rows):
-    put(measured_run(workloads=["chat"], **curve_and_bare_engine(server_costs=0.2)))
-    refresh(project)
-    found = rows(
+@given
+def test_a_point_is_compared_with_the_bare_engine_at_its_length_and_depth(here: Here):
+    here.put(here.run(workloads=["chat"], **curve_and_bare_engine(server_costs=0.2)))
+    yield
+    found = here.rows(
         "select server_prefill_share, server_prefill_share_lo, server_prefill_share_hi,"
         " server_decode_share, server_decode_share_lo, server_decode_share_hi from curve_points"
     )
@@ -78,16 +85,17 @@ def test_without_a_test_at_its_depth_a_point_has_no_share():
     assert (row["server_prefill_share"], row["server_decode_share"]) == (None, None)
 
 
-def test_each_kind_of_bare_test_is_told_apart(project, put, rows):
+@given
+def test_each_kind_of_bare_test_is_told_apart(here: Here):
     tests = [
         bare_test(800.0, prompt_tokens=512),
         bare_test(120.0, output_tokens=32, depth_tokens=512),
         bare_test(300.0, prompt_tokens=64, output_tokens=16),
         bare_test(1.0, prompt_tokens=8192).model_copy(update={"times_ms": []}),
     ]
-    put(with_curve(bare_engine=BareEngine(tests=tests)))
-    refresh(project)
-    assert rows(
+    here.put(with_curve(bare_engine=BareEngine(tests=tests), rig=here.rig))
+    yield
+    assert here.rows(
         "select kind, prompt_tokens, output_tokens, depth_tokens, n, round(tok_s)"
         " from bare_tests order by all"
     ) == [
@@ -98,21 +106,22 @@ def test_each_kind_of_bare_test_is_told_apart(project, put, rows):
     ]
 
 
-def test_an_imported_run_has_tests_of_the_bare_engine_and_no_cell(project, put, rows):
-    put(imported_run())
-    report = refresh(project)
-    assert report.rejected == []
-    assert rows("select provenance, status, memory_verdict, quiet from runs") == [
+@given
+def test_an_imported_run_has_tests_of_the_bare_engine_and_no_cell(here: Here):
+    here.put(imported_run(rig=here.rig))
+    yield
+    assert here.rows("select provenance, status, memory_verdict, quiet from runs") == [
         ("imported", "ok", None, None)
     ]
-    assert rows("select count(*), min(provenance) from bare_tests") == [(6, "imported")]
-    assert rows("select * from measurements") == rows("select * from speed_ranges") == []
+    assert here.rows("select count(*), min(provenance) from bare_tests") == [(6, "imported")]
+    assert here.rows("select * from measurements") == here.rows("select * from speed_ranges") == []
 
 
-def test_a_bare_engine_that_failed_says_why(project, put, rows):
+@given
+def test_a_bare_engine_that_failed_says_why(here: Here):
     failure = {"kind": "crash", "message": "illegal instruction"}
-    put(with_curve(bare_engine={"argv": ["llama-bench"], "failure": failure}))
-    refresh(project)
-    assert rows("select bare_argv, bare_failure_kind, bare_failure_message from runs") == [
+    here.put(with_curve(bare_engine={"argv": ["llama-bench"], "failure": failure}, rig=here.rig))
+    yield
+    assert here.rows("select bare_argv, bare_failure_kind, bare_failure_message from runs") == [
         (["llama-bench"], "crash", "illegal instruction")
     ]

@@ -17,7 +17,8 @@ from bench_pipeline.warehouse.schema import TABLES
 from bench_pipeline.warehouse.store import Warehouse
 from tests.curve_factories import curve_and_bare_engine, imported_run
 from tests.edits import edit_run
-from tests.factories import failed_cell, measured_cell, measured_run
+from tests.factories import failed_cell, measured_run
+from tests.warehouse.given import Here, given
 
 
 class Listening:
@@ -148,47 +149,53 @@ def test_more_runs_than_one_batch(project, put, small, monkeypatch):
     assert refresh(project).unchanged == 5
 
 
-def test_a_failed_run_is_kept_and_visible(project, put, rows):
-    run = measured_run(
+@given
+def test_a_failed_run_is_kept_and_visible(here: Here):
+    run = here.run(
         status="failed",
         failure={"kind": "crash", "message": "the server died", "log_tail": ["GGML_ASSERT"]},
         cells=[
-            measured_cell("chat", 1, decode_tok_s=115.0),
+            here.cell("chat"),
             failed_cell("rag", 1, kind="crash"),
         ],
     )
-    put(run)
-    refresh(project)
-    assert rows("select status, failure_kind, failure_message, failure_log_tail from runs") == [
-        ("failed", "crash", "the server died", ["GGML_ASSERT"])
-    ]
-    assert rows(
+    here.put(run)
+    yield
+    assert here.rows(
+        "select status, failure_kind, failure_message, failure_log_tail from runs"
+    ) == [("failed", "crash", "the server died", ["GGML_ASSERT"])]
+    assert here.rows(
         "select workload, status, failure_kind, n, decode_tok_s is null from measurements"
         " order by workload"
     ) == [("chat", "ok", None, 5, False), ("rag", "failed", "crash", None, True)]
 
 
-def test_a_run_that_failed_before_its_first_cell_is_kept(project, put, rows):
-    put(measured_run(cells=[], status="failed", failure={"kind": "load", "message": "no model"}))
-    refresh(project)
-    assert rows("select failure_kind from runs") == [("load",)]
-    assert rows("select * from measurements") == []
+@given
+def test_a_run_that_failed_before_its_first_cell_is_kept(here: Here):
+    here.put(here.run(cells=[], status="failed", failure={"kind": "load", "message": "no model"}))
+    yield
+    assert here.rows("select failure_kind from runs") == [("load",)]
+    assert here.rows("select * from measurements") == []
 
 
-def test_a_failed_cells_requests_are_kept_without_figures(project, put, small, rows):
-    measured = measured_cell("chat", 1, decode_tok_s=115.0)
+@given
+def test_a_failed_cells_requests_are_kept_without_figures(here: Here):
+    measured = here.cell("chat")
     cut_off = failed_cell("chat", 1).model_copy(
         update={"requests": measured.requests[:2], "waves": measured.waves[:2]}
     )
-    put(small(cells=[cut_off]))
-    refresh(project)
-    assert rows("select n, decode_tok_s, prompt_tokens from measurements") == [(None, None, None)]
-    assert rows("select count(*) from requests where not warmup") == [(2,)]
+    here.put(here.small(cells=[cut_off]))
+    yield
+    assert here.rows("select n, decode_tok_s, prompt_tokens from measurements") == [
+        (None, None, None)
+    ]
+    assert here.rows("select count(*) from requests where not warmup") == [(2,)]
 
 
-def test_the_decode_rate_agrees_with_the_servers_raw_counts(project, put, rows):
-    path = put(measured_run(decode_tok_s=115.0))
-    refresh(project)
+@given
+def test_the_decode_rate_agrees_with_the_servers_raw_counts(here: Here):
+    [path] = here.put(here.run(decode_tok_s=115.0))
+    yield
     document = yaml.safe_load(path.read_text())
     for cell in document["cells"]:
         waves: dict[str, list[float]] = {}
@@ -198,7 +205,7 @@ def test_the_decode_rate_agrees_with_the_servers_raw_counts(project, put, rows):
         medians = sorted(sorted(rates)[len(rates) // 2] for rates in waves.values())
         recomputed = medians[len(medians) // 2]
         place = f"workload = '{cell['workload']}' and concurrency = {cell['concurrency']}"
-        [(ours, lo, hi, n, agree)] = rows(
+        [(ours, lo, hi, n, agree)] = here.rows(
             "select decode_tok_s, decode_tok_s_lo, decode_tok_s_hi, n, clocks_agree"
             f" from measurements where {place}"
         )
@@ -207,12 +214,13 @@ def test_the_decode_rate_agrees_with_the_servers_raw_counts(project, put, rows):
         assert (n, agree) == (5, True)
 
 
-def test_every_field_of_the_raw_records_has_its_column(project, put, rows):
-    put(measured_run(backend="cuda", rig="h100-vm"))
-    refresh(project)
+@given
+def test_every_field_of_the_raw_records_has_its_column(here: Here):
+    here.put(here.run(backend="cuda", rig="h100-vm"))
+    yield
 
     def columns(table: str) -> set[str]:
-        found = rows(f"select column_name from duckdb_columns() where table_name = '{table}'")
+        found = here.rows(f"select column_name from duckdb_columns() where table_name = '{table}'")
         return {name for (name,) in found}
 
     assert set(Request.model_fields) <= columns("requests")
@@ -220,11 +228,12 @@ def test_every_field_of_the_raw_records_has_its_column(project, put, rows):
     assert set(Telemetry.model_fields) <= columns("telemetry")
 
 
-def test_a_run_says_everything_about_itself(project, put, rows):
-    run = measured_run(backend="cuda", rig="h100-vm", build="b11434", decode_tok_s=720.0)
-    put(run)
-    refresh(project)
-    assert rows(
+@given
+def test_a_run_says_everything_about_itself(here: Here):
+    run = here.run(backend="cuda", rig="h100-vm", build="b11434", decode_tok_s=720.0)
+    here.put(run)
+    yield
+    assert here.rows(
         "select gpu, gpu_memory_mib, driver, power_cap_w, build_number, reasons, memory_verdict,"
         " quiet, ladder, ladder_ended, started_at, path, size_bytes from runs"
     ) == [
@@ -244,24 +253,25 @@ def test_a_run_says_everything_about_itself(project, put, rows):
             98362432,
         )
     ]
-    assert rows(
+    assert here.rows(
         "select server, concurrencies, slots, argv[1], layers_offloaded, layers_total, load_ms"
         " from servers order by server"
     ) == [(0, [1], 1, "llama-server", 31, 31, 2100.0), (1, [4], 4, "llama-server", 31, 31, 2100.0)]
-    [(memory,)] = rows("select memory_json from servers where server = 1")
+    [(memory,)] = here.rows("select memory_json from servers where server = 1")
     assert MemoryProof.model_validate_json(memory) == run.servers[1].memory
-    [(power, joules)] = rows(
+    [(power, joules)] = here.rows(
         "select any_value(power_mean_w), min(joules_per_token) from measurements"
     )
     assert power == 350.0
     assert joules > 0
 
 
-def test_times_are_utc_wherever_the_rig_stands(project, put, small, rows):
+@given
+def test_times_are_utc_wherever_the_rig_stands(here: Here):
     started = datetime.fromisoformat("2026-11-22T23:30:00-05:00")
-    run = small(started_at=started)
+    run = here.small(started_at=started)
     assert "2026-11-23T04:30:00Z" in dump_record(run)
-    put(run)
-    refresh(project)
-    assert rows("select started_at from runs") == [(datetime(2026, 11, 23, 4, 30),)]
+    here.put(run)
+    yield
+    assert here.rows("select started_at from runs") == [(datetime(2026, 11, 23, 4, 30),)]
     assert started.astimezone(UTC).replace(tzinfo=None) == datetime(2026, 11, 23, 4, 30)

@@ -1,4 +1,4 @@
-"""A deep curve and conversations on the real server, on a model cut to four layers."""
+"""A deep curve and conversations on the real server, on a model cut to two layers."""
 
 from dataclasses import replace
 from itertools import pairwise
