@@ -129,7 +129,7 @@ class Measurement:
         """All parts that are known of before the first server tells how long a prompt may be."""
         steps = planned(self.item.concurrencies)
         cells = [self._amount(each, step) for step in steps for each in self.workloads]
-        depths = () if self.engine.started else self.rules.curve_depths
+        depths = self.rules.curve_depths if self._is_whole else ()
         points = [self._point_amount(depth) for depth in depths]
         return Pace([*cells, *points, cells[0]], at_most=self.item.concurrencies == "knee")
 
@@ -233,9 +233,14 @@ class Measurement:
             reporter=reporter,
         )
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether curves are drawn: not where some workloads are wanted alone, nor of another
+        family, as a point is of a prompt sent twice, with a cache that is off."""
+        return not (self.item.workloads or self.engine.started)
+
     def _depths(self) -> tuple[int, ...]:
-        """None of another family: a point is of a prompt sent twice, with a cache that is off."""
-        if self.engine.started:
+        if not self._is_whole:
             return ()
         placement = self.record.placement
         trained = placement.context_train_tokens if placement else None

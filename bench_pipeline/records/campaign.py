@@ -12,9 +12,9 @@ Mode = Annotated[str, Field(pattern=r"^(baseline|reasoning-off|draft-[a-z0-9][a-
 `draft-<model>`: that model of the catalogue drafts for it (speculative decoding)."""
 
 Part = Literal["usual", "deep", "conversations"]
-"""What of a run is measured. `usual`: the workloads, the curve of the profile, drift and the bare
-engine; `deep`: a curve to the context that the model was trained for; `conversations`: the scripts
-of content/conversations, turn by turn."""
+"""What of a run is measured. `usual`: the workloads, drift and, where all workloads are wanted, the
+curve of the profile and the bare engine; `deep`: a curve to the context that the model was trained
+for; `conversations`: the scripts of content/conversations, turn by turn."""
 Depth = Annotated[int, Field(ge=16, le=2_000_000)]
 
 
@@ -86,7 +86,8 @@ class Campaign(Record):
     modes: list[Mode] = ["baseline"]
     """How each model is run; `baseline` is the engine as it comes."""
     workloads: Annotated[list[Slug], Field(min_length=1)] | None = None
-    """Of content/workloads, only these. None: all. A run of some does not stand for one of all."""
+    """Of content/workloads, only these, without a curve or the bare engine. None: all. A run of
+    some does not stand for one of all."""
     concurrencies: list[Streams] | Literal["knee"] | None = None
     """Streams at once; each gets cells of its own. `knee`: 1, 4, 8, 16, ... until all streams
     together hardly gain any more. None: `knee` in profile `full`, 1 and 4 in `quick`."""

@@ -1,4 +1,4 @@
-"""A run of some workloads measures no others, on the very context that all of them would have."""
+"""A run of some workloads measures no others and draws no curve, on the context of all of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,3 +37,9 @@ def test_only_what_is_asked_for_is_measured_and_on_the_same_context(begun):
 def test_a_workload_that_is_not_there_is_refused_with_those_that_are(begun):
     with pytest.raises(RecordError, match="no workload `nap`\n  mend: choose from: chat, rag"):
         begun("rag", "nap")
+
+
+def test_curves_are_drawn_where_all_are_wanted(begun):
+    assert begun()._depths() and begun("rag", "chat")._depths() == ()
+    amounts = [sum(each._pace()._amounts) for each in (begun(), begun("rag", "chat"))]
+    assert amounts[0] > amounts[1]

@@ -85,8 +85,8 @@ def shape_of(
             for w in workloads
             if not item.workloads or w.slug in item.workloads
         ),
-        depths=PROFILES[item.profile].curve_depths,
-        bare=item.mode == "baseline",
+        depths=PROFILES[item.profile].curve_depths if item.draws_curve else (),
+        bare=item.draws_curve and item.mode == "baseline",
         closing=True,
     )
 

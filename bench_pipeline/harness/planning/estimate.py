@@ -24,7 +24,7 @@ from bench_pipeline.records.cell import Cell
 from bench_pipeline.records.engines import Sentinel
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.rig import Backend, plain_backend
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import LLAMA_CPP, Run
 from bench_pipeline.records.workload import Conversation, Workload
 
 SLACK = (0.5, 3.0)
@@ -130,6 +130,7 @@ class Known:
             climbed=ladder is not None and ladder.ended != "asked",
             speed=self.speed,
             slack=self.slack,
+            engine=run.engine.name,
         )
 
 
@@ -152,6 +153,7 @@ class Yardstick:
     climbed: bool
     speed: Speed | None
     slack: float
+    engine: str = LLAMA_CPP
 
 
 def _shape_of(cell: Cell) -> tuple[int, int]:
@@ -222,20 +224,24 @@ class Estimator:
 
     def _shape(self, item: PlanItem) -> Shape:
         asked = item.profile, item.concurrencies, item.workloads, item.mode, item.parts, item.depths
+        asked += (item.draws_curve,)
         if asked not in self._shapes:
             self._shapes[asked] = shape_of(item, self.workloads, self.scripts)
         return self._shapes[asked]
 
     def _like(self, item: PlanItem, model: ModelFile) -> Yardstick | None:
         """Of the same place, else of another setup there, else of the same backend elsewhere; among
-        these of the same model and profile, else of the nearest size."""
+        these of the same engine, model and profile, else of the nearest size."""
         plain = plain_backend(item.backend)
         here: Sequence[tuple[str, ...]] = ((item.rig, item.backend, ""), (item.rig, plain))
         found = next((self._places[key] for key in (*here, (plain,)) if key in self._places), [])
 
-        def unlike(known: Yardstick) -> tuple[bool, bool, float, bool]:
+        engine = item.engine
+
+        def unlike(known: Yardstick) -> tuple[bool, bool, bool, float, bool]:
             size = known.size_bytes or model.size_bytes
             return (
+                known.engine != engine,
                 known.in_session,
                 known.model_sha256 != model.sha256,
                 abs(log(size / model.size_bytes)),

@@ -18,7 +18,7 @@ from bench_pipeline.records.rig import (
     RigBackend,
     plain_backend,
 )
-from bench_pipeline.records.run import Run
+from bench_pipeline.records.run import LLAMA_CPP, Run
 
 LASTING_FAILURES: frozenset[FailureKind] = frozenset({"oom", "load", "spilled", "refused"})
 """A repetition would fail the same way, so such a run counts as made. The others may pass."""
@@ -58,6 +58,22 @@ class PlanItem:
     def plain_backend(self) -> Backend:
         """`cuda` of `cuda-2x`."""
         return plain_backend(self.backend)
+
+    @property
+    def engine(self) -> str:
+        """The family that `build` is of, by its name."""
+        if "-" not in self.build:
+            return LLAMA_CPP
+        from bench_pipeline.engines.dialects.families import FAMILIES  # with all that asks servers
+
+        named = [family for family in FAMILIES if self.build.startswith(f"{family}-")]
+        return max(named, key=len, default=LLAMA_CPP)
+
+    @property
+    def draws_curve(self) -> bool:
+        """And asks the engine without its server: of part `usual`, where every workload is wanted.
+        An engine of another family does neither."""
+        return "usual" in self.parts and not self.workloads and self.engine == LLAMA_CPP
 
     @property
     def told(self) -> str:

@@ -45,7 +45,7 @@ def item_of(run: Run, **changes: object) -> PlanItem:
     asked = {
         "rig": run.rig,
         "backend": run.backend,
-        "build": run.engine.build,
+        "build": run.engine.asked_as,
         "model": run.model.slug,
         "model_sha256": run.model.sha256,
         "profile": run.profile,
@@ -99,6 +99,31 @@ def test_a_larger_model_takes_longer_and_a_mixture_of_experts_as_long_as_its_act
     assert bytes_per_token(MODELS[experts]) == pytest.approx(MODELS[experts].size_bytes / 10)
     assert seconds(experts) < seconds(large)
     assert seconds(small, profile="quick") < seconds(small, profile="full")
+
+
+def test_some_workloads_and_other_engines_take_no_curve(runs: list[Run]):
+    run = next(run for run in runs if run.curves and not run.session)
+    known, every = by(runs), tuple(workload.slug for workload in WORKLOADS)
+
+    def seconds(**changes: object) -> float:
+        return known.of(item_of(run, profile="full", **changes)).seconds
+
+    assert seconds(workloads=every) < seconds()
+    assert seconds(build="dasllama-0.6.6") == seconds(workloads=every)
+
+
+def test_an_engine_is_known_by_its_own_runs_first(runs: list[Run]):
+    run = next(run for run in runs if run.curves and not run.session)
+    other = run.model_copy(
+        update={
+            "run_id": "0123456789ab",
+            "engine": run.engine.model_copy(update={"name": "dasllama", "build": "0.6.6"}),
+            "model": run.model.model_copy(update={"sha256": "ab" * 32, "size_bytes": 10**9}),
+        }
+    )
+    known = by([other, *runs])
+    assert other.run_id in known.of(item_of(run, build="dasllama-0.7.0")).basis
+    assert other.run_id not in known.of(item_of(run)).basis
 
 
 def test_a_session_ends_by_its_budget(runs: list[Run]):
