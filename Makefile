@@ -124,11 +124,14 @@ lock:
 
 # For one platform, from where torch's own builds for the CPU are: FOLDER holds one, or is an index
 # of such. The packages left out are CUDA's, and vLLM does without them.
+COMPILE_SLOW = $(UV) pip compile --quiet --python-version 3.11 \
+    --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --no-header --find-links '$(FOLDER)'
 lock-slow:
-	$(UV) pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	    --find-links '$(FOLDER)' $(addprefix --no-emit-package ,torchvision torchaudio torchcodec \
-	    triton) requirements/engines-slow.in -o requirements/engines-slow.txt
+	$(COMPILE_SLOW) $(addprefix --no-emit-package ,torchvision torchaudio torchcodec triton) \
+	    requirements/engines-slow.in -o requirements/engines-slow.txt
+	$(COMPILE_SLOW) -c requirements/engines-slow.txt requirements/engines-transformers.in \
+	    -o requirements/engines-transformers.txt
 
 clean:
 	rm -rf .venv .dagster_home .tmp_dagster_home_* warehouse site_out .site_out.* .pytest_cache \
