@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import run_files, write_run
 from bench_pipeline.site import crew
 from bench_pipeline.site.build import PAGES, build_site
+from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.tables.rows import model_href, run_href
 from bench_pipeline.warehouse.refresh import refresh
@@ -81,16 +83,35 @@ def retitle(made: Made, number: int) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(tmp_path: Path):
-    few: dict[str, Any] = {"workloads": ["chat"]}
-    there = [measured_run(**few), on_h100(model=GEMMA3, profile="quick", **few)]
-    made = make(tmp_path / "project", there)
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """For tests after which it is as it was."""
+    small: dict[str, Any] = {"workloads": ["chat"], "concurrencies": [1]}
+    runs = [measured_run(**small), measured_run(model=GEMMA3, **small)]
+    made = make(tmp_path_factory.mktemp("two-models") / "project", runs)
     made.build()
-    chance = random.Random(7)
-    pool = one_of_each(1)
+    return made
+
+
+@pytest.fixture
+def own_two_models(two_models: Made, tmp_path: Path) -> Made:
+    """With what is kept and the site as one file still, where both have it."""
+    subprocess.run(["cp", "-a", two_models.project.root, tmp_path / "project"], check=True)
+    made = Made(Project(tmp_path / "project"))
+    made.build()
+    return made
+
+
+def page_of(made: Made, model: str) -> Path:
+    return made.project.site / "models" / f"{model}.html"
+
+
+def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(
+    own_two_models: Made, tmp_path: Path
+):
+    made, chance = own_two_models, random.Random(7)
     edits: list[Callable[[], object]] = [
-        lambda: [write_run(run, made.project.runs) for run in pool[:3]],
-        lambda: [write_run(run, made.project.runs) for run in pool[3:]],
+        lambda: [write_run(run, made.project.runs) for run in one_of_each(1)],
         lambda: chance.choice(list(run_files(made.project.runs))).unlink(),
         lambda: retitle(made, chance.randrange(10)),
     ]
@@ -100,28 +121,6 @@ def test_what_is_kept_gives_the_bytes_of_a_build_without_it_after_any_edit(tmp_p
         refresh(made.project)
         made.build()
         assert digest(made.project.site) == without_anything_kept(made, tmp_path)
-
-
-def made_of_two_models(folder: Path) -> Made:
-    small: dict[str, Any] = {"workloads": ["chat"], "concurrencies": [1]}
-    made = make(folder / "project", [measured_run(**small), measured_run(model=GEMMA3, **small)])
-    made.build()
-    return made
-
-
-@pytest.fixture(scope="module")
-def two_models(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """For tests after which it is as it was."""
-    return made_of_two_models(tmp_path_factory.mktemp("two-models"))
-
-
-@pytest.fixture
-def own_two_models(tmp_path: Path) -> Made:
-    return made_of_two_models(tmp_path)
-
-
-def page_of(made: Made, model: str) -> Path:
-    return made.project.site / "models" / f"{model}.html"
 
 
 def test_a_site_of_which_nothing_changed_is_left_as_it_lies(two_models: Made):
@@ -207,15 +206,14 @@ def test_a_damaged_entry_is_made_again(two_models: Made):
 
 
 def test_what_no_build_used_any_more_is_removed(own_two_models: Made):
-    first = {path.name for path in kept(own_two_models).iterdir()}
-    for path in run_files(own_two_models.project.runs):
-        path.unlink()
+    folder, path = kept(own_two_models), f"models/{GEMMA3.slug}.html"
+    of_gemma = [entry for entry in folder.iterdir() if Kept(folder).page(entry.name, path)]
+    for run_file in run_files(own_two_models.project.runs):
+        run_file.unlink()
     write_run(measured_run(workloads=["chat"], concurrencies=[1]), own_two_models.project.runs)
     refresh(own_two_models.project)
     own_two_models.build()
-    left = {path.name for path in kept(own_two_models).iterdir()}
-    assert len(left) < len(first)
-    assert all((kept(own_two_models) / name).is_dir() for name in left)
+    assert [entry.exists() for entry in of_gemma] == [False]
 
 
 def test_all_cores_make_the_bytes_that_one_makes(two_models: Made, tmp_path: Path, monkeypatch):
