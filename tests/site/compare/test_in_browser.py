@@ -13,7 +13,7 @@ from bench_pipeline.site.compare.configurations import Catalogue, Configuration,
 from bench_pipeline.site.compare.pairs import natural_pairs, pairs_by_model
 from bench_pipeline.site.compare.two import Comparison
 from tests.factories import SMOLLM2, measured_run
-from tests.site.browsing import dialogs
+from tests.site.browsing import come, dialogs
 from tests.site.conftest import Made, make
 
 UNKNOWN = '"><img src=x onerror=alert(1)>'
@@ -29,9 +29,14 @@ def pairs(known: Catalogue) -> list[Comparison]:
     return [two for kind in natural_pairs(known) for two in kind.shown]
 
 
+@pytest.fixture
+def page(lasting: Page) -> Page:
+    return lasting
+
+
 def visit(page: Page, site: Path, a: str = "", b: str = "") -> None:
     asked = urlencode({name: id for name, id in (("a", a), ("b", b)) if id})
-    page.goto(f"{(site / 'compare.html').as_uri()}{'?' + asked if asked else ''}")
+    come(page, (site / "compare.html").as_uri(), f"?{asked}" if asked else "")
     settle(page)
 
 
