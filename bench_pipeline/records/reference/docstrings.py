@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+from functools import cache
 from itertools import pairwise
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -34,6 +35,7 @@ def described(kind: type[Record]) -> dict[str, str]:
     return {name: text for name, text in found.items() if name in kind.model_fields}
 
 
+@cache
 def _own(kind: type[Record]) -> dict[str, str]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(definition, ast.ClassDef)

@@ -20,13 +20,17 @@ from tests.factories import failed_cell, measured_run
 DOCS = checkout().root / "docs" / "records.md"
 
 
-def test_the_reference_in_docs_is_the_one_of_this_code() -> None:
+@pytest.fixture(scope="module")
+def text() -> str:
+    return reference()
+
+
+def test_the_reference_in_docs_is_the_one_of_this_code(text: str) -> None:
     told = "python -m bench_pipeline.records > docs/records.md"
-    assert DOCS.read_text() == reference(), f"run `{told}`"
+    assert DOCS.read_text() == text, f"run `{told}`"
 
 
-def test_every_key_of_every_record_is_in_the_reference() -> None:
-    text = reference()
+def test_every_key_of_every_record_is_in_the_reference(text: str) -> None:
     for title, path, kind in FILES:
         assert f"## {title}\n\n`{path}`" in text
         schema = record_json_schema(kind)
@@ -36,8 +40,8 @@ def test_every_key_of_every_record_is_in_the_reference() -> None:
                 assert f"| `{key}` |" in text
 
 
-def test_every_row_says_type_and_meaning() -> None:
-    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+def test_every_row_says_type_and_meaning(text: str) -> None:
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) > 150
     for row in rows:
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
@@ -45,38 +49,40 @@ def test_every_row_says_type_and_meaning() -> None:
         assert cells[1] and cells[3].endswith((".", "...")), row
 
 
-def test_every_link_of_the_reference_leads_somewhere() -> None:
-    text = reference()
+def test_every_link_of_the_reference_leads_somewhere(text: str) -> None:
     anchors = set(re.findall(r'<a id="([^"]+)">', text))
     links = set(re.findall(r"\]\(#([^)]+)\)", text))
     assert links == anchors
 
 
-def test_the_command_prints_both() -> None:
+@pytest.fixture(scope="module")
+def json_schema() -> dict[str, Any]:
+    return run_json_schema()
+
+
+def test_the_command_prints_both(text: str, json_schema: dict[str, Any]) -> None:
     command = [sys.executable, "-m", "bench_pipeline.records"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told == reference()
+    assert told == text
     told = subprocess.run([*command, "--schema"], capture_output=True, text=True, check=True).stdout
-    assert json.loads(told) == run_json_schema()
+    assert json.loads(told) == json_schema
 
 
 @pytest.fixture(scope="module")
-def schema() -> jsonschema.Draft202012Validator:
-    found = run_json_schema()
-    jsonschema.Draft202012Validator.check_schema(found)
-    return jsonschema.Draft202012Validator(found)
+def schema(json_schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    jsonschema.Draft202012Validator.check_schema(json_schema)
+    return jsonschema.Draft202012Validator(json_schema)
 
 
 def as_written(run: Run) -> dict[str, Any]:
     """What stands in the run's file."""
-    return yaml.safe_load(dump_record(run))
+    return yaml.load(dump_record(run), yaml.CSafeLoader)
 
 
-def test_the_schema_has_a_name_and_no_address() -> None:
-    found = run_json_schema()
-    assert found["title"] == f"Benchmark run, schema {SCHEMA_VERSION}"
-    assert found["description"]
-    assert "$id" not in json.dumps(found)
+def test_the_schema_has_a_name_and_no_address(json_schema: dict[str, Any]) -> None:
+    assert json_schema["title"] == f"Benchmark run, schema {SCHEMA_VERSION}"
+    assert json_schema["description"]
+    assert "$id" not in json.dumps(json_schema)
 
 
 @pytest.mark.parametrize("backend", ["cpu", "cuda", "vulkan"])
@@ -88,7 +94,7 @@ def test_what_this_code_writes_is_valid_by_the_schema(schema, backend: str) -> N
 
 def test_every_committed_run_is_valid_by_the_schema(schema) -> None:
     for path in run_files(checkout().runs):
-        schema.validate(yaml.safe_load(path.read_bytes()))
+        schema.validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
 
 
 @pytest.mark.parametrize(
