@@ -95,7 +95,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"tables"},
         {"charts", "compare"},
         {"data", "runs", "trends"},
-        {"groups", "models", "place", "rigs"},
+        {"groups", "models", "place", "rigs", "summary"},
         {"view"},
         {"pages"},
         {"crew"},

@@ -13,14 +13,15 @@ from bench_pipeline.site.hardware import Card
 from bench_pipeline.site.models import ModelLine, model_pages
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.summary import Summary, summary
 from bench_pipeline.site.tables.answers import Machine, machines
 from bench_pipeline.site.tables.columns import COLUMNS, Column
 from bench_pipeline.site.tables.coming import Campaign, coming
 from bench_pipeline.site.tables.engine_only import EngineRow, engine_rows
 from bench_pipeline.site.tables.filters import Filter, filters
-from bench_pipeline.site.tables.fits import Fit, fits, sizes_of
+from bench_pipeline.site.tables.fits import Fit, sizes_of
 from bench_pipeline.site.tables.row_maker import table_rows
-from bench_pipeline.site.tables.rows import Family, TableRow, families
+from bench_pipeline.site.tables.rows import FamilyLine, TableRow
 from bench_pipeline.site.wording import STRANGER, counted
 
 ANSWERS_ON_A_DIVIDED_PAGE = 300
@@ -31,8 +32,9 @@ FEWEST_ANSWERS = 10
 
 @dataclass(frozen=True)
 class Site:
-    families: tuple[Family, ...]
+    families: tuple[FamilyLine, ...]
     rows: tuple[TableRow, ...]
+    """As `Summary` has them, like the families."""
     engine_only: tuple[EngineRow, ...]
     """Imported figures of the engine alone, and figures as printed elsewhere: never among `rows`,
     which are ranked."""
@@ -42,7 +44,11 @@ class Site:
     """The one that is shown first stands first."""
     answers_shown: int
     """Of each machine, on a divided front page."""
+    exemplary: tuple[TableRow, ...]
+    """The row that tells how a figure is read; or none."""
     fits: tuple[Fit, ...]
+    unfit: int
+    """Models of which nobody has said how much memory they need."""
     fitting: tuple[tuple[int, int], ...]
     """Memories in GB, each with how many models it holds."""
     cards: tuple[Card, ...]
@@ -69,37 +75,37 @@ def view(tables: Tables) -> Site:
     elsewhere = engine_rows(tables)
     models = model_pages(tables, rows, elsewhere)
     runs = [run for model in models for run in model.runs]
-    return view_of(tables, rows, models, runs, elsewhere, divided=len(rows) > ROWS_ON_ONE_PAGE)
+    told = summary(rows, divided=False)
+    return view_of(tables, told, models, runs, elsewhere, divided=len(rows) > ROWS_ON_ONE_PAGE)
 
 
 def view_of(
     tables: Tables,
-    rows: Sequence[TableRow],
+    told: Summary,
     models: Sequence[ModelLine],
     runs: Sequence[RunLine],
     elsewhere: Sequence[EngineRow],
     *,
     divided: bool,
 ) -> Site:
-    """Of what was made of the tables: `rows` fastest first, `models` in order. `tables` need those
+    """Of what was made of the tables: `told` of all rows, `models` in order. `tables` need those
     of the site and `runs`; where the site is not divided, all."""
     inventories = hardware.newest_inventories(tables)
-    ours = [row for row in rows if row.provenance == "measured"]
-    strangers = sum(STRANGER in row.flags for row in ours)
-    measured = len(ours) - strangers
+    rows, strangers = told.rows, told.strangers
     every = machines(rows, tables)
-    found = fits(rows)
     made_here = (run for run in tables.runs if run["provenance"] == "measured")
     started = [run["started_at"] for run in made_here if run["started_at"]]
     return Site(
-        families=tuple(families(rows)),
-        rows=tuple(rows),
+        families=told.families,
+        rows=rows,
         engine_only=tuple(elsewhere),
         divided=divided,
         machines=tuple(every),
         answers_shown=max(FEWEST_ANSWERS, ANSWERS_ON_A_DIVIDED_PAGE // max(1, len(every))),
-        fits=tuple(found),
-        fitting=tuple(sizes_of(found)),
+        exemplary=told.exemplary,
+        fits=told.fits,
+        unfit=told.models - len(told.fits),
+        fitting=tuple(sizes_of(told.fits)),
         cards=tuple(hardware.cards(tables, inventories)),
         unmeasured=tuple(
             rig["title"] for rig in tables.rigs if rig["declared"] and rig["rig"] not in inventories
@@ -111,8 +117,9 @@ def view_of(
         models=tuple(models),
         runs=tuple(runs),
         counts=(
-            f"{counted(len(rows), 'row')} from {counted(len(inventories), 'rig')}: "
-            f"{measured:,} measured here, {len(rows) - len(ours):,} taken from elsewhere"
+            f"{counted(told.count, 'row')} from {counted(len(inventories), 'rig')}: "
+            f"{told.measured - strangers:,} measured here,"
+            f" {told.count - told.measured:,} taken from elsewhere"
             + (f", {strangers:,} {STRANGER}" if strangers else "")
         ),
         newest_run=f"{max(started):%Y-%m-%d}" if started else "",

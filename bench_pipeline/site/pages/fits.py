@@ -6,13 +6,12 @@ from bench_pipeline.site.view import Site
 
 
 def pages(press: Press, site: Site) -> dict[str, bytes]:
-    models = {row.model for row in site.rows}
     return {
         "fits.html": press.page(
             "fits.html",
             found=site.fits,
             sizes=site.fitting,
             spare=SPARE,
-            unknown=len(models) - len(site.fits),
+            unknown=site.unfit,
         )
     }

@@ -11,16 +11,16 @@ from bench_pipeline.site.pages.compare import Choice
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.summary import Summary, summary
 from bench_pipeline.site.tables.engine_only import EngineRow, engine_rows
 from bench_pipeline.site.tables.row_maker import table_rows
-from bench_pipeline.site.tables.rows import TableRow
 
 
 @dataclass(frozen=True)
 class Said:
     """What pages of the whole site say of a group."""
 
-    rows: tuple[TableRow, ...]
+    summary: Summary
     engine_only: tuple[EngineRow, ...]
     models: tuple[ModelLine, ...]
     runs: tuple[RunLine, ...]
@@ -49,7 +49,7 @@ def make(press: Press, tables: Tables, earlier: Earlier, *, divided: bool) -> Ma
     if divided:
         pages |= families.pages(press, rows, tables)
     said = Said(
-        rows=tuple(rows),
+        summary=summary(rows, divided=divided),
         engine_only=tuple(elsewhere),
         models=tuple(model.line for model in found),
         runs=tuple(run.line for model in found for run in model.runs),

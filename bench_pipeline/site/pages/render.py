@@ -24,6 +24,7 @@ from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.rigs.view import RigLine, rig_page, rigs_in_order
 from bench_pipeline.site.runs.view import RunLine
 from bench_pipeline.site.source import Tables
+from bench_pipeline.site.summary import together
 from bench_pipeline.site.tables.engine_only import EngineRow
 from bench_pipeline.site.tables.example import example_of
 from bench_pipeline.site.trends.engine import engine_trends
@@ -55,7 +56,7 @@ def whole_site(plan: Plan, said: Sequence[Said], tables: Tables) -> Site:
     """`tables`: as `view_of` needs them."""
     return view_of(
         tables,
-        sorted((row for one in said for row in one.rows), key=lambda row: row.order),
+        together(one.summary for one in said),
         sorted((model for one in said for model in one.models), key=lambda model: model.slug),
         [run for one in said for run in one.runs],
         sorted((row for one in said for row in one.engine_only), key=lambda row: row.order),
@@ -92,7 +93,7 @@ def keep_method(press: Press, kept: Kept, tables: Tables, site: Site, downloads:
     """Makes the method page unless it is kept; its entry. What it tells of is imported to be told
     only then: all that measures, a third of a second."""
     by_hand = next((f"data/{f.name}" for f in downloads.others if f.name == BY_HAND), "")
-    example = example_of(site.rows)
+    example = example_of(site.exemplary)
     key = key_of("method", tables.site, example, tables.workloads, by_hand)
 
     def made() -> dict[str, bytes]:

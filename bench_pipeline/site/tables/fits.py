@@ -56,6 +56,11 @@ def fits(rows: Iterable[TableRow]) -> list[Fit]:
     for row in rows:
         by_model[row.model].append(row)
     found = [fit for members in by_model.values() if (fit := _fit(members))]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Fit]) -> list[Fit]:
+    """The least demanding first."""
     return sorted(found, key=lambda fit: (fit.need_bytes, fit.name))
 
 

@@ -11,8 +11,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeVar
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.hardware import Hardware, rig_href
@@ -221,12 +221,17 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyLine:
+    """What the front page says of a family that has a page of its own."""
+
     id: str
     slug: str
     name: str
     released: str
-    rows: tuple[TableRow, ...]
+    names: tuple[str, ...]
+    """Of its models in small letters, as they are searched for; each once."""
+    count: int
+    """Of its rows."""
     results: int
     """Cells with a figure, over all rows."""
 
@@ -234,6 +239,18 @@ class Family:
     def href(self) -> str:
         """Its page, where the families have pages."""
         return f"families/{self.slug}.html"
+
+
+@dataclass(frozen=True)
+class Family(FamilyLine):
+    rows: tuple[TableRow, ...]
+
+    @property
+    def line(self) -> FamilyLine:
+        return FamilyLine(**{each.name: getattr(self, each.name) for each in fields(FamilyLine)})
+
+
+F = TypeVar("F", bound=FamilyLine)
 
 
 def shared_names(runs: Iterable[Row]) -> frozenset[str]:
@@ -284,12 +301,20 @@ def families(rows: Iterable[TableRow]) -> list[Family]:
             slug=_slug(name, by_name),
             name=name,
             released=min(row.released for row in members),
+            names=tuple(dict.fromkeys(row.name.lower() for row in members)),
+            count=len(members),
             rows=tuple(members),
             results=sum(f.tok_s is not None for row in members for f in row.figures),
         )
-        for name, members in sorted(by_name.items())
+        for name, members in by_name.items()
     ]
-    return sorted(made, key=lambda family: family.released, reverse=True)
+    return newest_first(made)
+
+
+def newest_first(found: Iterable[F]) -> list[F]:
+    """Families as they stand on a page."""
+    by_name = sorted(found, key=lambda family: family.name)
+    return sorted(by_name, key=lambda family: family.released, reverse=True)
 
 
 def why_unlisted(cell: Row) -> str:
