@@ -29,6 +29,13 @@ EVERY = (*OF_THE_SITE, *BY_RUN, *BY_MODEL)
 
 _OF_MODELS = "model IN (SELECT unnest(?::VARCHAR[]))"
 _OF_RUNS = f"run_id IN (SELECT run_id FROM runs WHERE {_OF_MODELS})"
+_TRENDS = """build_trends WHERE rowid IN (
+    SELECT min(rowid) FROM build_trends WHERE {where} GROUP BY run_id
+    UNION SELECT unnest(list(rowid)) FROM build_trends WHERE {where}
+    GROUP BY rig, backend, model, engine, mode, power_cap_w, workload, concurrency
+    HAVING min(run_id) <> max(run_id))"""
+"""Rows of `build_trends` that pages of some models or of one place say something of: those of cells
+that several runs have measured, and of each run one that names its build."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,11 @@ def read_tables(
             where, asked = _OF_MODELS if table in BY_MODEL else _OF_RUNS, [list(models)]
         elif place is not None and table not in OF_THE_SITE:
             where, asked = "(rig, backend) = (?, ?)", list(place)
+        rows = f"{table} WHERE {where}"
+        if asked and table == "build_trends":
+            rows, asked = _TRENDS.format(where=where), [*asked, *asked]
         try:
-            cursor = connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY ALL", asked)
+            cursor = connection.execute(f"SELECT * FROM {rows} ORDER BY ALL", asked)
         except duckdb.CatalogException:
             raise SiteError(
                 f"has no table {table}",

@@ -1,8 +1,9 @@
 """Trends from the warehouse's tables: rows of `build_trends` into series, figures and steps."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from bench_pipeline.measures.definitions import DEFINITIONS
 from bench_pipeline.records.run import LLAMA_CPP
@@ -58,8 +59,9 @@ class _TrendMaker:
         for row in sorted(self.rows, key=lambda row: (row["started_at"], row["system"])):
             seen = self._systems[_setting(row)]
             seen += [row["system"]] if row["system"] not in seen else []
+        ordered = sorted(self.rows, key=_by_number)
         models: dict[str, list[Row]] = defaultdict(list)
-        for row in sorted(self.rows, key=_by_number):
+        for row in ordered:
             models[row["model"]].append(row)
         self._divided = (
             too_much_for_one_page(Counter((_cell(row), row["metric"]) for row in self.rows))
@@ -74,7 +76,7 @@ class _TrendMaker:
             backend=self.backend,
             backend_name=self._backend_name,
             href=self._href,
-            builds=_builds(sorted(self.rows, key=_by_number)),
+            builds=_builds(ordered),
             models=tuple(made),
             divided=self._divided,
             steps=tuple(changes.newest_first(self._found)),
@@ -251,14 +253,10 @@ def _by_number(row: Row) -> tuple[bool, int, datetime, str]:
     return number is None, number or 0, row["started_at"], row["build"]
 
 
-def _cell(row: Row) -> tuple[object, ...]:
-    return *_setting(row), row["system"]
-
-
-def _setting(row: Row) -> tuple[object, ...]:
-    """A cell, on whichever system."""
-    own = ("model", "engine", "mode", "power_cap_w", "workload", "concurrency")
-    return tuple(row[key] for key in own)
+_OF_A_SETTING = ("model", "engine", "mode", "power_cap_w", "workload", "concurrency")
+_setting: Callable[[Row], tuple[object, ...]] = itemgetter(*_OF_A_SETTING)
+"""A cell, on whichever system."""
+_cell: Callable[[Row], tuple[object, ...]] = itemgetter(*_OF_A_SETTING, "system")
 
 
 def _pair(row: Row) -> tuple[object, ...]:
