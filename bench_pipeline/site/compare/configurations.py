@@ -204,6 +204,9 @@ class _Maker:
         self.measured = {
             (m["run_id"], m["workload"], m["concurrency"]): m for m in tables.measurements
         }
+        self.cells: dict[str, list[Row]] = defaultdict(list)
+        for cell in tables.measurements:
+            self.cells[cell["run_id"]].append(cell)
         self.shared_names = around(tables).shared_names
 
     def configurations(self, elsewhere: Iterable[EngineRow]) -> list[Configuration]:
@@ -235,10 +238,8 @@ class _Maker:
         self, run: Row, cells: dict[Place, Row], other: EngineRow | None
     ) -> Configuration:
         backend = wording.backend_name(run["backend"])
-        parts = [f"{backend} {run['build']}", device_of(run)]
+        parts = [f"{backend} {wording.build(run['engine'], run['build'])}", device_of(run)]
         parts += filter(None, [setup_words(run)])
-        if run["engine"] != "llama.cpp":
-            parts.insert(0, run["engine"])
         if run["power_cap_w"]:
             parts.append(f"{wording.trimmed(run['power_cap_w'])} W")
         if run["mode"] != "baseline":
@@ -290,7 +291,7 @@ class _Maker:
         served = [s for s in self.servers[run_id] if s["concurrencies"]] or self.servers[run_id]
         first = min(served, key=lambda s: (s["concurrencies"], s["server"]), default=None)
         title = self.titles.get(run["rig"]) or run["rig"]
-        return facts_of(run, title, (first["argv"] or ()) if first else ())
+        return facts_of(run, title, (first["argv"] or ()) if first else (), self.cells[run_id])
 
     def sessions(self, known: set[str]) -> dict[tuple[str, str], Session]:
         """Of configurations that are known."""

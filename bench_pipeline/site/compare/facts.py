@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.arrangements import setup_words
@@ -30,8 +31,9 @@ class Difference:
     b: str
 
 
-def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
-    """`argv`: of the server that answered the fewest streams of that run."""
+def facts_of(run: Row, rig_title: str, argv: Sequence[str], cells: Sequence[Row]) -> Facts:
+    """`argv`: of the server that answered the fewest streams of that run; `cells`: its rows of
+    `measurements`."""
     size = run["size_bytes"]
     cap = run["power_cap_w"]
     return {
@@ -54,12 +56,16 @@ def facts_of(run: Row, rig_title: str, argv: Sequence[str]) -> Facts:
         "Engine": run["engine"],
         "Build": run["build"],
         "Not told by the engine": wording.untold(run["untold"]) or ("nothing",),
+        "Clocks": clocks(cells),
+        "Several streams": several_streams(cells),
+        "Length of replies": length_of_replies(cells),
         "Commit": run["commit"] or "",
         "Engine from": run["channel"] or "",
         "Binary SHA-256": (run["binary_sha256"] or "")[:16],
         "Compiled for": compile_features(run["system_info"] or ""),
         "Mode": run["mode"],
         "Draft model": run["draft"] or "",
+        "Threads asked for": threads(argv, json.loads(run["env_json"])),
         "Arguments": arguments(argv),
         "Settings": tuple(f"{k} {v}" for k, v in json.loads(run["settings_json"]).items()),
         "Environment": tuple(f"{k}={v}" for k, v in sorted(json.loads(run["env_json"]).items())),
@@ -78,6 +84,44 @@ def arguments(argv: Sequence[str]) -> tuple[str, ...]:
         else:
             found[-1].append(token)
     return tuple(shlex.join(flag) for flag in found if flag[0] not in OF_ONE_START)
+
+
+def clocks(cells: Sequence[Row]) -> str:
+    """By how many each of the run's cells was timed; empty where no figure tells."""
+    found = {cell["clocks"] for cell in cells if cell["clocks"]}
+    if not found:
+        return ""
+    return "our clock alone" if 1 in found else "the engine's own clock and ours"
+
+
+def several_streams(cells: Sequence[Row]) -> str:
+    """How those of one cell were answered; empty where none had several."""
+    many = [cell for cell in cells if cell["concurrency"] > 1]
+    if any(cell["status"] == "ok" for cell in many):
+        return "at once"
+    return "one after the other" if any(c["failure_kind"] == "refused" for c in many) else ""
+
+
+def length_of_replies(cells: Sequence[Row]) -> str:
+    """Empty where there are none."""
+    if not any(cell["n"] for cell in cells):
+        return ""
+    own = any("own-length" in cell["flags"] for cell in cells)
+    return "as long as the model made them" if own else "as long as was asked for"
+
+
+def threads(argv: Sequence[str], env: dict[str, str]) -> str:
+    """As the engine was told; empty where nobody noted how it was started."""
+    told = next(_told_threads(argv), env.get("OMP_NUM_THREADS"))
+    if told is None:
+        return "as many threads as it likes" if argv else ""
+    return f"{told} thread" if told == "1" else f"{told} threads"
+
+
+def _told_threads(argv: Sequence[str]) -> Iterator[str]:
+    for word, value in pairwise(argv):
+        if word in ("--threads", "-t", "--n_threads"):
+            yield value
 
 
 def compile_features(system_info: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.compare.address import at_streams, compare_href
+from bench_pipeline.site.compare.conclusions import conclusions
 from bench_pipeline.site.compare.configurations import (
     ELSEWHERE,
     METRICS,
@@ -46,17 +47,15 @@ BASES: dict[Basis, str] = {
 }
 """On what footing two configurations are compared."""
 
-_Pair = tuple[CompareCell | None, CompareCell | None, dict[str, Judgement]]
+UNLIKE: tuple[Basis, ...] = ("unlike", "alone")
+"""No server is compared with another: of engines nothing is concluded."""
 
-OTHER_WEIGHTS = (
-    "The two engines were given different files, not the same weights: what differs is of the "
-    "engine and of its model's format together, and says of neither alone that it is faster."
-)
-"""Beside the basis, where engine and model file both differ."""
+_Pair = tuple[CompareCell | None, CompareCell | None, dict[str, Judgement]]
 
 BUILD_FACTS = (
     *("Build", "Commit", "Engine from", "Binary SHA-256"),
     *("Compiled for", "Measured", "Profile"),
+    *("Clocks", "Several streams", "Length of replies"),
 )
 """What differs between two builds of one engine, all else being equal."""
 
@@ -140,8 +139,10 @@ class Comparison(Pair):
     basis: Basis
     compiled: str
     """How two builds of one session were compiled differently; else empty."""
-    weights: str
-    """That two engines were not given the same; else empty."""
+    engines: str
+    """`llama.cpp b10434 and vllm 0.32.0`"""
+    conclusions: tuple[str, ...]
+    """What two engines allow to be concluded; else empty."""
     finding: str
     """Decode in one sentence."""
     differ: tuple[Difference, ...]
@@ -167,15 +168,18 @@ def compare(known: Catalogue, a: Side, b: Side) -> Comparison:
         runs = session.run_before, session.run_after
         runs = (runs[1], runs[0]) if turned else runs
     sections = _sections(known, a, b, sides, session, turned)
-    differ, same = differences(known.facts[runs[0]], known.facts[runs[1]])
+    facts = known.facts[runs[0]], known.facts[runs[1]]
+    differ, same = differences(*facts)
+    basis = _basis(a, b, sections, differ)
     return Comparison(
         a=a,
         b=b,
         run_a=runs[0],
         run_b=runs[1],
-        basis=_basis(a, b, sections, differ),
+        basis=basis,
         compiled=session.compiled if session else "",
-        weights=_weights(differ),
+        engines=" and ".join(f"{fact['Engine']} {fact['Build']}" for fact in facts),
+        conclusions=() if basis in UNLIKE else conclusions(*facts),
         finding=_finding(sections),
         differ=differ,
         same=same,
@@ -286,11 +290,6 @@ def _basis(
         return "same-run"
     facts = {difference.fact for difference in differ}
     return "builds" if "Build" in facts and facts.issubset(BUILD_FACTS) else "apart"
-
-
-def _weights(differ: tuple[Difference, ...]) -> str:
-    facts = {difference.fact for difference in differ}
-    return OTHER_WEIGHTS if {"Engine", "Model SHA-256"} <= facts else ""
 
 
 def _elsewhere(a: Side, b: Side) -> bool:

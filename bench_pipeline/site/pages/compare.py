@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench_pipeline.site.compare.address import PAGE, model_part
+from bench_pipeline.site.compare.conclusions import CONCLUSIONS
 from bench_pipeline.site.compare.configurations import (
     METRICS,
     Catalogue,
@@ -20,7 +21,7 @@ from bench_pipeline.site.compare.configurations import (
 )
 from bench_pipeline.site.compare.pairs import Kind, Known, natural_pairs, pairs_by_model
 from bench_pipeline.site.compare.rule import BY_TURNS, MEANINGS, Judgement, Value
-from bench_pipeline.site.compare.two import BASES, BUILD_FACTS, OTHER_WEIGHTS, Pair
+from bench_pipeline.site.compare.two import BASES, BUILD_FACTS, UNLIKE, Pair
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.source import Row
 
@@ -74,7 +75,8 @@ def page(press: Press, known: Known, choices: Iterable[Choice], workloads: Itera
         meanings=MEANINGS,
         by_turns=BY_TURNS,
         build_facts=BUILD_FACTS,
-        other_weights=OTHER_WEIGHTS,
+        unlike=UNLIKE,
+        conclusions=CONCLUSIONS,
     )
 
 

@@ -1,5 +1,5 @@
-/* What may be said of two figures side by side, and what sets two runs apart: as in compare/rule.py and
-   compare/facts.py. */
+/* What may be said of two figures side by side, what sets two runs apart and what two engines allow to be
+   concluded: as in compare/rule.py, compare/facts.py and compare/conclusions.py. */
 window.comparisonRule = (function () {
   "use strict";
   const plural = (count, word) => count.toLocaleString("en") + " " + word + (count === 1 ? "" : "s");
@@ -40,5 +40,14 @@ window.comparisonRule = (function () {
     }
     return { differ, same };
   }
-  return { plural, listed, changeWords, turn, outcomeOf, differences };
+  function conclusions(rules, a, b) {
+    if (a.Engine === b.Engine) return [];
+    return rules.filter(([fact]) => a[fact].length && b[fact].length).map(([fact, { dataset }]) =>
+      (JSON.stringify(a[fact]) === JSON.stringify(b[fact]) ? dataset.same : dataset.differ)
+        .replace(/\{([ab])(?::([^}]+))?\}/g, (_, side, other) => {
+          const value = (side === "a" ? a : b)[other || fact];
+          return (Array.isArray(value) ? value.join(", ") : value) || "not recorded";
+        }));
+  }
+  return { plural, listed, changeWords, turn, outcomeOf, differences, conclusions };
 })();

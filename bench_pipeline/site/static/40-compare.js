@@ -74,7 +74,7 @@
     return same.find((text) => text !== other && sideIn(text)) || (ids.length === 1 ? ids[0] : part);
   }
 
-  const { plural, listed, changeWords, turn, outcomeOf, differences } = window.comparisonRule;
+  const { plural, listed, changeWords, turn, outcomeOf, differences, conclusions } = window.comparisonRule;
 
   /* ---- one comparison, as in compare/two.py ---- */
   const wordsOf = (name) =>
@@ -128,8 +128,11 @@
         : plural(mine, "stream") + " (A) against " + plural(theirs, "stream") + " (B)";
       if (compared.length) sections.push({ title, compared });
     }
-    const facts = differences(known.facts[runs[0]], known.facts[runs[1]]);
-    return { runs, sections, ...facts, alone: aloneOf(a, b), compiled: session ? session.compiled : "", basis: basisOf(a, b, sections, facts.differ) };
+    const sides = runs.map((run) => known.facts[run]), facts = differences(...sides);
+    const basis = basisOf(a, b, sections, facts.differ);
+    return { runs, sections, ...facts, alone: aloneOf(a, b), compiled: session ? session.compiled : "", basis,
+      engines: sides.map((side) => side.Engine + " " + side.Build).join(" and "),
+      concluded: form.dataset.unlike.split("|").includes(basis) ? [] : conclusions(wordsOf("conclusion"), ...sides) };
   }
   function concurrencies(a, b, own) {
     if (a.streams === null && b.streams === null) {
@@ -242,13 +245,13 @@
     const two = compareTwo(a, b);
     const also = two.compiled
       ? " They were also compiled differently, which is part of the difference: " + two.compiled + "." : "";
-    const facts = two.differ.map((difference) => difference.fact);
-    const weights = ["Engine", "Model SHA-256"].every((fact) => facts.includes(fact))
-      ? " " + form.dataset.otherWeights : "";
     body.replaceChildren(...[
       make("div", { class: "sides" }, sideOf(a, "A", two.runs[0]), sideOf(b, "B", two.runs[1])),
       make("p", { class: "finding" }, findingOf(two.sections)),
-      make("p", { class: "basis", "data-basis": two.basis }, bases.get(two.basis).textContent + also + weights),
+      make("p", { class: "basis", "data-basis": two.basis }, bases.get(two.basis).textContent + also),
+      two.concluded.length ? make("div", { class: "concluded" },
+        make("p", {}, "What may be concluded of " + two.engines + ", and what not:"),
+        make("ul", {}, ...two.concluded.map((sentence) => make("li", {}, sentence)))) : null,
       differing(two),
       ...two.sections.flatMap(sectionOf),
       two.alone ? make("p", {}, two.alone) : null,

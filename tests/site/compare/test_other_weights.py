@@ -1,11 +1,9 @@
-"""Engines that read different formats are set side by side, and it is said what that is worth."""
+"""Engines that read different formats are set side by side."""
 
 from types import SimpleNamespace
 from typing import Any
 
-from bench_pipeline.site.compare.facts import Difference
 from bench_pipeline.site.compare.pairs import _KINDS
-from bench_pipeline.site.compare.two import OTHER_WEIGHTS, _weights
 
 KIND = "Two engines on one machine, not the same weights"
 ROW = {
@@ -41,10 +39,3 @@ def test_engines_that_had_the_same_file_once_are_compared_by_that_alone() -> Non
 
 def test_two_quants_of_one_engine_are_another_kind() -> None:
     assert pairs(("llama.cpp", "b1", "q4"), ("llama.cpp", "b1", "q8")) == set()
-
-
-def test_what_two_engines_with_other_weights_are_worth_is_said() -> None:
-    engine = Difference("Engine", "llama.cpp", "vllm")
-    weights = Difference("Model SHA-256", "1a", "2b")
-    assert _weights((engine, weights)) == OTHER_WEIGHTS
-    assert _weights((engine,)) == _weights((weights,)) == ""
