@@ -15,7 +15,7 @@ from bench_pipeline.errors import SiteError
 from bench_pipeline.processes import ProcessLost, in_processes, usable_cores
 from bench_pipeline.progress import Reporter
 from bench_pipeline.site import wording
-from bench_pipeline.site.charts import specs
+from bench_pipeline.site.charts import svg
 from bench_pipeline.site.charts.drawing import drawn_beside
 from bench_pipeline.site.data.parts import part_of
 from bench_pipeline.site.earlier import earlier_of
@@ -120,14 +120,14 @@ def compiled_kept(kept: Kept) -> Iterator[None]:
 
     def learn() -> tuple[int, int]:
         charts, templates = (kept.value(key, "compiled") if kept.has(key) else None) or ({}, {})
-        specs.learn(charts)
+        svg.learn(charts)
         press.learn(templates)
         return len(charts), len(templates)
 
     learn()
     yield
     known = learn()  # what other processes made meanwhile
-    made = specs.all_compiled(), press.all_compiled()
+    made = svg.all_compiled(), press.all_compiled()
     if (len(made[0]), len(made[1])) != known:
         kept.put(key, {}, compiled=made)
 

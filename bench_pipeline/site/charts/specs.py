@@ -9,6 +9,9 @@ and print.
 vl_convert deadlocks in a forked child of a process that has used it: no process is forked here.
 """
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from bench_pipeline.site.charts import bars, drawing, plots, svg
 from bench_pipeline.site.charts.configurations import Chart
 from bench_pipeline.site.charts.kinds import (
@@ -24,6 +27,9 @@ from bench_pipeline.site.charts.kinds import (
 from bench_pipeline.site.charts.sizes import Size, rows_by_line, words
 from bench_pipeline.site.charts.svg import ROWS, Vega
 
+if TYPE_CHECKING:
+    from altair import LayerChart
+
 _SPECIFICATIONS = {
     DECODE: bars.bars,
     CEILING: bars.bars,
@@ -35,28 +41,15 @@ _SPECIFICATIONS = {
 }
 
 
-Compiled = dict[tuple[str, str], Vega]
-"""Charts in Vega by the names of their kind and size."""
-_compiled: Compiled = {}
-
-
 def compiled(kind: Kind, size: Size) -> Vega:
     """The chart in Vega, its dataset `rows` empty: each is to be a mark's `datum` and `words`."""
-    names = kind.name, size.name
-    if names not in _compiled:
-        vega = svg.compiled(_SPECIFICATIONS[kind](kind, size))
-        _compiled[names] = vega if kind.at else bars.arranged(vega, size)
-    return _compiled[names]
+    arrange = None if kind.at else partial(bars.arranged, size=size)
+    return svg.compiled((kind.name, size.name), partial(layers, kind, size), arrange)
 
 
-def learn(known: Compiled) -> None:
-    """What another process compiled of the same code."""
-    _compiled.update(known)
-
-
-def all_compiled() -> Compiled:
-    """By this process, or learned."""
-    return dict(_compiled)
+def layers(kind: Kind, size: Size) -> "LayerChart":
+    """The chart as Altair has it."""
+    return _SPECIFICATIONS[kind](kind, size)
 
 
 def draw(chart: Chart, size: Size) -> str:

@@ -5,7 +5,7 @@ Colours are CSS variables, so that one drawing serves light, dark and print.
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.site.charts import lettering
@@ -73,14 +73,39 @@ def layered(
     )
 
 
-def compiled(chart: "LayerChart") -> Vega:
-    """In Vega, to be drawn as often as there are data for it: what Altair and Vega-Lite do takes
-    longer than the drawing."""
-    import vl_convert
+Names = tuple[str, str]
+"""Of a kind of chart and of a size."""
+_compiled: dict[Names, Vega] = {}
 
-    made: Vega = vl_convert.vegalite_to_vega(chart.to_dict())
-    del made["$schema"]
-    return made
+
+def compiled(
+    names: Names, make: "Callable[[], LayerChart]", arrange: Callable[[Vega], Vega] | None = None
+) -> Vega:
+    """In Vega, to be drawn as often as there are data for it: what Altair and Vega-Lite do takes
+    longer than the drawing. `arrange`: what is changed of it in Vega.
+
+    A test holds every chart against the grammar's schema, which here would take as long again.
+    """
+    if names not in _compiled:
+        import vl_convert
+        from altair.utils.schemapi import debug_mode
+
+        with debug_mode(False):
+            written = make().to_dict(validate=False)
+        made: Vega = vl_convert.vegalite_to_vega(written)
+        del made["$schema"]
+        _compiled[names] = arrange(made) if arrange else made
+    return _compiled[names]
+
+
+def learn(known: Mapping[Names, Vega]) -> None:
+    """What another process compiled of the same code."""
+    _compiled.update(known)
+
+
+def all_compiled() -> dict[Names, Vega]:
+    """By this process, or learned."""
+    return dict(_compiled)
 
 
 def filled(

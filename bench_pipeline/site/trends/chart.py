@@ -9,13 +9,16 @@ used after a fork; see `charts.specs`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from bench_pipeline.site.charts import drawing, svg
 from bench_pipeline.site.charts.lettering import lines, width_px
 from bench_pipeline.site.charts.svg import Vega
 from bench_pipeline.site.trends.series import Point, Series
+
+if TYPE_CHECKING:
+    from altair import LayerChart
 
 PLOT_HEIGHT_PX = 104
 LANE_PX = 17
@@ -247,8 +250,12 @@ def _stretches(points: Sequence[Point]) -> dict[str, int]:
     return stretch
 
 
-@cache
 def _compiled(size: Size, dense: bool) -> Vega:
+    kind = "trend, dense" if dense else "trend"
+    return svg.compiled((kind, size.name), partial(layers, size, dense))
+
+
+def layers(size: Size, dense: bool) -> "LayerChart":
     """Band and lines over judged neighbours, rules for intervals, points, verdicts above."""
     import altair as alt
 
@@ -287,7 +294,7 @@ def _compiled(size: Size, dense: bool) -> Vega:
     measured = rows("measured")
     known = measured.transform_filter("isValid(datum.lo)")
     colours = verdicts("var(--good)", "var(--bad)")
-    layers = {
+    parts = {
         "band": known.mark_area(fill="var(--bar-elsewhere)", opacity=1).encode(
             x=x, y=y("lo"), y2="hi:Q", detail="stretch:N"
         ),
@@ -335,8 +342,9 @@ def _compiled(size: Size, dense: bool) -> Vega:
         ),
     }
     padding = {"left": _LEFT_PX, "right": _RIGHT_PX, "top": _TOP_PX, "bottom": _BOTTOM_PX}
-    chart = svg.layered(layers, width=size.plot, height=PLOT_HEIGHT_PX, padding=padding)
+    chart = svg.layered(parts, width=size.plot, height=PLOT_HEIGHT_PX, padding=padding)
     empty = {_ENDS: [0, 1], _VALUES: [0, 1], _HEAD: 0, _NAMED: []}
-    return svg.compiled(
-        chart.add_params(*(alt.param(name=name, value=value) for name, value in empty.items()))
+    made: LayerChart = chart.add_params(
+        *(alt.param(name=name, value=value) for name, value in empty.items())
     )
+    return made

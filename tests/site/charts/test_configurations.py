@@ -15,6 +15,7 @@ from bench_pipeline.site.charts.kinds import KINDS, PREFILL
 from bench_pipeline.site.charts.sizes import NARROW, SIZES, WIDE
 from bench_pipeline.site.charts.specs import draw
 from bench_pipeline.site.charts.views import RUNTIME, VENDOR, chart_view
+from bench_pipeline.site.trends import chart as trends
 from tests.factories import measured_run
 from tests.site.charts import charted, drawings
 from tests.site.charts.charted import of_kind, wrong
@@ -192,6 +193,25 @@ def test_scales_with_a_set_domain_never_include_zero_beside_it():
             assert not (isinstance(scale.get("domain"), list) and scale.get("zero"))
             if kind is PREFILL:
                 assert not scale.get("zero")
+
+
+def test_every_chart_is_one_that_the_grammar_s_schema_knows():
+    """Whoever draws does not look."""
+    for size in SIZES:
+        for kind in KINDS:
+            chart_specs.layers(kind, size).to_dict(validate=True)
+    for trend_size in (trends.WIDE, trends.NARROW):
+        for dense in (False, True):
+            trends.layers(trend_size, dense).to_dict(validate=True)
+
+
+def test_a_chart_that_the_schema_does_not_know_would_be_caught():
+    import altair
+
+    chart = chart_specs.layers(KINDS[0], WIDE)
+    chart.layer[0].mark.orient = "sideways"
+    with pytest.raises(altair.utils.schemapi.SchemaValidationError):
+        chart.to_dict(validate=True)
 
 
 def test_the_library_is_the_published_one_of_vl_converts_version():
