@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from tests.checkouts import (
     with_rules,
     with_short_looks,
     with_tiny_workloads,
-    without_measured_runs,
 )
 from tests.engines.conftest import is_gone
 from tests.waiting import PATIENCE_S, requests_begun, wait_until
@@ -32,9 +32,10 @@ BENCH = ("python", "-m", "bench_pipeline", "bench")
 
 
 def a_clone(folder: Path, model: ModelFile) -> Path:
-    """A checkout with few runs, tiny workloads of one wave and a curve of one point, whose default
-    model is `model`; it and the engine lie in the cache already."""
-    copy = without_measured_runs(as_on_a_new_machine(copy_checkout(folder)))
+    """A checkout without runs, with tiny workloads of one wave and a curve of one point, whose
+    default model is `model`; it and the engine lie in the cache already."""
+    copy = as_on_a_new_machine(copy_checkout(folder))
+    shutil.rmtree(Project(copy).runs)
     with_model(Project(copy), model)
     with_constant(copy, "models/catalogue.py", "DEFAULT_MODEL", model.slug)
     # A reply of 12 tokens is over within a blink of the client's: what that does to its times is

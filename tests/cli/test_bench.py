@@ -1,21 +1,17 @@
 """`python -m bench_pipeline bench` with the real engine and model: killed, from there to the page,
-again, and interrupted."""
+again, and with a server that dies; `test_two_users` interrupts it."""
 
 import re
 import shutil
-import signal
 from pathlib import Path
 from types import SimpleNamespace
 
-import dagster as dg
 import pytest
 
-from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import read_run
 from tests.cli.benching import its_server, runs_in, started, without_its_runs
-from tests.engines.conftest import is_gone
 from tests.published import unpacked
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -23,12 +19,6 @@ def clone(benched: SimpleNamespace, tmp_path: Path) -> Path:
     """One whose page is there and whose runs are not: little of it is to be made anew."""
     copy = shutil.copytree(benched.clone, tmp_path / "clone", symlinks=True)
     return without_its_runs(copy)
-
-
-def recorded(clone: Path) -> list[dg.DagsterRun]:
-    """Dagster's runs, the newest first."""
-    with dg.DagsterInstance.from_config(str(Project(clone).dagster_home)) as instance:
-        return list(instance.get_runs())
 
 
 def test_killed_it_leaves_no_server_and_no_half_file(benched: SimpleNamespace) -> None:
@@ -63,23 +53,6 @@ def test_again_it_shows_what_is_there_and_measures_nothing_twice(benched: Simple
     assert "AGAIN=1" in second
     assert "provisional" in second
     assert benched.said["runs after the second"] == [path]
-
-
-def test_ctrl_c_stops_the_server_and_writes_nothing(clone: Path) -> None:
-    bench = started(clone)
-    server = its_server(bench, clone)
-    bench.send_signal(signal.SIGINT)
-    _, stderr = bench.communicate(timeout=PATIENCE_S)
-    assert bench.returncode == 130
-    assert "Traceback" not in stderr
-    assert stderr.strip().splitlines()[-1].startswith("interrupted: ")
-    wait_until(lambda: is_gone(server.pid), "the server's end")
-    assert runs_in(clone) == set()
-    newest = recorded(clone)[0]
-    assert newest.status is dg.DagsterRunStatus.CANCELED
-    assert newest.remote_job_origin is not None, "else the timeline does not show it"
-    assert newest.remote_job_origin.location_name == "bench_pipeline.definitions"
-    assert newest.remote_job_origin.job_name == newest.job_name == "measure"
 
 
 def test_a_server_that_dies_is_a_result_and_the_command_says_so(clone: Path) -> None:
