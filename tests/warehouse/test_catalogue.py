@@ -5,6 +5,7 @@ import pytest
 from bench_pipeline.records.run import Run
 from bench_pipeline.warehouse.refresh import refresh
 from tests.factories import SMOLLM2
+from tests.warehouse.given import Here, given
 
 NAMES = "family, variant, quant, creator, released, licence"
 TRUE = ("SmolLM2", "135M-Instruct", "Q4_1", "QuantFactory", "2024-11", "Apache-2.0")
@@ -46,10 +47,11 @@ def test_a_model_that_leaves_the_catalogue_or_changes_there_is_read_anew(
     assert refresh(project).ingested == 0
 
 
-def test_another_file_under_a_name_of_the_catalogue_is_marked(project, put, small, rows):
-    put(small(model=SMOLLM2.model_copy(update={"sha256": "ab" * 32})))
-    put(small(model=SMOLLM2.model_copy(update={"size_bytes": 98362433}), seed=2))
-    put(small(seed=3))
-    refresh(project)
-    found = rows("select flags, count(*) from measurements group by all order by all")
+@given
+def test_another_file_under_a_name_of_the_catalogue_is_marked(here: Here):
+    here.put(here.small(model=SMOLLM2.model_copy(update={"sha256": "ab" * 32})))
+    here.put(here.small(model=SMOLLM2.model_copy(update={"size_bytes": 98362433}), seed=2))
+    here.put(here.small(seed=3))
+    yield
+    found = here.rows("select flags, count(*) from measurements group by all order by all")
     assert found == [([], 1), (["implausible"], 2)]

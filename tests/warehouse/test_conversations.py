@@ -7,6 +7,7 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.rows.whole_run import rows_of
 from tests.factories import measured_run
 from tests.trace_factories import PROMPTS, trace
+from tests.warehouse.given import Here, given
 
 
 def told(*traces, **fields):
@@ -14,16 +15,17 @@ def told(*traces, **fields):
     return measured_run(conversations=list(traces), **parts | fields)
 
 
-def test_a_run_of_a_conversation_alone_has_its_rows_and_no_cells(project, put, rows):
-    put(told(trace()))
-    assert refresh(project).rejected == []
-    assert rows("select count(*) from measurements") == [(0,)]
-    assert rows(
+@given
+def test_a_run_of_a_conversation_alone_has_its_rows_and_no_cells(here: Here):
+    here.put(told(trace(), rig=here.rig))
+    yield
+    assert here.rows("select count(*) from measurements") == [(0,)]
+    assert here.rows(
         "select conversation, title, status, n, turns, sent_tokens, cold_tokens,"
         " trace_ms_lo <= trace_ms and trace_ms <= trace_ms_hi, waiting_ms < trace_ms"
         " from conversations"
     ) == [("repair", "Mending a broken import", "ok", 5, 4, 3550, 1300, True, True)]
-    assert rows(
+    assert here.rows(
         "select turn, came, n, prompt_tokens, cached_tokens, cold_tokens, verdict"
         " from conversation_turns order by turn"
     ) == [
@@ -32,7 +34,7 @@ def test_a_run_of_a_conversation_alone_has_its_rows_and_no_cells(project, put, r
         (2, "results", 5, 1200, 650, 550, "reused"),
         (3, "user", 5, 1300, 1200, 100, "reused"),
     ]
-    assert rows("select parts from runs") == [(["conversations"],)]
+    assert here.rows("select parts from runs") == [(["conversations"],)]
 
 
 def test_what_a_server_does_not_tell_is_absent(project):

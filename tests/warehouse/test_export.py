@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 
+from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.warehouse.export import (
     as_cell,
     columns_of,
@@ -21,7 +22,9 @@ from bench_pipeline.warehouse.export import (
 from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests import full_disk
+from tests.conftest import without_runs
 from tests.factories import measured_run
+from tests.warehouse.conftest import published_runs
 
 MEASUREMENTS = [
     "run_id",
@@ -71,6 +74,16 @@ RANGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Warehouse:
+    """Of the runs taken over from another page and a measured one, to be read."""
+    project = without_runs(tmp_path_factory.mktemp("filled") / "checkout")
+    published_runs(project)
+    write_run(measured_run(), project.runs)
+    refresh(project)
+    return Warehouse(project.warehouse)
+
+
 @pytest.mark.parametrize(
     ("table", "promised"),
     [
@@ -80,9 +93,8 @@ RANGES = [
         ("bare_tests", [*SETTING, "kind", "prompt_tokens", "output_tokens", "depth_tokens", "n"]),
     ],
 )
-def test_the_promised_columns_come_first(project, table, promised):
-    refresh(project)
-    with Warehouse(project.warehouse).read() as connection:
+def test_the_promised_columns_come_first(filled, table, promised):
+    with filled.read() as connection:
         header = csv_header(connection, table).decode().rstrip("\n").split(",")
     assert header[: len(promised)] == promised
 
@@ -103,15 +115,14 @@ def test_each_type_has_one_plain_form(tmp_path):
     )
 
 
-def test_a_rebuilt_warehouse_exports_the_same_bytes(published_project, put):
+def test_a_rebuilt_warehouse_exports_the_same_bytes(filled, published_project, put):
     put(measured_run())
+    refresh(published_project)
     exports = []
-    for _ in range(2):
-        refresh(published_project)
-        with Warehouse(published_project.warehouse).read() as connection:
+    for warehouse in (filled, Warehouse(published_project.warehouse)):
+        with warehouse.read() as connection:
             tables = ("measurements", "speed_ranges", "workload_speeds")
             exports.append([csv_lines(connection, table) for table in tables])
-        published_project.warehouse.unlink()
     assert exports[0] == exports[1]
 
 
@@ -216,12 +227,10 @@ def test_a_duckdb_file_shows_the_rows_beside_it_and_what_they_mean(tmp_path, mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["it's.duckdb", "it's.parquet"]
 
 
-def test_parquet_holds_what_csv_holds(published_project, put, tmp_path):
+def test_parquet_holds_what_csv_holds(filled, tmp_path):
     import duckdb
 
-    put(measured_run())
-    refresh(published_project)
-    with Warehouse(published_project.warehouse).read() as connection:
+    with filled.read() as connection:
         _, lines = csv_lines(connection, "measurements")
         text = (csv_header(connection, "measurements") + lines).decode()
         export_parquet(connection, "measurements", tmp_path / "it's.parquet")
@@ -234,11 +243,10 @@ def test_parquet_holds_what_csv_holds(published_project, put, tmp_path):
     assert [path.name for path in tmp_path.glob("*it's*")] == ["it's.parquet"]
 
 
-def test_the_rows_of_some_models_stand_together_in_both_forms(published_project, tmp_path):
+def test_the_rows_of_some_models_stand_together_in_both_forms(filled, tmp_path):
     import duckdb
 
-    refresh(published_project)
-    with Warehouse(published_project.warehouse).read() as connection:
+    with filled.read() as connection:
         models = connection.execute("select distinct model from runs order by 1").fetchall()
         groups = [[model for (model,) in models[start::3]] for start in (2, 0, 1)]
         header = csv_header(connection, "measurements")

@@ -11,30 +11,27 @@ from bench_pipeline.warehouse.seal import as_remembered, broken_tables
 from bench_pipeline.warehouse.store import Warehouse
 from tests.warehouse.test_ingest import Listening, contents
 
+CHANGES = {
+    "measurements": "update measurements set decode_tok_s = decode_tok_s * 1.001",
+    "workload_speeds": "update workload_speeds set decode_tok_s = 999",
+    "rejected_files": "delete from rejected_files",
+}
 
-@pytest.mark.parametrize(
-    ("table", "change"),
-    [
-        ("measurements", "update measurements set decode_tok_s = decode_tok_s * 1.001"),
-        ("workload_speeds", "update workload_speeds set decode_tok_s = 999"),
-        ("rejected_files", "delete from rejected_files"),
-    ],
-)
-def test_the_site_is_not_built_and_the_next_refresh_makes_the_tables_anew(
-    project, put, small, table, change
-):
+
+def test_the_site_is_not_built_and_the_next_refresh_makes_the_tables_anew(project, put, small):
     put(small()).with_name("broken.yaml").write_text("run_id: 7\n...\n")
     refresh(project)
     before = contents(project)
-    with Warehouse(project.warehouse).write() as connection:
-        connection.execute(change)
-    with pytest.raises(SiteError, match=f"another hand has changed {table} since"):
-        build_site(project.warehouse, project.site, project.root)
-    assert not project.site.exists()
-    listening = Listening()
-    assert refresh(project, listening).ingested == 1
-    assert listening.lines[0].startswith(f"Another hand has changed {table} in the warehouse")
-    assert contents(project) == before
+    for table, change in CHANGES.items():
+        with Warehouse(project.warehouse).write() as connection:
+            connection.execute(change)
+        with pytest.raises(SiteError, match=f"another hand has changed {table} since"):
+            build_site(project.warehouse, project.site, project.root)
+        assert not project.site.exists()
+        listening = Listening()
+        assert refresh(project, listening).ingested == 1
+        assert listening.lines[0].startswith(f"Another hand has changed {table} in the warehouse")
+        assert contents(project) == before
     assert refresh(project, listening).ingested == 0
     assert len(listening.lines) == 2
 
