@@ -31,9 +31,9 @@ from tests.engines.llama_cpp.cutting import first_layers
 from tests.once import once
 
 WHOLE_MODEL = "smollm2-135m-instruct-q4_1"
-SMALL_MODEL = f"{WHOLE_MODEL}-cut"
 LAYERS = 2
 """Of 30 that the small model keeps: a token costs a quarter, a prompt a tenth."""
+SMALL_MODEL = f"{WHOLE_MODEL}-cut{LAYERS}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -85,7 +85,7 @@ def runs_with(
         def run_with(
             *faults: Fault,
             concurrency: int = 1,
-            output_tokens: int = 48,
+            output_tokens: int = 32,
             args: tuple[str, ...] = (),
             curve_depths: tuple[int, ...] = (),
             curve_of: type[Fault] | None = None,

@@ -39,9 +39,9 @@ class PromptCountedTwice(Fault):
 
 
 class TokensClaimedButNotMade(Fault):
-    """Makes 24 fewer than asked, and says at the end that it made them all."""
+    """Makes 20 fewer than asked, and says at the end that it made them all."""
 
-    missing = 24
+    missing = 20
 
     def on_request(self, body: Document) -> None:
         body["max_tokens"] -= self.missing
@@ -55,7 +55,7 @@ class TokensClaimedButNotMade(Fault):
 
 class EventsLost(Fault):
     async def on_event(self, passage: Passage, event: Document) -> Document | None:
-        return None if 10 < passage.events <= 30 else event
+        return None if 5 < passage.events <= 25 else event
 
 
 class OneInTwentyLate(Fault):

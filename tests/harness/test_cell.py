@@ -34,12 +34,6 @@ WORKLOAD = Workload(
 )
 
 
-@pytest.fixture(autouse=True)
-def _however_late_this_process_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the stand-in too, and a busy machine starves both."""
-    monkeypatch.setattr(formulas, "SHARED_READS_TIMED", 2.0)
-
-
 @dataclass
 class StandIn:
     """Answers like llama-server; the fields say how."""

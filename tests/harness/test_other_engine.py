@@ -11,8 +11,8 @@ from bench_pipeline.engines.llama_cpp.asking import local_client
 from bench_pipeline.errors import EngineError
 from bench_pipeline.fetching.wheels import sha256_of
 from bench_pipeline.harness.planning.plan import PlanItem, satisfied
+from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.harness.run import make_runs
-from bench_pipeline.measures import formulas
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
@@ -67,7 +67,7 @@ def made(model: ModelFile, item: PlanItem, test_rig: Rig, tmp_path_factory) -> t
     project = with_short_workloads(folder / "checkout")
     with_model(project, model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(formulas, "SHARED_READS", 2.0)  # a busy machine starves the client
+        patch.setitem(PROFILES, "quick", replace(PROFILES["quick"], min_waves=2, max_waves=2))
         (run_and_file,) = make_runs(
             item, project=project, rig=with_dasllama(test_rig), cache=folder / "cache"
         )

@@ -38,7 +38,7 @@ def named(engine, build: str):
 
 def test_each_build_gets_a_run_whose_blocks_go_there_and_back(measure, engine, item):
     made = measure(named(engine, "b2"), named(engine, "b1"))
-    assert [run.engine.build for run, _ in made] == ["b1", "b2"]
+    assert [(run.engine.build, run.failures) for run, _ in made] == [("b1", []), ("b2", [])]
     sessions = [run.session for run, _ in made]
     assert sessions[0] == sessions[1]
     turns, rest = divmod(len(sessions[0].blocks), 4)

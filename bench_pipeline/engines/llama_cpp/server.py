@@ -44,6 +44,9 @@ from bench_pipeline.engines.llama_cpp.log_reading import (
 from bench_pipeline.errors import EngineError
 from bench_pipeline.records.rig import Backend, BackendSetup
 
+LOG_PATIENCE_S = 10
+"""How long a server that answers may take to write what it said while it loaded."""
+
 
 class _PortTakenError(EngineError):
     """Another program took the port in the moment before the server bound it."""
@@ -167,7 +170,17 @@ class LlamaServer(GuardedServer):
                         kind="hang",
                     )
                 time.sleep(LOOK_S)
+            self._wait_for_its_log()
             self.props = self._ask_props(client)
+
+    def _wait_for_its_log(self) -> None:
+        """A thread of its own writes it, on a busy machine long after the first answer: until the
+        line that ends loading is there, the lines before it prove nothing."""
+        deadline = time.monotonic() + LOG_PATIENCE_S
+        while self.alive() and time.monotonic() < deadline:
+            if any("listening on" in line for line in self.log_lines()):
+                return
+            time.sleep(LOOK_S / 5)
 
     def _ask_props(self, client: httpx.Client) -> dict[str, Any]:
         try:

@@ -86,9 +86,7 @@ class TestOnVulkan:
             )
             assert (proof.verdict, proof.reason) == ("spilled", reason)
         layers = setup.get("gpu_layers")
-        meant = BackendSetup(
-            gpu_layers=layers, tensors_on_cpu=None if layers else [r"blk\.1\."]
-        )
+        meant = BackendSetup(gpu_layers=layers, tensors_on_cpu=None if layers else [r"blk\.1\."])
         proof = judge_memory(
             placement,
             backend="vulkan",
