@@ -7,9 +7,9 @@ answer of its own. A model that does not run there has its reason in place of a 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 from bench_pipeline.site import wording
 from bench_pipeline.site.devices import headlines
@@ -56,7 +56,13 @@ class Board:
     workload: str
     title: str
     """Of the workload."""
-    answers: tuple[Answer, ...]
+    choose: Callable[[], Iterable[Answer]] = field(repr=False)
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """Chosen when they are asked for: most boards of a large site stand on pages that are
+        kept."""
+        return tuple(self.choose())
 
     @property
     def href(self) -> str:
@@ -65,7 +71,7 @@ class Board:
 
     def first(self, count: int) -> "Board":
         """The fastest `count` of them."""
-        return replace(self, answers=self.answers[:count])
+        return replace(self, choose=lambda: self.answers[:count])
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -119,7 +125,7 @@ def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
             headline=named.get(rig, ""),
             title=members[0].hardware.rig_title,
             href=rig_href(rig),
-            boards=tuple(_board(rig, work, members) for work in tables.workloads),
+            boards=_boards(rig, members, tables.workloads),
         )
         for rig, members in by_rig.items()
     ]
@@ -128,16 +134,24 @@ def machines(rows: Sequence[TableRow], tables: Tables) -> list[Machine]:
     return sorted(made, key=lambda machine: latest.get(machine.rig, ""), reverse=True)
 
 
-def _board(rig: str, work: Row, rows: Sequence[TableRow]) -> Board:
-    place = next(
-        n for n, figure in enumerate(rows[0].figures) if figure.workload == work["workload"]
-    )
+def _boards(rig: str, rows: Iterable[TableRow], workloads: Iterable[Row]) -> tuple[Board, ...]:
     by_model: dict[tuple[str, str], list[TableRow]] = defaultdict(list)
     for row in rows:
         by_model[row.model, row.kind].append(row)
-    found = [answer for members in by_model.values() if (answer := _answer(members, place))]
-    found.sort(key=lambda answer: (answer.figure.tok_s is None, -(answer.figure.tok_s or 0)))
-    return Board(rig, work["workload"], work["title"], tuple(found))
+    members = tuple(by_model.values())
+    return tuple(
+        Board(rig, work["workload"], work["title"], partial(_chosen, members, work["workload"]))
+        for work in workloads
+    )
+
+
+def _chosen(rows: Sequence[Sequence[TableRow]], workload: str) -> list[Answer]:
+    """`rows`: of each model and kind, one or more."""
+    place = next(n for n, figure in enumerate(rows[0][0].figures) if figure.workload == workload)
+    found = [answer for members in rows if (answer := _answer(members, place))]
+    return sorted(
+        found, key=lambda answer: (answer.figure.tok_s is None, -(answer.figure.tok_s or 0))
+    )
 
 
 def _answer(rows: Sequence[TableRow], place: int) -> Answer | None:
