@@ -65,6 +65,28 @@ def render_all(page: Page) -> None:
     )
 
 
+def front(page: Page, site: Path, query: str = "") -> None:
+    """The front page, whose charts, which have tests of their own, follow no choice."""
+    come(page, (site / "index.html").as_uri(), query)
+    render_all(page)
+    page.evaluate(
+        """window.stay ||= event => event.stopImmediatePropagation();
+        document.addEventListener("rowschosen", stay, true)"""
+    )
+
+
+def front_anew(page: Page, site: Path, query: str = "") -> None:
+    """As who comes there for the first time."""
+    page.goto("about:blank")
+    front(page, site, query)
+
+
+def search(page: Page) -> str:
+    """The address's parameters as the page has them now: `page.url` may lag behind."""
+    found: str = page.evaluate("location.search")
+    return found
+
+
 def visible_rows(page: Page) -> list[str]:
     """Ids in the order in which they stand, over all families."""
     rows = page.locator("#tables tbody tr:not([hidden])")

@@ -223,8 +223,8 @@ class Estimator:
         return Estimate(found_s, told)
 
     def _shape(self, item: PlanItem) -> Shape:
-        asked = item.profile, item.concurrencies, item.workloads, item.mode, item.parts, item.depths
-        asked += (item.draws_curve,)
+        sizes = item.profile, item.concurrencies, item.workloads, item.mode
+        asked = *sizes, item.parts, item.depths, item.draws_curve
         if asked not in self._shapes:
             self._shapes[asked] = shape_of(item, self.workloads, self.scripts)
         return self._shapes[asked]

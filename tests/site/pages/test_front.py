@@ -15,9 +15,11 @@ from bench_pipeline.site.tables.columns import METRICS, OPTIONAL, metric_text
 from tests.published import published_rows
 from tests.site.browsing import (
     choose,
-    come,
+    front,
+    front_anew,
     left_by_each_filter,
     render_all,
+    search,
     speeds,
     visible_rows,
 )
@@ -29,38 +31,14 @@ def page(lasting: Page) -> Page:
     return lasting
 
 
-def visit(page: Page, site: Path, query: str = "") -> None:
-    come(page, (site / "index.html").as_uri(), query)
-    stay_quick(page)
-
-
-def load(page: Page, site: Path, query: str = "") -> None:
-    """As who comes there for the first time."""
-    page.goto("about:blank")
-    visit(page, site, query)
-
-
-def stay_quick(page: Page) -> None:
-    """Charts, which have tests of their own, do not follow what is chosen here."""
-    render_all(page)
-    page.evaluate(
-        """window.stay ||= event => event.stopImmediatePropagation();
-        document.addEventListener("rowschosen", stay, true)"""
-    )
-
-
 def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def search(page: Page) -> str:
-    """The address's parameters as the page has them now: `page.url` may lag behind."""
-    found: str = page.evaluate("location.search")
-    return found
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+def csv_of_what_is_shown(page: Page) -> list[dict[str, str]]:
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    with download.value.path().open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -88,7 +66,7 @@ def test_without_script_every_machines_answers_and_every_row_are_there(
 
 
 def test_every_range_is_the_warehouses_rounded(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     shown = page.locator("#tables tbody tr").evaluate_all(
         "rows => rows.map(row => row.querySelector('.speed').textContent)"
     )
@@ -108,7 +86,7 @@ def test_every_figure_of_a_chosen_workload_is_the_warehouses_rounded(
     metrics = {column.metric: column.name for column in OPTIONAL if column.metric}
     read = 0
     for work in made.tables.workloads:
-        visit(page, site, f"?workload={work['workload']}&columns={everything}")
+        front(page, site, f"?workload={work['workload']}&columns={everything}")
         lines = page.locator("#tables tbody tr").evaluate_all(
             """rows => rows.map(row => ({
               href: row.querySelector(".speed").getAttribute("href"),
@@ -146,7 +124,7 @@ def shown_machine(page: Page) -> str:
 def test_the_first_screen_follows_the_machine_and_the_workload_in_the_address(
     page: Page, made: Made, site: Path
 ):
-    load(page, site)
+    front_anew(page, site)
     first, second = made.view.machines[:2]
     assert shown_machine(page) == named(first)
     page.get_by_role("link", name=named(second), exact=True).first.click()
@@ -170,7 +148,7 @@ def test_each_answer_stands_there_with_its_interval_and_its_repetitions(
     page: Page, made: Made, site: Path
 ):
     for machine in made.view.machines:
-        visit(page, site, f"?rig={machine.rig}")
+        front(page, site, f"?rig={machine.rig}")
         lines = page.locator(".machine:visible .answers:visible tbody tr")
         for number, answer in enumerate(machine.boards[0].answers):
             words = plain(lines.nth(number).inner_text())
@@ -181,7 +159,7 @@ def test_each_answer_stands_there_with_its_interval_and_its_repetitions(
 
 
 def test_the_bar_under_an_answer_is_as_long_as_its_speed(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     board = made.view.machines[0].boards[0]
     bars = page.locator(".machine:visible .answers:visible .meter").evaluate_all(
         """all => all.map(meter => {
@@ -210,7 +188,7 @@ def test_each_filter_keeps_exactly_the_rows_that_have_its_value(page: Page, made
     rows = made.view.rows
     had = {name: {value_of(row) for row in rows} - {""} for name, value_of in values.items()}
     wanted = {name: min(options) for name, options in had.items()}
-    visit(page, site)
+    front(page, site)
     left = left_by_each_filter(page, wanted)
     for name, value_of in values.items():
         assert set(left[name]) == {row.id for row in rows if value_of(row) == wanted[name]}, name
@@ -218,14 +196,14 @@ def test_each_filter_keeps_exactly_the_rows_that_have_its_value(page: Page, made
 
 
 def test_the_former_name_of_a_filter_still_works(page: Page, site: Path):
-    visit(page, site, "?rig=h100-vm")
+    front(page, site, "?rig=h100-vm")
     wanted = visible_rows(page)
-    load(page, site, "?hardware=h100-vm")
+    front_anew(page, site, "?hardware=h100-vm")
     assert visible_rows(page) == wanted
 
 
 def test_columns_are_chosen_by_keyboard_and_kept_in_the_address(page: Page, site: Path):
-    visit(page, site)
+    front(page, site)
     heads = "#tables table:first-of-type >> nth=0 >> thead th:visible"
     usual = page.locator(heads).evaluate_all("all => all.map(th => th.dataset.column)")
     assert usual == ["variant", "decode", *(c.name for c in OPTIONAL if c.chosen)]
@@ -240,7 +218,7 @@ def test_columns_are_chosen_by_keyboard_and_kept_in_the_address(page: Page, site
     page.reload()
     shown = page.locator(heads).evaluate_all("all => all.map(th => th.dataset.column)")
     assert shown == ["variant", "decode", *wanted]
-    visit(page, site, "?columns=nonsense,__proto__")
+    front(page, site, "?columns=nonsense,__proto__")
     assert page.locator(heads).evaluate_all("all => all.map(th => th.dataset.column)") == usual
 
 
@@ -253,14 +231,10 @@ def shown_table(page: Page) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("query", ["", "?rig=shared-vm-2core&workload=agent&columns=energy,quant"])
-def test_the_csv_is_what_is_shown(page: Page, site: Path, tmp_path: Path, query: str):
-    visit(page, site, query)
+def test_the_csv_is_what_is_shown(page: Page, site: Path, query: str):
+    front(page, site, query)
     table = shown_table(page)
-    with page.expect_download() as download:
-        page.locator("#csv").click()
-    saved = tmp_path / "shown.csv"
-    download.value.save_as(saved)
-    lines = read_csv(saved)
+    lines = csv_of_what_is_shown(page)
     assert len(lines) == len(table) > 0
     of_speed = ("decode_tok_s", "interval", "n", "standing", "remarks")
     for line, cells in zip(lines, table, strict=True):
@@ -273,26 +247,20 @@ def test_the_csv_is_what_is_shown(page: Page, site: Path, tmp_path: Path, query:
         assert cells[1].startswith(line["decode_tok_s"])
 
 
-def test_the_csv_has_no_formula_for_a_spreadsheet_to_compute(
-    page: Page, site: Path, tmp_path: Path
-):
+def test_the_csv_has_no_formula_for_a_spreadsheet_to_compute(page: Page, site: Path):
     """As the published ones have it: a quote before it, and numbers as they are."""
-    visit(page, site)
+    front(page, site)
     names = ["=1+1", "@sum", "'-x", "-4.5"]
     page.locator("#tables tbody tr:visible").evaluate_all(
         "(rows, names) => names.forEach((name, at) => { rows[at].dataset.family = name; })", names
     )
-    with page.expect_download() as download:
-        page.locator("#csv").click()
-    saved = tmp_path / "shown.csv"
-    download.value.save_as(saved)
+    found = [line["family"] for line in csv_of_what_is_shown(page)[: len(names)]]
     page.goto("about:blank")  # nobody finds it so
-    found = [line["family"] for line in read_csv(saved)[: len(names)]]
     assert found == ["'=1+1", "'@sum", "''-x", "-4.5"]
 
 
 def test_what_failed_is_a_row_with_its_kind(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     failed = [row for row in made.view.rows if row.problem]
     assert len(failed) >= 3
     for row in failed:
@@ -301,14 +269,14 @@ def test_what_failed_is_a_row_with_its_kind(page: Page, made: Made, site: Path):
 
 
 def test_an_old_build_says_how_far_it_is_behind_the_newest_there(page: Page, site: Path):
-    visit(page, site, "?build=b10068")
+    front(page, site, "?build=b10068")
     said = page.locator("#tables tbody tr:visible .c-backend").first.inner_text()
     assert re.search(r"\d+ builds? behind b10\d+", said)
 
 
 def test_a_filter_is_painted_in_the_next_frame(page: Page, site: Path):
     """How long that takes is `benchmarks/site_speed.py`'s to tell."""
-    visit(page, site)
+    front(page, site)
     before, painted = page.evaluate(
         """() => new Promise(done => {
           const tables = document.querySelector("#tables"), before = tables.innerText;
@@ -323,7 +291,7 @@ def test_a_filter_is_painted_in_the_next_frame(page: Page, site: Path):
 
 
 def test_a_filter_lives_in_the_address_and_survives_reload_and_back(page: Page, site: Path):
-    visit(page, site)
+    front(page, site)
     everything = visible_rows(page)
     choose(page, "rig", "h100-vm")
     on_h100 = visible_rows(page)
@@ -344,16 +312,16 @@ def test_a_filter_lives_in_the_address_and_survives_reload_and_back(page: Page, 
 
 
 def test_an_address_with_unknown_parameters_and_values_shows_everything(page: Page, site: Path):
-    visit(page, site)
+    front(page, site)
     everything = visible_rows(page)
-    load(page, site, "?rig=nobody&colour=red&workload=<b>&sort=__proto__&order=up")
+    front_anew(page, site, "?rig=nobody&colour=red&workload=<b>&sort=__proto__&order=up")
     assert visible_rows(page) == everything
     choose(page, "backend", "cpu")
     assert search(page) == "?backend=cpu"
 
 
 def test_the_live_region_counts_what_is_shown(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     count = len(made.view.rows)
     assert (
         page.locator("#shown").inner_text() == f"{count} rows, {len(made.view.families)} families"
@@ -370,7 +338,7 @@ def test_the_live_region_counts_what_is_shown(page: Page, made: Made, site: Path
 
 
 def test_columns_sort_by_keyboard_and_say_so(page: Page, site: Path):
-    visit(page, site)
+    front(page, site)
     header = page.locator(".family:has(h3:text-is('LFM2')) th[data-column=decode]")
     assert header.get_attribute("aria-sort") == "descending"
     fastest_first = speeds(page, "LFM2")
@@ -391,12 +359,12 @@ def test_columns_sort_by_keyboard_and_say_so(page: Page, site: Path):
 
 def test_rows_without_a_figure_stay_last_whichever_way_it_sorts(page: Page, site: Path):
     for order in ("asc", "desc"):
-        visit(page, site, f"?order={order}&workload=agent&rig=shared-vm-2core")
+        front(page, site, f"?order={order}&workload=agent&rig=shared-vm-2core")
         assert speeds(page, "SmolLM2")[-1] == "crashed"
 
 
 def test_a_number_tells_its_repetitions_and_interval_on_focus(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     row = next(row for row in made.view.rows if row.source_text == "measured")
     page.locator(f"#{row.id} .speed").focus()
     words = " ".join(page.locator("#tip").inner_text().split())
@@ -406,14 +374,14 @@ def test_a_number_tells_its_repetitions_and_interval_on_focus(page: Page, made: 
 
 def test_a_number_leads_to_its_cell(page: Page, made: Made, site: Path):
     row = next(row for row in made.view.rows if row.source_text == "measured")
-    visit(page, site, "?workload=rag")
+    front(page, site, "?workload=rag")
     assert page.locator(f"#{row.id} .speed").get_attribute("href") == row.figures[1].href
     choose(page, "workload", "")
     assert page.locator(f"#{row.id} .speed").get_attribute("href") == row.href
 
 
 def test_a_model_is_found_by_part_of_its_name(page: Page, made: Made, site: Path):
-    visit(page, site)
+    front(page, site)
     page.get_by_role("searchbox").fill("gemma 270")
     wanted = {row.id for row in made.view.rows if "270m" in row.name}
     assert set(visible_rows(page)) == wanted
