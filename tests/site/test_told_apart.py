@@ -16,11 +16,6 @@ def test_a_card_that_two_machines_have_is_named_with_its_machine(tmp_path):
     assert {run.hardware.device for run in site.models[0].runs} == names
 
 
-def test_a_card_that_one_machine_has_needs_no_such_name(tmp_path):
-    (row,) = make(tmp_path, [on_h100(workloads=["chat"], concurrencies=[1])]).view.rows
-    assert row.hardware.device == "H100 80GB HBM3"
-
-
 def test_files_of_two_creators_with_one_name_are_named_with_their_creators(tmp_path):
     def by(creator: str | None, slug: str) -> Run:
         update = {"creator": creator, "slug": slug, "sha256": slug.ljust(64, "0")}
@@ -33,6 +28,7 @@ def test_files_of_two_creators_with_one_name_are_named_with_their_creators(tmp_p
     assert {run.model for page in site.models for run in page.runs} == names
 
 
-def test_a_file_that_alone_has_its_name_needs_no_creator(tmp_path):
-    (row, *_) = make(tmp_path, [on_h100(workloads=["chat"])]).view.rows
+def test_a_card_that_one_machine_has_and_a_file_that_alone_has_its_name_need_no_more(tmp_path):
+    (row,) = make(tmp_path, [on_h100(workloads=["chat"], concurrencies=[1])]).view.rows
+    assert row.hardware.device == "H100 80GB HBM3"
     assert row.name == "SmolLM2 135M-Instruct Q4_1"

@@ -3,16 +3,46 @@
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench_pipeline.paths import Project
+from bench_pipeline.records.run import Model, Run
 from bench_pipeline.records.server import BareEngine
 from bench_pipeline.site.charts.curves import Panel, Point, draw
 from bench_pipeline.site.charts.panels import WIDTH_PX
 from bench_pipeline.site.wording import decimal
 from tests.curve_factories import bare_test, curve_and_bare_engine, curve_point, failed_point
 from tests.factories import measured_run
-from tests.site.conftest import make
+from tests.site.cases import Case, Cases, Shown
+from tests.site.conftest import Made
+
+CASES = Cases()
+case = CASES.of_its_own
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("curves")
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path) -> dict[Case, Shown]:
+    return CASES.shown(folder)
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path, shown: dict[Case, Shown]) -> Path:
+    made = Made(Project(folder))
+    made.build()
+    return made.project.site
+
+
+def a_run(model: Model, **fields: Any) -> Run:
+    return measured_run(model=model, workloads=["chat"], concurrencies=[1], **fields)
+
 
 SVG = "{http://www.w3.org/2000/svg}"
 HALF_PX = 0.5
@@ -94,16 +124,19 @@ def test_longer_prompts_stand_further_right():
     assert sorted(lengths.values()) == list(lengths.values())
 
 
-def test_a_bare_prefill_behind_a_filled_context_is_no_point_of_the_curve(tmp_path):
+@case
+def behind_a_filled_context(model: Model) -> list[Run]:
     tests = [
         bare_test(800.0, prompt_tokens=512),
         bare_test(300.0, prompt_tokens=512, depth_tokens=2048),
         bare_test(120.0, output_tokens=32, depth_tokens=4096),
     ]
     point = curve_point(512, decode_tok_s=100, prefill_tok_s=700)
-    run = measured_run(workloads=["chat"], curves=[point], bare_engine=BareEngine(tests=tests))
-    (shown,) = make(tmp_path, [run]).view.models[0].runs
-    prefill, decode, _ = shown.curve.panels
+    return [a_run(model, curves=[point], bare_engine=BareEngine(tests=tests))]
+
+
+def test_a_bare_prefill_behind_a_filled_context_is_no_point_of_the_curve(shown):
+    prefill, decode, _ = shown[behind_a_filled_context].run.curve.panels
     assert [ring.value for ring in prefill.rings] == [pytest.approx(800)]
     assert decode.rings == ()
 
@@ -148,49 +181,56 @@ def test_a_panel_says_in_a_sentence_what_it_shows_and_takes_the_pages_colours():
     assert not any(colour in svg for colour in ('fill="black"', 'fill="#', 'stroke="#', "white"))
 
 
-def test_a_curve_shows_its_points_from_short_to_long_and_what_failed(tmp_path):
+@case
+def with_a_point_that_failed(model: Model) -> list[Run]:
     points = [
         curve_point(2048, decode_tok_s=80, prefill_tok_s=500),
         failed_point(512),
         curve_point(128, decode_tok_s=110, prefill_tok_s=700, reused=False),
     ]
-    run = measured_run(workloads=["chat"], concurrencies=[1], curves=points)
-    made = make(tmp_path, [run])
-    made.build()
-    (shown,) = made.view.models[0].runs
-    assert [row.depth_tokens for row in shown.curve.rows] == [128, 512, 2048]
-    assert shown.curve.columns == ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms")
-    assert shown.curve.rows[1].failure == "contaminated, discarded: 24 cached tokens"
-    assert shown.curve.rows[0].values[-1].under == "nothing reused"
-    assert shown.curve.rows[2].values[-1].under == "100 % reused"
-    assert [len(panel.points) for panel in shown.curve.panels] == [2, 2, 2]
-    page = (made.project.site / made.view.models[0].href).read_text()
-    assert page.count('class="drawing panel"') == 3
+    return [a_run(model, curves=points)]
 
 
-def test_a_curve_whose_points_all_failed_has_no_chart(tmp_path):
-    run = measured_run(workloads=["chat"], concurrencies=[1], curves=[failed_point(512)])
-    made = make(tmp_path, [run])
-    made.build()
-    (shown,) = made.view.models[0].runs
-    assert shown.curve.panels == ()
+def test_a_curve_shows_its_points_from_short_to_long_and_what_failed(shown, site: Path):
+    run = shown[with_a_point_that_failed].run
+    assert [row.depth_tokens for row in run.curve.rows] == [128, 512, 2048]
+    assert run.curve.columns == ("prefill_tok_s", "decode_tok_s", "ttft_ms", "cached_ttft_ms")
+    assert run.curve.rows[1].failure == "contaminated, discarded: 24 cached tokens"
+    assert run.curve.rows[0].values[-1].under == "nothing reused"
+    assert run.curve.rows[2].values[-1].under == "100 % reused"
+    assert [len(panel.points) for panel in run.curve.panels] == [2, 2, 2]
+    assert (site / run.model_href).read_text().count('class="drawing panel"') == 3
 
 
-def test_a_curve_beside_the_bare_engine_shows_its_share_and_its_rings(tmp_path):
-    fields = curve_and_bare_engine(server_costs=0.2)
-    (shown,) = make(tmp_path, [measured_run(workloads=["chat"], **fields)]).view.models[0].runs
-    assert shown.curve.columns.count("server_share") == 2
-    for row in shown.curve.rows:
+@case
+def of_points_that_failed(model: Model) -> list[Run]:
+    return [a_run(model, curves=[failed_point(512)])]
+
+
+def test_a_curve_whose_points_all_failed_has_no_chart(shown, site: Path):
+    run = shown[of_points_that_failed].run
+    assert run.curve.panels == ()
+    assert 'class="drawing panel"' not in (site / run.model_href).read_text()
+
+
+@case
+def with_a_server_that_costs(model: Model) -> list[Run]:
+    return [a_run(model, **curve_and_bare_engine(server_costs=0.2))]
+
+
+def test_a_curve_beside_the_bare_engine_shows_its_share_and_its_rings(shown):
+    curve = shown[with_a_server_that_costs].run.curve
+    assert curve.columns.count("server_share") == 2
+    for row in curve.rows:
         assert 75 <= int(row.values[1].text.removesuffix(" %")) <= 85
-    assert [len(panel.rings) for panel in shown.curve.panels] == [3, 3, 3]
+    assert [len(panel.rings) for panel in curve.panels] == [3, 3, 3]
 
 
-def test_the_table_has_every_figure_that_is_drawn(tmp_path):
+def test_the_table_has_every_figure_that_is_drawn(shown):
     """Those of the rings too: the table is all that the keyboard and a screen reader get."""
-    run = measured_run(workloads=["chat"], **curve_and_bare_engine())
-    (shown,) = make(tmp_path, [run]).view.models[0].runs
-    for panel in shown.curve.panels:
-        for row, point, ring in zip(shown.curve.rows, panel.points, panel.rings, strict=True):
+    curve = shown[with_a_server_that_costs].run.curve
+    for panel in curve.panels:
+        for row, point, ring in zip(curve.rows, panel.points, panel.rings, strict=True):
             told = [row.values[place - 2] for place in panel.cells if place > 1]
             assert told[0].text == decimal(point.value)
             beside = told[1].text if panel.unit == "ms" else told[1].under.rpartition("of ")[2]
