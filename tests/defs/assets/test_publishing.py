@@ -40,19 +40,25 @@ FLOW = [
 class Published:
     project: Project
     run: Run
+    failed: Run
     result: dg.ExecuteInProcessResult
 
 
 @pytest.fixture(scope="module")
 def published_once(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """One measured run, published; to be copied, not changed."""
+    """A measured run and a failed one, published; to be copied, not changed."""
     project = without_runs(tmp_path_factory.mktemp("published") / "checkout")
-    write_run(run := measured_run(**curve_and_bare_engine()), project.runs)
+    run = measured_run(**curve_and_bare_engine())
+    failure = Failure(kind="crash", message="the server died")
+    cells = [failed_cell("chat", 1)]
+    failed = measured_run(cells=cells, seed=3, status="failed", failure=failure, build="b10092")
+    for each in (run, failed):
+        write_run(each, project.runs)
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = build_defs(project=project, reporter=Silent())
         job = definitions.resolve_job_def("publish")
         result = job.execute_in_process(instance=instance, run_config=QUIET)
-    return Published(project, run, result)
+    return Published(project, run, failed, result)
 
 
 def test_a_run_reaches_the_page_and_every_check_passes(published_once: Published) -> None:
@@ -61,7 +67,16 @@ def test_a_run_reaches_the_page_and_every_check_passes(published_once: Published
     assert sorted(made(result)) == sorted(FLOW)
     assert failed_checks(result) == {}
     assert len(result.get_asset_check_evaluations()) == len(ALL_CHECKS)
-    assert len(published_rows(project.site, "measurements")) == len(run.cells)
+    rows = published_rows(project.site, "measurements")
+    assert len([row for row in rows if row["run_id"] == run.run_id]) == len(run.cells)
+
+
+def test_a_failed_run_is_published_as_failed_and_fails_no_check(published_once: Published) -> None:
+    project, run = published_once.project, published_once.failed
+    assert failed_checks(published_once.result) == {}
+    rows = published_rows(project.site, "measurements")
+    (row,) = [row for row in rows if row["run_id"] == run.run_id]
+    assert (row["status"], row["decode_tok_s"]) == ("failed", "")
 
 
 def test_a_materialization_tells_a_person_what_is_in_it(published_once: Published) -> None:
@@ -69,8 +84,8 @@ def test_a_materialization_tells_a_person_what_is_in_it(published_once: Publishe
         event.materialization.asset_key.to_user_string(): event.materialization.metadata
         for event in published_once.result.get_asset_materialization_events()
     }
-    assert metadata["run_files"]["dagster/row_count"].value == 1
-    assert metadata["measurements"]["dagster/row_count"].value == 8
+    assert metadata["run_files"]["dagster/row_count"].value == 2
+    assert metadata["measurements"]["dagster/row_count"].value == 8 + 1
     columns = metadata["speed_ranges"]["dagster/column_schema"].value.columns
     slowest = next(column for column in columns if column.name == "decode_tok_s_min")
     assert slowest.description == "[tok/s] Slowest workload's decode rate."
@@ -86,17 +101,6 @@ def test_a_project_without_any_run_publishes_an_empty_page(
 ) -> None:
     assert launch("publish").success
     assert (project.site / "index.html").exists()
-
-
-def test_a_failed_run_is_published_as_failed_and_fails_no_check(
-    project: Project, put: Put, launch: Launch
-) -> None:
-    failure = Failure(kind="crash", message="the server died")
-    put(measured_run(cells=[failed_cell("chat", 1)], status="failed", failure=failure))
-    result = launch("publish")
-    assert result.success
-    (row,) = published_rows(project.site, "measurements")
-    assert (row["status"], row["decode_tok_s"]) == ("failed", "")
 
 
 def test_what_can_t_be_read_is_named_while_the_rest_is_published(
