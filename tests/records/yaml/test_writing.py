@@ -1,8 +1,8 @@
 """What is written can be read back as it was, and nothing half-written is ever left."""
 
-import multiprocessing
 import random
 import string
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from bench_pipeline.records.yaml.files import (
 )
 from bench_pipeline.records.yaml.strict import dump_yaml, parse_yaml
 from tests.factories import failed_cell, measured_run
+from tests.forking import forked
 from tests.full_disk import on_full_disk, ways
+from tests.records.yaml.writers import writes_often
 
 HOSTILE = [
     # YAML 1.1 and 1.2 disagree about these, or read them as something that is not text
@@ -236,24 +238,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert caught.value.where == tmp_path / "file" / "box.yaml"
 
 
-def _write_often(path: Path, letter: str) -> None:
-    for _ in range(50):
-        write_atomically(path, letter * 20_000)
-
-
 def test_a_reader_sees_one_whole_file_or_the_other(tmp_path: Path) -> None:
     path = tmp_path / "box.yaml"
     write_atomically(path, "a" * 20_000)
-    spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=_write_often, args=(path, letter)) for letter in "ab"]
-    for writer in writers:
-        writer.start()
-    seen = set()
-    while any(writer.is_alive() for writer in writers):
-        seen.add(path.read_text())
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+    with ExitStack() as stack:
+        writers = [stack.enter_context(forked(writes_often, path, letter)) for letter in "ab"]
+        seen = set()
+        while any(writer.is_alive() for writer, _ in writers):
+            seen.add(path.read_text())
+    assert [writer.exitcode for writer, _ in writers] == [0, 0]
     assert seen <= {"a" * 20_000, "b" * 20_000}
     assert [p.name for p in tmp_path.iterdir()] == ["box.yaml"]
 
