@@ -38,7 +38,7 @@ class Passage:
     async def heard(self) -> None:
         """Returns when the client has read each of them."""
         while self.client.events() < self.events:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.004)
 
 
 class Listening(http_stream._Listener):

@@ -1,8 +1,10 @@
-"""Upstream's releases, from a local server: the archive holds the real binaries."""
+"""Upstream's releases, from a local server: the archive holds the real binaries once, else what
+says that it is one."""
 
 import dataclasses
 import socket
 import tarfile
+from random import Random
 
 import pytest
 
@@ -17,15 +19,27 @@ from bench_pipeline.fetching import http as downloads
 from bench_pipeline.records.engines import ReleaseAsset
 from bench_pipeline.records.rig import BackendSetup, Rig
 from tests.engines.builds.archives import Upstream, pack_release
+from tests.engines.conftest import shell_script
 
 BUILD = "b20000"
 RIG = Rig(slug="a-rig", title="A", backends={"cpu": BackendSetup(channel="github-release")})
 
 
 @pytest.fixture(scope="module")
-def archive(engine, tmp_path_factory):
-    path = tmp_path_factory.mktemp("upstream") / f"llama-{BUILD}-bin-here-x64.tar.gz"
-    pack_release(engine.binary, path)
+def archive(request, tmp_path_factory):
+    """Of the binary that is its parameter, or of a script that says its version, beside libraries
+    of some megabytes."""
+    folder = tmp_path_factory.mktemp("upstream")
+    if (fixture := getattr(request, "param", None)) is not None:
+        binary = request.getfixturevalue(fixture).binary
+    else:
+        (folder / "bin").mkdir()
+        binary = folder / "bin" / "llama-server"
+        shell_script(binary, f"echo 'version: {BUILD.removeprefix('b')} (0123abc)'")
+        for name, size_bytes in (("libggml.so", 1_000), ("libllama.so", 11_000_000)):
+            binary.with_name(name).write_bytes(Random(1).randbytes(size_bytes))
+    path = folder / f"llama-{BUILD}-bin-here-x64.tar.gz"
+    pack_release(binary, path)
     return path
 
 
@@ -57,6 +71,7 @@ def left_in(cache) -> list[str]:
     return [path.name for path in files]
 
 
+@pytest.mark.parametrize("archive", ["engine"], indirect=True)
 def test_the_newest_release_is_installed_and_runs(choice, upstream, engine, tmp_path):
     found = install(choice, tmp_path)
     assert (found.build, found.channel, found.commit) == (BUILD, "github-release", engine.commit)
@@ -140,7 +155,7 @@ def test_a_version_in_the_name_is_learnt_from_the_release_once(
     assert f"llama-{BUILD}-bin-7.14-x64" in found.binary.parts
 
 
-def test_a_second_archive_lays_its_libraries_beside_the_binary(choice, upstream, engine, tmp_path):
+def test_a_second_archive_lays_its_libraries_beside_the_binary(choice, upstream, tmp_path):
     libraries = tmp_path / "cudart-llama-here.tar.gz"
     with tarfile.open(libraries, "w:gz") as packed:
         for name in ("libcudart.so.13", "libggml.so", "README"):

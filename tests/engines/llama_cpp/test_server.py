@@ -23,17 +23,21 @@ from tests.engines.relinked import path_build
 from tests.waiting import PATIENCE_S, clock_until, wait_until
 
 
-def complete(base_url: str, tokens: int = 2) -> dict:
-    asked = {"prompt": "Rivers are", "n_predict": tokens, "ignore_eos": True}
+def complete(base_url: str, tokens: int = 2, **more: int) -> dict:
+    asked = {"prompt": "Rivers are", "n_predict": tokens, "ignore_eos": True, **more}
     answer = httpx.post(f"{base_url}/completion", json=asked, timeout=PATIENCE_S)
     return answer.raise_for_status().json()
 
 
-def test_every_build_starts_answers_and_stops(every_build, start):
+def test_every_build_starts_answers_from_no_cache_and_stops(every_build, start):
+    """Prefill is cold also for a prompt seen before, by the slot that saw it."""
     with start(engine=every_build, slots=2, context_tokens_per_slot=512) as server:
         assert (server.slots, server.context_tokens_per_slot) == (2, 512)
         assert every_build.commit in server.props["build_info"]
-        assert complete(server.base_url)["tokens_predicted"] == 2
+        for _ in range(2):
+            answer = complete(server.base_url, id_slot=0)
+            assert (answer["tokens_predicted"], answer["id_slot"]) == (2, 0)
+            assert answer["timings"]["cache_n"] == 0
         pid = server.pid
         assert server.alive()
     assert is_gone(pid)
@@ -41,17 +45,17 @@ def test_every_build_starts_answers_and_stops(every_build, start):
     assert server.exit_status == 0, "SIGTERM was enough"
 
 
-def test_prefill_is_cold_also_for_a_prompt_seen_before(every_build, start):
-    with start(engine=every_build) as server:
-        cached = [complete(server.base_url)["timings"]["cache_n"] for _ in range(2)]
-    assert cached == [0, 0]
-
-
-def test_the_published_command_names_no_folder(start, small_model, tmp_path):
+def test_the_published_command_names_no_folder_and_our_own_variables_do_not_reach_the_engine(
+    start, small_model, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LLAMA_ARG_ALIAS", "smuggled")
+    monkeypatch.setenv("LLAMA_ARG_CTX_CHECKPOINTS", "7")
+    monkeypatch.setenv("LLAMA_ARG_ENDPOINT_METRICS", "1")
     draft = tmp_path / "a private folder" / "x.bin"
     setup = BackendSetup(args=["--slot-save-path", f"{tmp_path}/", "--log-file", str(draft)])
     draft.parent.mkdir()
     with start(setup=setup) as server:
+        assert server.props["endpoint_metrics"] is False
         argv, tail = server.public_argv, "\n".join(server.log_tail(500))
     assert argv[0] == "llama-server"
     assert argv[argv.index("--model") + 1] == small_model[0].file_name
@@ -59,7 +63,7 @@ def test_the_published_command_names_no_folder(start, small_model, tmp_path):
     assert str(small_model[1].parent) not in tail and str(tmp_path) not in tail
 
 
-def test_a_draft_model_is_named_without_its_folder_and_stays_on_the_cpu_too(
+def test_on_cpu_no_gpu_is_used_even_if_the_engine_has_one_and_a_draft_model_stays_there_too(
     vulkan_engine, start, small_model, tmp_path
 ):
     draft = tmp_path / "a private folder" / "draft.gguf"
@@ -69,29 +73,14 @@ def test_a_draft_model_is_named_without_its_folder_and_stays_on_the_cpu_too(
     with start(engine=vulkan_engine, setup=setup, draft=draft) as server:
         argv, tail = server.public_argv, "\n".join(server.log_tail(500))
         placement = read_placement(server.log_lines())
+        assert server.devices == []
     assert argv[argv.index("--model-draft") + 1] == "draft.gguf"
     assert argv[argv.index("--threads-draft") + 1] == argv[argv.index("--threads") + 1] == "1"
     assert "draft.gguf" in tail and "private" not in tail + " ".join(argv + placement.proof)
     assert placement.drafts
+    assert placement.mib("weights", host=True) > 30
     assert placement.draft.mib("weights", host=True) > 30
     assert placement.mib(host=False) == placement.draft.mib(host=False) == 0
-
-
-def test_on_cpu_no_gpu_is_used_even_if_the_engine_has_one(vulkan_engine, start):
-    setup = BackendSetup(env={"GGML_VK_VISIBLE_DEVICES": "0"})
-    with start(engine=vulkan_engine, setup=setup) as server:
-        placement = read_placement(server.log_lines())
-        assert server.devices == []
-    assert placement.mib("weights", host=True) > 30
-    assert placement.mib(host=False) == 0
-
-
-def test_variables_of_our_own_environment_do_not_reach_the_engine(start, monkeypatch):
-    monkeypatch.setenv("LLAMA_ARG_ALIAS", "smuggled")
-    monkeypatch.setenv("LLAMA_ARG_CTX_CHECKPOINTS", "7")
-    monkeypatch.setenv("LLAMA_ARG_ENDPOINT_METRICS", "1")
-    with start() as server:
-        assert server.props["endpoint_metrics"] is False
 
 
 def test_a_truncated_model_is_refused_with_the_engines_own_reason(start, small_model, tmp_path):
