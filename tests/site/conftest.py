@@ -1,11 +1,10 @@
 """Sites made by the real refresh from real run files, and a real browser to read them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from bench_pipeline.site.build import SiteReport, build_site
 from bench_pipeline.site.source import Tables, read_tables
 from bench_pipeline.site.view import Site, view
 from bench_pipeline.warehouse.refresh import refresh
+from bench_pipeline.warehouse.stamps import Stamp
 from bench_pipeline.warehouse.store import Warehouse
 from tests.browser import chromium
 from tests.curve_factories import curve_and_bare_engine, imported_run
@@ -104,34 +104,32 @@ def a_bit_of_everything() -> list[Run]:
 
 @dataclass(frozen=True)
 class Made:
-    """A project with a refreshed warehouse."""
+    """A project with a refreshed warehouse, which is read once as long as nobody writes to it."""
 
     project: Project
+    _known: dict[str, tuple[Stamp, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def tables(self) -> Tables:
-        with Warehouse(self.project.warehouse).read() as connection:
-            return read_tables(connection, self.project.warehouse)
+        return self._once("tables", self._read)
 
     @property
     def view(self) -> Site:
-        return view(self.tables)
+        return self._once("view", lambda: view(self.tables))
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        stamp = Stamp.of(self.project.warehouse.stat())
+        known = self._known.get(name)
+        if known is None or known[0] != stamp:
+            self._known[name] = stamp, make()
+        return self._known[name][1]
+
+    def _read(self) -> Tables:
+        with Warehouse(self.project.warehouse).read() as connection:
+            return read_tables(connection, self.project.warehouse)
 
     def build(self) -> SiteReport:
         return build_site(self.project.warehouse, self.project.site)
-
-
-@dataclass(frozen=True)
-class Unchanging(Made):
-    """One that nobody changes: its tables are read once."""
-
-    @cached_property
-    def tables(self) -> Tables:  # type: ignore[override]
-        return super().tables
-
-    @cached_property
-    def view(self) -> Site:  # type: ignore[override]
-        return view(self.tables)
 
 
 def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
@@ -150,7 +148,7 @@ def make(folder: Path, runs: list[Run], *, published: bool = False) -> Made:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Everything at once, built. Tests may read it, not change it."""
-    return Unchanging(
+    return Made(
         Project(
             once(
                 tmp_path_factory,
@@ -166,7 +164,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Figures from elsewhere alone, built. Tests may read it, not change it."""
     from tests.site.elsewhere import make_elsewhere
 
-    return Unchanging(Project(once(tmp_path_factory, "from-elsewhere", make_elsewhere)))
+    return Made(Project(once(tmp_path_factory, "from-elsewhere", make_elsewhere)))
 
 
 @pytest.fixture(scope="session")

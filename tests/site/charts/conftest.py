@@ -7,14 +7,14 @@ import pytest
 from bench_pipeline.paths import Project
 from tests.once import once
 from tests.site.charts import charted
-from tests.site.conftest import Made, Unchanging
+from tests.site.conftest import Made
 
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Tests may read it, not change it."""
     folder = once(tmp_path_factory, "charts", charted.make_everything)
-    return Unchanging(Project(folder))
+    return Made(Project(folder))
 
 
 @pytest.fixture(scope="session")

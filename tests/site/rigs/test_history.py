@@ -13,7 +13,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.site.rigs.history import Change, Event, changes_between
 from bench_pipeline.site.rigs.view import RigPage, rig_pages
 from tests.factories import H100, measured_run
-from tests.site.conftest import EARLIER, Made, Unchanging, make
+from tests.site.conftest import EARLIER, Made, make
 
 DAY = timedelta(days=1)
 
@@ -46,8 +46,7 @@ def rig_of(case: Case) -> str:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """All cases in one refresh."""
     runs = [run for case in CASES for run in case(rig_of(case))]
-    made = make(tmp_path_factory.mktemp("history"), runs[::-1])
-    return Unchanging(made.project)
+    return make(tmp_path_factory.mktemp("history"), runs[::-1])
 
 
 def page_of(made: Made, rig: str) -> RigPage:
