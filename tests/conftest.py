@@ -5,6 +5,7 @@ that a second test run, and a benchmark, find them there.
 """
 
 import gc
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -34,6 +36,7 @@ WHOLE_MODEL = "smollm2-135m-instruct-q4_1"
 LAYERS = 2
 """Of 30 that the small model keeps: a token costs a quarter, a prompt a tenth."""
 SMALL_MODEL = f"{WHOLE_MODEL}-cut{LAYERS}"
+ACTIVATED = ". .venv/bin/activate; dagster asset materialize --select site_pages"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -142,6 +145,24 @@ def without_runs(folder: Path) -> Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return without_runs(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def published_clone(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, CompletedProcess[str]]:
+    """A clone in which the README's command for the page of the committed runs was typed, and what
+    it said. To be read and not changed."""
+    from tests.checkouts import copy_checkout, run_in
+    from tests.cli.benching import with_environment
+
+    def publish(folder: Path) -> None:
+        clone = with_environment(copy_checkout(folder / "a clone"))
+        done = run_in(clone, "sh", "-ec", ACTIVATED, PATH=os.defpath)
+        (folder / "done.json").write_text(json.dumps(vars(done)))
+
+    folder = once(tmp_path_factory, "published-clone", publish)
+    return folder / "a clone", CompletedProcess(**json.loads((folder / "done.json").read_text()))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The promises for a fresh clone: commands typed exactly so, with no variable set."""
 
-import os
 import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,10 +8,8 @@ import dagster as dg
 import pytest
 
 from tests.checkouts import copy_checkout, run_in, without_measured_runs
-from tests.cli.benching import with_environment
 from tests.published import unpacked
 
-ACTIVATED = ". .venv/bin/activate; dagster asset materialize --select site_pages"
 SAME_BY_DG = ("dg", "launch", "--assets", "site_pages")
 
 
@@ -20,18 +17,19 @@ Done = tuple[Path, CompletedProcess[str]]
 """A clone in which a command ran, and what it said; to be read and not changed."""
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    clone = with_environment(copy_checkout(tmp_path_factory.mktemp("published") / "a clone"))
-    return clone, run_in(clone, "sh", "-ec", ACTIVATED, PATH=os.defpath)
+@pytest.fixture
+def published(published_clone: Done) -> Done:
+    return published_clone
 
 
 @pytest.fixture(scope="module")
-def published_with_broken_files(tmp_path_factory: pytest.TempPathFactory, published: Done) -> Done:
+def published_with_broken_files(
+    tmp_path_factory: pytest.TempPathFactory, published_clone: Done
+) -> Done:
     """A clone with few runs, of which one is malformed, and a rig with an unknown key, whose
     warehouse knows the committed runs already, and that had no site."""
     clone = without_measured_runs(copy_checkout(tmp_path_factory.mktemp("broken") / "a clone"))
-    shutil.copytree(published[0] / "warehouse", clone / "warehouse")
+    shutil.copytree(published_clone[0] / "warehouse", clone / "warehouse")
     place = clone / "content" / "benchmarks" / "runs" / "gaming-desktop" / "cuda"
     (place / "published-000000000000.yaml").write_text("schema_version: 1\nrun_id: [\n...\n")
     rig = clone / "content" / "rigs" / "h100-vm.yaml"

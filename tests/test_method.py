@@ -2,7 +2,6 @@
 
 import html
 import re
-import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from bench_pipeline.measures import cells as cells_module
 from bench_pipeline.measures import formulas
 from bench_pipeline.measures.comparison import JUDGED
 from bench_pipeline.paths import Project, checkout
-from bench_pipeline.site.build import build_site
-from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.method_cases import (
     CODES,
@@ -120,16 +117,9 @@ def test_the_prose_quotes_no_digits_that_nothing_would_renew() -> None:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with the document's runs only, refreshed and built."""
-    project = Project(tmp_path_factory.mktemp("published") / "project")
-    shutil.copytree(checkout().content, project.content, ignore=shutil.ignore_patterns("runs"))
-    for path in map(Path, run_files_of(TEXT)):
-        (project.root / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(checkout().root / path, project.root / path)
-    assert not refresh(project).rejected
-    build_site(project.warehouse, project.site)
-    return project
+def published(published_clone: tuple[Path, object]) -> Project:
+    """With all committed runs, among them the document's."""
+    return Project(published_clone[0])
 
 
 def test_the_program_gives_the_warehouse_s_figures(committed: Case, published: Project) -> None:
@@ -192,25 +182,27 @@ def printed_table(outcome: Outcome) -> dict[tuple[str, str], list[str]]:
 
 def test_the_program_gives_the_warehouse_s_verdicts(committed: Case, published: Project) -> None:
     told = committed.outcome.figures["session"]
-    builds = [run.engine.build for run in committed.session]
-    assert {place.split()[0] for place in told["cells"]} == set(builds)
+    runs = {run.engine.build: run for run in committed.session}
+    session = committed.session[0].session
+    assert session is not None
+    assert {place.split()[0] for place in told["cells"]} == set(runs)
     with Warehouse(published.warehouse).read() as connection:
         for place, cell in told["cells"].items():
             build, workload, concurrency = place.split()
             ends = [f"{name}{end}" for name in JUDGED for end in ("", "_lo", "_hi")]
             row = connection.execute(
-                f"select n, {', '.join(ends)} from measurements join runs using (run_id)"
-                " where session_id is not null and runs.build = ? and workload = ?"
-                " and concurrency = ?",
-                [build, workload, int(concurrency)],
+                f"select n, {', '.join(ends)} from measurements"
+                " where run_id = ? and workload = ? and concurrency = ?",
+                [runs[build].run_id, workload, int(concurrency)],
             ).fetchall()
             mine = [cell["n"], *(figure for name in JUDGED for figure in cell[name])]
             assert differences([mine], [list(one) for one in row], place) == []
         judged = connection.execute(
             "select build_before, build_after, workload, concurrency, metric, ratio, ratio_lo,"
-            " ratio_hi, verdict from comparisons where verdict <> 'unjudged'"
+            " ratio_hi, verdict from comparisons where verdict <> 'unjudged' and session_id = ?",
+            [session.session_id],
         ).fetchall()
-    neighbours = set(pairwise(builds))
+    neighbours = set(pairwise(runs))
     theirs = {" ".join(map(str, row[:5])): list(row[5:]) for row in judged if row[:2] in neighbours}
     assert len(theirs) == len(told["ratios"]) > 0
     assert differences(told["ratios"], theirs) == []
@@ -231,7 +223,7 @@ def test_the_pages_show_the_session_as_the_program_prints_it(
         words = [word.replace("–", " – ") for word in words]
         assert len(words) == 5
         assert_in_order(words, row_of(pages[build], f"{workload}-{concurrency}"))
-    (trend,) = (path.read_text() for path in (published.site / "trends").glob("shared-vm*.html"))
+    trend = (published.site / "trends" / "shared-vm-2core-cpu.html").read_text()
     shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", trend)).split())
     said = [line.partition(" -> ")[2] for line in verdicts.splitlines() if " -> " in line]
     assert len(said) == len(committed.outcome.figures["session"]["ratios"])

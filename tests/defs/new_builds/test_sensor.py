@@ -1,6 +1,7 @@
 """The sensor and the schedule as the daemon evaluates them: real ticks, run keys and queue."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import yaml
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon import sensor as sensor_daemon
 
 from bench_pipeline.defs.new_builds import new_llama_cpp_build, weekly_sentinel
@@ -20,6 +22,7 @@ from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_run
+from tests.conftest import without_runs
 from tests.engines.builds.releases import Releases
 from tests.factories import measured_run
 
@@ -40,6 +43,18 @@ def with_policy(project: Project, **policy: object) -> None:
     project.engines.write_text(yaml.safe_dump(document))
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the checkout of each test lies, whose definitions are loaded once."""
+    return tmp_path_factory.mktemp("watched") / "checkout"
+
+
+@pytest.fixture
+def project(place: Path) -> Project:
+    shutil.rmtree(place, ignore_errors=True)
+    return without_runs(place)
+
+
 @pytest.fixture
 def watched(project: Project) -> Project:
     """Two places that take upstream's releases, a third one pinned; b10434 measured on one."""
@@ -54,7 +69,7 @@ def watched(project: Project) -> Project:
 class Daemon:
     """The daemon's loop over sensors, turned by hand."""
 
-    def __init__(self, instance: dg.DagsterInstance, workspace) -> None:
+    def __init__(self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
         self.instance, self._workspace = instance, workspace
         (location,) = workspace.create_request_context().code_locations
         (repository,) = location.get_repositories().values()
@@ -102,32 +117,48 @@ class Daemon:
 QUEUED = dg.DagsterRunStatus.QUEUED
 
 
-@pytest.fixture
-def daemon(
-    watched: Project, tmp_path: Path, upstream: Releases, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Daemon]:
+@pytest.fixture(scope="module")
+def loaded(place: Path) -> Iterator[tuple[dg.DagsterInstance, WorkspaceProcessContext]]:
+    """An instance, and a workspace of the definitions of the checkout at `place`."""
     # Here, as every worker imports every file of tests, and this one takes a second.
     from dagster._core.test_utils import (
         InProcessTestWorkspaceLoadTarget,
         create_test_daemon_workspace_context,
     )
 
-    monkeypatch.setenv(RELEASES_API, upstream.url)
-    monkeypatch.setattr(sensor_daemon, "is_under_min_interval", lambda *_: False)
-    code = tmp_path / "definitions_of_test.py"
+    code = place.with_name("definitions_of_test.py")
     code.write_text(
         "from pathlib import Path\n"
         "from bench_pipeline.defs.gathered import build_defs\n"
         "from bench_pipeline.paths import Project\n"
-        f"defs = build_defs(project=Project(Path({str(watched.root)!r})))\n"
+        f"defs = build_defs(project=Project(Path({str(place)!r})))\n"
     )
+    if not place.exists():
+        without_runs(place)
     origin = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(code))
     target = InProcessTestWorkspaceLoadTarget(InProcessCodeLocationOrigin(origin))
     with (
         dg.instance_for_test(overrides={"run_coordinator": QUEUE}) as instance,
         create_test_daemon_workspace_context(target, instance) as workspace,
     ):
-        yield Daemon(instance, workspace)
+        yield instance, workspace
+
+
+@pytest.fixture
+def daemon(
+    watched: Project,
+    upstream: Releases,
+    loaded: tuple[dg.DagsterInstance, WorkspaceProcessContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Daemon:
+    """With nothing that another one left behind."""
+    monkeypatch.setenv(RELEASES_API, upstream.url)
+    monkeypatch.setattr(sensor_daemon, "is_under_min_interval", lambda *_: False)
+    instance, workspace = loaded
+    instance.wipe()
+    assert instance.schedule_storage is not None
+    instance.schedule_storage.wipe()
+    return Daemon(instance, workspace)
 
 
 def skipped(tick: InstigatorTick, reason: str) -> bool:
@@ -317,16 +348,15 @@ def test_this_machine_s_own_rig_is_watched_without_being_named_and_no_other_mach
 
 
 @pytest.fixture
-def week(watched: Project) -> Callable[[datetime], list[dg.RunRequest | dg.SkipReason]]:
+def week(
+    watched: Project, loaded: tuple[dg.DagsterInstance, WorkspaceProcessContext]
+) -> Callable[[datetime], list[dg.RunRequest | dg.SkipReason]]:
     """What the schedule requests at a moment."""
 
     def at(moment: datetime) -> list[dg.RunRequest | dg.SkipReason]:
-        with (
-            dg.instance_for_test() as instance,
-            dg.build_schedule_context(
-                instance=instance, scheduled_execution_time=moment, resources={"project": watched}
-            ) as context,
-        ):
+        with dg.build_schedule_context(
+            instance=loaded[0], scheduled_execution_time=moment, resources={"project": watched}
+        ) as context:
             return list(weekly_sentinel(context))
 
     return at
