@@ -9,6 +9,7 @@ from bench_pipeline.cli.verdicts import change, tell_verdicts
 from bench_pipeline.paths import Project
 from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.warehouse.refresh import refresh
+from tests.conftest import without_runs
 from tests.session_factories import AVX2, session_runs
 
 
@@ -18,7 +19,13 @@ def told(project: Project, run_ids: list[str]) -> str:
     return out.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """To be read and not changed."""
+    return without_runs(tmp_path_factory.mktemp("judged") / "checkout")
+
+
+@pytest.fixture(scope="module")
 def run_ids(project: Project) -> list[str]:
     runs = session_runs({"b10068": 1.0, "b10434": 0.9}, system_infos={"b10068": AVX2})
     for run in runs:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,23 @@ from bench_pipeline.paths import Project
 @pytest.fixture(autouse=True)
 def _own_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")  # put back afterwards, whatever is set meanwhile
+
+
+@pytest.fixture(scope="module")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance's folder as the first command leaves it behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        project = Project(tmp_path_factory.mktemp("used"))
+        with command_instance(project):
+            return project.dagster_home
+
+
+@pytest.fixture
+def used(project: Project, made_home: Path) -> Project:
+    """A checkout in which a command ran before."""
+    shutil.copytree(made_home, project.dagster_home)
+    return project
 
 
 def unfinished_run(
@@ -68,28 +86,28 @@ def test_settings_that_somebody_edited_stay(project: Project) -> None:
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 3
 
 
-def test_a_second_command_is_told_of_the_first(project: Project) -> None:
+def test_a_second_command_is_told_of_the_first(used: Project) -> None:
     refused = pytest.raises(BenchError, match=r"another `make bench`")
-    with command_instance(project), refused, command_instance(project):
+    with command_instance(used), refused, command_instance(used):
         raise AssertionError("both hold the instance")
 
 
-def test_a_run_whose_command_was_killed_ends_as_failed(project: Project) -> None:
-    with command_instance(project) as instance:
+def test_a_run_whose_command_was_killed_ends_as_failed(used: Project) -> None:
+    with command_instance(used) as instance:
         ours = unfinished_run(instance, {COMMAND_TAG: "bench"})
         of_the_ui = unfinished_run(instance, {})
-    with command_instance(project) as instance:
+    with command_instance(used) as instance:
         assert instance.get_run_by_id(ours).status is dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(of_the_ui).status is dg.DagsterRunStatus.STARTED
 
 
 def test_after_a_power_cut_runs_of_the_ui_end_as_failed_and_queued_ones_stay(
-    project: Project, tmp_path: Path
+    used: Project, tmp_path: Path
 ) -> None:
     """Not while a `make ui` is there to look after them."""
     socket = str(tmp_path / "of-a-dead-server")
     origin, told = launched_into(socket), json.dumps({"host": "localhost", "socket": socket})
-    with command_instance(project) as instance:
+    with command_instance(used) as instance:
         runs = [
             unfinished_run(instance, {GRPC_INFO_TAG: told}, origin),
             unfinished_run(instance, {}, origin, dg.DagsterRunStatus.STARTING),
@@ -101,15 +119,15 @@ def test_after_a_power_cut_runs_of_the_ui_end_as_failed_and_queued_ones_stay(
             found = [instance.get_run_by_id(run_id) for run_id in runs]
             return [run.status.value for run in found if run]
 
-    with ui_lock(project.dagster_home), command_instance(project):
+    with ui_lock(used.dagster_home), command_instance(used):
         assert states() == ["STARTED", "STARTING", "QUEUED"]
-    with command_instance(project):
+    with command_instance(used):
         assert states() == ["FAILURE", "FAILURE", "QUEUED"]
 
 
-def test_the_queue_knows_which_rig_a_run_keeps_busy(project: Project) -> None:
+def test_the_queue_knows_which_rig_a_run_keeps_busy(used: Project) -> None:
     rigs = {"gaming-desktop/cuda": "gaming-desktop", "gaming-desktop": "gaming-desktop", None: None}
-    with command_instance(project) as instance:
+    with command_instance(used) as instance:
         for partition, rig in rigs.items():
             tags = {"dagster/partition": partition} if partition else {}
             run = instance.get_run_by_id(unfinished_run(instance, tags))
