@@ -40,9 +40,9 @@ def test_a_half_offloaded_model_behind_a_large_kv_cache_reaches_no_range(
     setup = BackendSetup(
         env=LLVMPIPE,
         device="Vulkan0",
-        gpu_layers=1,
+        gpu_layers=2,
         threads=1,
-        args=["--ctx-size", "65536", *WEIGHTS_COMPUTED_ON_THE_CPU],
+        args=["--ctx-size", "32768", *WEIGHTS_COMPUTED_ON_THE_CPU],
     )
     model, model_path = small_model
     run, _ = measure_run(

@@ -102,7 +102,7 @@ class TestReading:
             placement = read_placement(server.log_lines())
         assert (placement.layers_offloaded, placement.layers_total) == (0, LAYERS + 1)
         assert (placement.layers, placement.context_train_tokens) == (LAYERS, 8192)
-        assert placement.parameters == 42_470_000
+        assert placement.parameters == 35_390_000
         assert placement.mib("weights") >= small_model[0].size_bytes / 2**20 - 2
         assert placement.mib("kv") > 0 and placement.mib("compute") > 0
         assert "AVX2 = 1" in placement.system_info

@@ -56,7 +56,7 @@ class TestOnVulkan:
     @pytest.mark.parametrize(
         ("setup", "reason"),
         [
-            ({"gpu_layers": 1}, f"only 1 of {ALL} layers on Vulkan0"),
+            ({"gpu_layers": 2}, f"only 2 of {ALL} layers on Vulkan0"),
             (
                 {"args": ["--override-tensor", r"blk\.1\..*=CPU"]},
                 "2 MiB of weights are not on Vulkan0, and no token embedding of the file's types"
