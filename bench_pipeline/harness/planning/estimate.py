@@ -100,9 +100,17 @@ class Known:
             growth_s=max(0.0, linear_regression(far, each_s).slope) if grows else 0.0,
             token_s=median(each_s),
             prompt_token_s=median(r.ttft_ms / r.prompt_tokens for r in requests) / 1e3,
-            waves=mean(len(c.requests) / c.concurrency for c in self.run.cells if c.requests),
+            waves=mean(self._waves(c) for c in self.run.cells if c.requests),
             crowd={concurrency: median(found) for concurrency, found in crowds.items()},
         )
+
+    def _waves(self, cell: Cell) -> float:
+        """That it takes where time is no limit; one whose time was used up would have gone on, and
+        of a quick one nobody knows."""
+        rules = PROFILES["full"]
+        if self.run.profile == "quick":
+            return (rules.min_waves + rules.max_waves) / 2
+        return rules.max_waves if cell.stop_reason == "budget" else _counted(cell)
 
     @cached_property
     def slack(self) -> float:
@@ -159,6 +167,10 @@ class Yardstick:
 def _shape_of(cell: Cell) -> tuple[int, int]:
     first = cell.requests[0]
     return first.prompt_tokens, first.output_tokens
+
+
+def _counted(cell: Cell) -> float:
+    return len(cell.requests) / cell.concurrency
 
 
 def _wave_s(cell: Cell) -> float:

@@ -126,6 +126,16 @@ def test_an_engine_is_known_by_its_own_runs_first(runs: list[Run]):
     assert other.run_id not in known.of(item_of(run)).basis
 
 
+def test_a_quick_run_does_not_say_that_three_waves_are_enough_in_full(runs: list[Run]):
+    quick = next(run for run in runs if run.profile == "quick" and not run.session)
+    known = by([quick])
+    asked = {"workloads": ("chat",), "concurrencies": (1,)}
+    times = [
+        known.of(item_of(quick, profile=profile, **asked)).seconds for profile in ("quick", "full")
+    ]
+    assert times[1] > 3 * times[0]
+
+
 def test_a_session_ends_by_its_budget(runs: list[Run]):
     run = next(run for run in runs if run.session)
     assert SENTINEL is not None
