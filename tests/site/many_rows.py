@@ -70,7 +70,7 @@ def _figure(like: Figure, random: np.random.Generator, run_id: str, streams: int
 
 
 def many_rows(made: Made, count: int, *, divided: bool = False) -> tuple[bytes, Iterable[bytes]]:
-    """The front page of `count` synthetic rows without its charts, and its static files."""
+    """The front page of `count` synthetic rows without its charts, and what every page loads."""
     like = next(row for row in made.view.rows if row.provenance == "measured" and not row.note)
     rows = synthetic_rows(like, count)
     tables = made.tables
@@ -86,4 +86,4 @@ def many_rows(made: Made, count: int, *, divided: bool = False) -> tuple[bytes, 
     page = press.page(
         "index.html", site=site, charts=chart_view((), tables), row_data=row_data(rows)
     )
-    return page, press.files.values()
+    return page, [content for path, content in press.files.items() if path.startswith("static/")]

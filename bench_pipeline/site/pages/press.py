@@ -39,6 +39,8 @@ class Assets:
 
     css: str
     js: str
+    compare_js: str
+    """Of the compare page alone: a third of all script, for which no first page is to wait."""
 
 
 class _Compiled(BytecodeCache):
@@ -69,7 +71,7 @@ def all_compiled() -> dict[str, bytes]:
 
 
 class Press:
-    """Renders templates; `files` are the static files that every page refers to."""
+    """Renders templates; `files` are style and scripts that pages refer to."""
 
     def __init__(self, owner: Sequence[Row] = ()) -> None:
         """`owner`: the warehouse's table `site`, whose it is and where it will stand."""
@@ -106,15 +108,24 @@ class Press:
 
 
 def _static_files() -> tuple[dict[str, bytes], Assets]:
-    files, named = {}, {}
-    for kind in ("css", "js"):
-        parts = [path.read_bytes() for path in sorted(STATIC.glob(f"*.{kind}"))]
-        if kind == "js":
-            parts.insert(0, _words())
-        content = _COMMENTS.sub(b"", b"\n".join(parts))
-        named[kind] = f"static/site-{hashlib.sha256(content).hexdigest()[:10]}.{kind}"
-        files[named[kind]] = content
-    return files, Assets(**named)
+    css = b"\n".join(_parts("*.css"))
+    js = b"\n".join([_words(), *_parts("*.js")])
+    compare_js = b"\n".join(_parts("compare/*.js"))
+    files = {
+        _hashed("static/site", "css", css): css,
+        _hashed("static/site", "js", js): js,
+        _hashed("lazy/compare", "js", compare_js): compare_js,
+    }
+    return files, Assets(*files)
+
+
+def _parts(pattern: str) -> list[bytes]:
+    """In the order of their names, without comments."""
+    return [_COMMENTS.sub(b"", path.read_bytes()) for path in sorted(STATIC.glob(pattern))]
+
+
+def _hashed(name: str, kind: str, content: bytes) -> str:
+    return f"{name}-{hashlib.sha256(content).hexdigest()[:10]}.{kind}"
 
 
 def _words() -> bytes:
