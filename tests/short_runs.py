@@ -21,14 +21,21 @@ READ_BYTES = 16 * 2**20
 def short_runs() -> Iterator[None]:
     """None waits for a busy machine to become quiet; what it looks at beside measuring, it looks
     at briefly: what others do for `LOOK_S`, how fast memory is by `READ_BYTES` of it. Tests of
-    their own look longer, `harness/test_quiet.py` and `inventory/test_bandwidth.py`. However much
-    of a reply a starved client reads at once, it is taken: `harness/test_cell.py` is about that."""
+    their own look longer, `harness/test_quiet.py` and `inventory/test_bandwidth.py`."""
     with pytest.MonkeyPatch.context() as patch:
         for name, rules in PROFILES.items():
             patch.setitem(PROFILES, name, replace(rules, quiet_patience_s=0))
         for module in (measurement, session):
             patch.setattr(module, "wait_until_quiet", partial(wait_until_quiet, look_s=LOOK_S))
         patch.setattr(bandwidth, "_MOST_BYTES", READ_BYTES)
+        yield
+
+
+@contextmanager
+def starved_clients_heard() -> Iterator[None]:
+    """However much of a reply a client reads at once on a busy machine, its times are taken:
+    `harness/client` and `harness/test_cell.py` are about that."""
+    with pytest.MonkeyPatch.context() as patch:
         for share in ("SHARED_READS", "SHARED_READS_TIMED"):
             patch.setattr(formulas, share, 2.0)
         yield

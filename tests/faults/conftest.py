@@ -24,7 +24,7 @@ from bench_pipeline.warehouse.refresh import refresh
 from bench_pipeline.warehouse.store import Warehouse
 from tests.conftest import without_runs
 from tests.faults.proxy import Fault, Proxy, proxying
-from tests.short_runs import short_runs
+from tests.short_runs import short_runs, starved_clients_heard
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,12 @@ def runs_with(
 ) -> Iterator[RunWith]:
     """Makes a run of one short workload for each fault, quick and of two waves."""
     project = without_runs(folder / "checkout")
-    with before_every_server() as proxy, short_runs(), pytest.MonkeyPatch.context() as patch:
+    with (
+        before_every_server() as proxy,
+        short_runs(),
+        starved_clients_heard(),
+        pytest.MonkeyPatch.context() as patch,
+    ):
 
         def run_with(
             *faults: Fault,

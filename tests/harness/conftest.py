@@ -9,7 +9,7 @@ import pytest
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.paths import Project
 from tests.conftest import without_runs
-from tests.short_runs import short_runs
+from tests.short_runs import short_runs, starved_clients_heard
 
 SHORT_WORKLOADS = {
     "chat": {"prompt_tokens": 36, "output_tokens": 24, "order": 1},
@@ -32,6 +32,12 @@ def with_short_workloads(folder: Path) -> Project:
 @pytest.fixture(scope="module", autouse=True)
 def _runs_are_short() -> Iterator[None]:
     with short_runs():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _starved_clients_are_heard() -> Iterator[None]:
+    with starved_clients_heard():
         yield
 
 

@@ -145,20 +145,27 @@ def loaded(place: Path) -> Iterator[tuple[dg.DagsterInstance, WorkspaceProcessCo
 
 
 @pytest.fixture
-def daemon(
-    watched: Project,
-    upstream: Releases,
+def emptied(
     loaded: tuple[dg.DagsterInstance, WorkspaceProcessContext],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Daemon:
-    """With nothing that another one left behind."""
-    monkeypatch.setenv(RELEASES_API, upstream.url)
-    monkeypatch.setattr(sensor_daemon, "is_under_min_interval", lambda *_: False)
-    instance, workspace = loaded
+) -> tuple[dg.DagsterInstance, WorkspaceProcessContext]:
+    """With nothing that another test left behind."""
+    instance, _ = loaded
     instance.wipe()
     assert instance.schedule_storage is not None
     instance.schedule_storage.wipe()
-    return Daemon(instance, workspace)
+    return loaded
+
+
+@pytest.fixture
+def daemon(
+    watched: Project,
+    upstream: Releases,
+    emptied: tuple[dg.DagsterInstance, WorkspaceProcessContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Daemon:
+    monkeypatch.setenv(RELEASES_API, upstream.url)
+    monkeypatch.setattr(sensor_daemon, "is_under_min_interval", lambda *_: False)
+    return Daemon(*emptied)
 
 
 def skipped(tick: InstigatorTick, reason: str) -> bool:
@@ -349,13 +356,13 @@ def test_this_machine_s_own_rig_is_watched_without_being_named_and_no_other_mach
 
 @pytest.fixture
 def week(
-    watched: Project, loaded: tuple[dg.DagsterInstance, WorkspaceProcessContext]
+    watched: Project, emptied: tuple[dg.DagsterInstance, WorkspaceProcessContext]
 ) -> Callable[[datetime], list[dg.RunRequest | dg.SkipReason]]:
     """What the schedule requests at a moment."""
 
     def at(moment: datetime) -> list[dg.RunRequest | dg.SkipReason]:
         with dg.build_schedule_context(
-            instance=loaded[0], scheduled_execution_time=moment, resources={"project": watched}
+            instance=emptied[0], scheduled_execution_time=moment, resources={"project": watched}
         ) as context:
             return list(weekly_sentinel(context))
 
