@@ -5,7 +5,7 @@ What makes pages is imported by those that make some: it takes as long as findin
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -101,23 +101,25 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
             if of_file:
                 kept.put(of_file, {}, state=kept.value(key, "state"))
             return report
-        from bench_pipeline.site.crew import compiled_kept, make_missing
-
         _refuse_changed(connection, warehouse)
         (making / "data").mkdir()
-        with compiled_kept(kept):
-            with _parquet_meanwhile(connection, parts, making / "data"):
+        with _parquet_meanwhile(connection, parts, making / "data") as parquet_written:
+            from bench_pipeline.site.crew import compiled_kept, make_missing
+
+            with compiled_kept(kept):
                 make_missing(connection, warehouse, root, parts, kept, reporter)
                 if not parts.divided:
                     tables = read_tables(connection, warehouse)
                 gathered = _gathered(parts, kept, tables)
-            written = _write_site(connection, parts, kept, tables, gathered, root, making)
-    warnings = _warnings(written.index_bytes, tables)
+                pages = _write_pages(parts, kept, tables, gathered, making)
+                parquet_written()
+                more = _write_data(connection, parts, kept, tables, gathered, root, making)
+    warnings = _warnings(pages.index_bytes, tables)
     _write(making / STAMP, stamp())
     stamps = _stamps(making)
     report = SiteReport(
-        pages=written.pages,
-        bytes_index_gzip=written.index_bytes,
+        pages=pages.count + more,
+        bytes_index_gzip=pages.index_bytes,
         files=len(stamps),
         bytes_total=sum(each.size_bytes for each in stamps.values()),
         warnings=warnings,
@@ -151,17 +153,16 @@ def _refuse_changed(connection: "DuckDBPyConnection", warehouse: Path) -> None:
 @contextmanager
 def _parquet_meanwhile(
     connection: "DuckDBPyConnection", parts: "Plan", folder: Path
-) -> Iterator[None]:
-    """DuckDB writes the tables on a core of its own while pages are drawn and what they say is put
-    together."""
+) -> Iterator[Callable[[], None]]:
+    """DuckDB writes the tables on a core of its own while pages are made; to be asked for before
+    they are read."""
     from bench_pipeline.site.data.downloads import write_parquet
 
     groups = [group.models for group in parts.groups]
     connection.execute("set threads = 1")  # as both will ask for, and not while one reads
     with connection.cursor() as own, ThreadPoolExecutor(1) as thread:
         writing = thread.submit(write_parquet, own, groups, folder)
-        yield
-        writing.result()
+        yield writing.result
 
 
 @dataclass(frozen=True)
@@ -193,11 +194,28 @@ def _gathered(parts: "Plan", kept: Kept, tables: Tables) -> _Gathered:
 
 @dataclass(frozen=True)
 class _Written:
-    pages: int
+    count: int
+    """Of pages."""
     index_bytes: int
 
 
-def _write_site(
+def _write_pages(
+    parts: "Plan", kept: Kept, tables: Tables, known: _Gathered, making: Path
+) -> _Written:
+    """All that say nothing of the downloads."""
+    from bench_pipeline.site.pages.render import render
+
+    count, index_bytes = 0, 0
+    rig_lines = [*known.rigs.values()]
+    for pages in render(known.press, parts, kept, known.site, known.said, rig_lines, tables):
+        index_bytes = index_bytes or _index_bytes(pages)
+        count += _write_all(pages, making)
+    entries = (*parts.keys, *known.rigs, *known.answers)
+    count += sum(kept.publish(key, making) for key in entries)
+    return _Written(count, index_bytes)
+
+
+def _write_data(
     connection: "DuckDBPyConnection",
     parts: "Plan",
     kept: Kept,
@@ -205,26 +223,24 @@ def _write_site(
     known: _Gathered,
     root: Path,
     making: Path,
-) -> _Written:
-    """All that is in it."""
+) -> int:
+    """The downloads, whose Parquet files are there, and the pages that tell of them; how many."""
     from bench_pipeline.site.data.downloads import write_downloads
-    from bench_pipeline.site.pages.render import keep_method, render
+    from bench_pipeline.site.pages import data
+    from bench_pipeline.site.pages.render import keep_method
 
     lines = [kept.value(group.key, "part") for group in parts.groups]
     downloads = write_downloads(connection, tables, lines, root, making, kept)
+    count = _write_all(data.pages(known.press, known.site, tables, downloads), making)
     method = keep_method(known.press, kept, tables, known.site, downloads)
-    rig_lines = [*known.rigs.values()]
-    count, index_bytes = 0, 0
-    for pages in render(
-        known.press, parts, kept, known.site, known.said, rig_lines, tables, downloads
-    ):
-        index_bytes = index_bytes or _index_bytes(pages)
-        count += sum(path.endswith(".html") for path in pages)
-        for path, content in pages.items():
-            _write(making / path, content)
-    others = (*known.rigs, *known.answers, method)
-    count += sum(kept.publish(key, making) for key in (*parts.keys, *others))
-    return _Written(count, index_bytes)
+    return count + kept.publish(method, making)
+
+
+def _write_all(pages: dict[str, bytes], making: Path) -> int:
+    """How many of them are HTML."""
+    for path, content in pages.items():
+        _write(making / path, content)
+    return sum(path.endswith(".html") for path in pages)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.pages import (
     compare,
-    data,
     fits,
     front,
     glossary,
@@ -112,9 +111,9 @@ def render(
     said: Sequence[Said],
     rig_lines: Sequence[RigLine],
     tables: Tables,
-    downloads: Downloads,
 ) -> Iterator[Pages]:
-    """All pages that are not kept by an entry; the front page and its files first.
+    """All pages that are not kept by an entry, but those of the data; the front page and its files
+    first.
 
     `said`: by the groups of `plan`.
     """
@@ -128,4 +127,3 @@ def render(
     yield rigs.index(press, rig_lines)
     yield fits.pages(press, site)
     yield glossary.pages(press)
-    yield data.pages(press, site, tables, downloads)
