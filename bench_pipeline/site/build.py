@@ -7,17 +7,17 @@ import gzip
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_pipeline.errors import SiteError
 from bench_pipeline.paths import Project
-from bench_pipeline.processes import few_collections
+from bench_pipeline.processes import few_collections, usable_cores
 from bench_pipeline.progress import Reporter, Silent
 from bench_pipeline.site.data.run_files import check_run_files
-from bench_pipeline.site.earlier import keep_newest
+from bench_pipeline.site.earlier import keep_newest, was_divided
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.keys import key_of
 from bench_pipeline.site.place import STAMP, beside, place_of, stamp, swap
@@ -82,12 +82,16 @@ def build_site(
 
 def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Reporter) -> SiteReport:
     kept = Kept(warehouse.parent / PAGES)
-    with Warehouse(warehouse).read() as connection:
+    with Warehouse(warehouse).read() as connection, ExitStack() as begun:
         tables = read_tables(connection, warehouse, ("run_files",))
         check_run_files(connection, tables.run_files, root)
         of_file = _key_of_file(warehouse, out, root)
         if of_file and (report := _still_there(kept, of_file, out)):
             return report
+        if was_divided(kept) and usable_cores() > 1:
+            from bench_pipeline.site.charts.drawing import drawn_beside
+
+            begun.enter_context(drawn_beside())  # it takes as long as to see what has changed
         from bench_pipeline.site.groups import plan
 
         tables = read_tables(connection, warehouse, (*OF_THE_SITE, "runs", "run_files"))
@@ -127,7 +131,8 @@ def _build(warehouse: Path, out: Path, making: Path, root: Path, reporter: Repor
     swap(making, out)
     for each in filter(None, (key, of_file)):
         kept.put(each, {}, state=_State(report, stamps))
-    keep_newest(kept, {model: group.key for group in parts.groups for model in group.models})
+    key_of_model = {model: group.key for group in parts.groups for model in group.models}
+    keep_newest(kept, key_of_model, divided=parts.divided)
     kept.sweep()
     return report
 

@@ -36,11 +36,17 @@ class Earlier:
         return make() if found is None else found
 
 
-def keep_newest(kept: Kept, key_of_model: dict[str, str]) -> None:
-    """For the next build: the key of the group that each model is in."""
+def keep_newest(kept: Kept, key_of_model: dict[str, str], *, divided: bool) -> None:
+    """For the next build: the key of the group that each model is in, and whether families had
+    pages of their own."""
     key = key_of(NEWEST)
-    kept.put(key, {}, keys=key_of_model)
+    kept.put(key, {}, keys=key_of_model, divided=divided)
     kept.has(key)
+
+
+def was_divided(kept: Kept) -> bool:
+    """Whether the last build by this code drew families' pages."""
+    return bool(kept.value(key_of(NEWEST), "divided"))
 
 
 def earlier_of(kept: Kept, models: Iterable[str]) -> Earlier:

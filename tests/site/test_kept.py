@@ -13,8 +13,9 @@ import pytest
 from bench_pipeline.paths import Project
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import run_files, write_run
-from bench_pipeline.site import crew
+from bench_pipeline.site import crew, groups
 from bench_pipeline.site.build import PAGES, build_site
+from bench_pipeline.site.earlier import was_divided
 from bench_pipeline.site.kept import Kept
 from bench_pipeline.site.pages.press import Press
 from bench_pipeline.site.tables.rows import model_href, run_href
@@ -220,3 +221,17 @@ def test_all_cores_make_the_bytes_that_one_makes(two_models: Made, tmp_path: Pat
     monkeypatch.setattr(crew, "RUNS_WORTH_A_CREW", 1)
     monkeypatch.setattr(crew, "RUNS_AT_ONCE", 1)
     assert without_anything_kept(two_models, tmp_path) == digest(two_models.project.site)
+
+
+def test_what_draws_families_charts_begins_early_where_the_last_site_had_them_and_draws_alike(
+    own_two_models: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert not was_divided(Kept(kept(own_two_models)))
+    monkeypatch.setattr(groups, "ROWS_ON_ONE_PAGE", 0)
+    own_two_models.build()
+    assert was_divided(Kept(kept(own_two_models)))
+    more = measured_run(started_at=EARLIER, workloads=["chat"], concurrencies=[1], seed=5)
+    write_run(more, own_two_models.project.runs)
+    refresh(own_two_models.project)
+    own_two_models.build()
+    assert digest(own_two_models.project.site) == without_anything_kept(own_two_models, tmp_path)

@@ -31,7 +31,10 @@ _by: ContextVar[Callable[[Vega], str]] = ContextVar("drawn by", default=drawn_he
 
 @contextmanager
 def drawn_beside() -> Iterator[None]:
-    """What is `drawn` within this comes from a process that begins now."""
+    """What is `drawn` within this comes from a process that begins now, unless one has begun."""
+    if _by.get() is not drawn_here:
+        yield
+        return
     with beside(drawn_here, _NOTHING) as by_another:
         token = _by.set(by_another)
         try:
