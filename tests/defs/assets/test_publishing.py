@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import dagster as dg
 import pytest
@@ -266,3 +267,11 @@ def test_an_edited_data_file_is_caught(checks_after: ChecksAfter) -> None:
         path.write_bytes(gzip.compress(edited.encode()))
 
     assert checks_after(edit) == {"site_equals_warehouse"}
+
+
+def test_no_committed_figure_holds_a_page_up(
+    published_clone: tuple[Path, CompletedProcess[str]],
+) -> None:
+    """Also of an engine without a clock of its own, which has no prefill."""
+    clone, _ = published_clone
+    assert asked("figures_finite_and_positive", Project(clone)).passed
