@@ -113,12 +113,9 @@ def figures_finite_and_positive(project: ProjectHere) -> dg.AssetCheckResult:
     # that reuses nothing no cached prompt, one without a clock of its own no prefill, and a point
     # whose two clocks disagree none of them
     wrong = [
-        *(_wrong("measurements", name, cell, _ALWAYS.get(name, "false")) for name in FIGURES),
-        *(
-            _wrong("curve_points", name, point, _ALWAYS.get(name, "false"))
-            for name in CURVE_FIGURES
-        ),
-        _wrong("(select *, 'ok' as status from bare_tests)", "tok_s", "kind", always="false"),
+        *(_wrong("measurements", name, cell) for name in FIGURES),
+        *(_wrong("curve_points", name, point) for name in CURVE_FIGURES),
+        _wrong("(select *, 'ok' as status from bare_tests)", "tok_s", "kind"),
     ]
     offending = query(project, " union all ".join(wrong) + " order by all")
     headings = ("run", "of", "figure", "is", "low", "high")
@@ -132,9 +129,10 @@ _ALWAYS = {
 """SQL for what has a figure whenever it was measured and is believed (it has an `n`)."""
 
 
-def _wrong(table: str, name: str, place: str, always: str) -> str:
+def _wrong(table: str, name: str, place: str) -> str:
     """A query for the rows of `table` whose figure `name` can't be right; `place` is SQL for what
-    it is of, `always` as in `_ALWAYS`."""
+    it is of."""
+    always = _ALWAYS.get(name, "false")
     return (
         f"(select run_id, {place} as of_, '{name}' as figure, {name} as is_,"
         f" {name}_lo as lo, {name}_hi as hi from {table} where not coalesce("
