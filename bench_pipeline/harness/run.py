@@ -33,8 +33,8 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.workload import Conversation, Workload
 from bench_pipeline.records.yaml.files import read_engines, read_what_can_be, write_run
 
-Made = list[tuple[Run, Path]]
 R = TypeVar("R", bound=Record)
+Made = list[tuple[Run, Path]]
 """Runs with the files that hold them."""
 
 
