@@ -15,6 +15,8 @@ from bench_pipeline.measures import formulas
 
 LOOK_S = 0.05
 READ_BYTES = 16 * 2**20
+SHARES = ("SHARED_READS", "SHARED_READS_TIMED")
+"""Of tokens that came together, in `measures/formulas.py`: from there on a cell has no times."""
 
 
 @contextmanager
@@ -36,6 +38,6 @@ def starved_clients_heard() -> Iterator[None]:
     """However much of a reply a client reads at once on a busy machine, its times are taken:
     `harness/client` and `harness/test_cell.py` are about that."""
     with pytest.MonkeyPatch.context() as patch:
-        for share in ("SHARED_READS", "SHARED_READS_TIMED"):
+        for share in SHARES:
             patch.setattr(formulas, share, 2.0)
         yield

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bench_pipeline.harness.planning.profiles import PROFILES
 from bench_pipeline.records.run import HostLoad, Run
 from bench_pipeline.records.yaml.files import read_record
@@ -136,31 +138,22 @@ def test_an_unverified_run_does_reach_its_range(here: Here):
     assert here.rows("select count(*) from speed_ranges") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "column"),
+    [({"clock_ratio": 1.03}, "clocks_agree"), ({"arrival_ratio": 2.0}, "delivered_on_time")],
+)
 @given
-def test_a_cell_whose_clocks_disagree_reaches_no_range(here: Here):
-    off = here.cell("chat", clock_ratio=1.03)
-    fine = here.cell("rag")
-    here.put(here.small(cells=[off, fine]))
+def test_a_cell_whose_clocks_disagree_or_whose_tokens_came_late_reaches_no_range(
+    here: Here, wrong: dict[str, float], column: str
+):
+    here.put(here.small(cells=[here.cell("chat", **wrong), here.cell("rag")]))
     yield
-    assert here.rows("select workload, clocks_agree from measurements order by workload") == [
+    assert here.rows(f"select workload, {column} from measurements order by workload") == [
         ("chat", False),
         ("rag", True),
     ]
     assert here.rows("select workload from workload_speeds") == [("rag",)]
     assert here.rows("select n_workloads from speed_ranges") == [(1,)]
-
-
-@given
-def test_a_cell_whose_tokens_came_late_reaches_no_range(here: Here):
-    late = here.cell("chat", arrival_ratio=2.0)
-    fine = here.cell("rag")
-    here.put(here.small(cells=[late, fine]))
-    yield
-    assert here.rows("select workload, delivered_on_time from measurements order by workload") == [
-        ("chat", False),
-        ("rag", True),
-    ]
-    assert here.rows("select workload from workload_speeds") == [("rag",)]
 
 
 @given
