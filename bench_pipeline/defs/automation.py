@@ -7,14 +7,28 @@ import dagster as dg
 
 from bench_pipeline.defs.jobs import PUBLISHED
 
+_NEW = dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()
+
+# As `AutomationCondition.eager()`, but for what would leave a run unpublished:
+# - A run that ends while its table is being made may have come too late for it. Eager takes an
+#   update of both between two looks for handled; here only asking for the table does that, and not
+#   where a run ended since it was asked for.
+# - Eager waits until no rig measures any more, which on a farm may be never.
+# - A rig that never ran here leaves its partitions of benchmark_runs missing for good.
 # At first sight too: a run that ended just before this was switched on is as new as one after it,
 # and publishing where nothing is new takes a moment.
-#
-# Without `~any_deps_missing`: a rig that never ran here leaves its partitions of
-# benchmark_runs missing for good, which is no reason to hold the others' results back.
-AFTER_ITS_SOURCES = dg.AutomationCondition.eager().without(
-    ~dg.AutomationCondition.any_deps_missing()
-) | (dg.AutomationCondition.initial_evaluation() & ~dg.AutomationCondition.in_progress())
+AFTER_ITS_SOURCES = (
+    _NEW.since(
+        (dg.AutomationCondition.newly_requested() & ~_NEW)
+        | dg.AutomationCondition.initial_evaluation()
+    )
+    | dg.AutomationCondition.initial_evaluation()
+) & ~(
+    dg.AutomationCondition.in_progress()
+    | dg.AutomationCondition.any_deps_in_progress().ignore(
+        dg.AssetSelection.assets("benchmark_runs")
+    )
+)
 
 publish_new_runs = dg.AutomationConditionSensorDefinition(
     "publish_new_runs",

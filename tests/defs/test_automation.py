@@ -18,16 +18,35 @@ def requested(project: Project, instance: dg.DagsterInstance, cursor=None):
 
 
 def published(instance: dg.DagsterInstance) -> None:
-    for name in PUBLISHED:
-        instance.report_runless_asset_event(dg.AssetMaterialization(name))
+    """By one run, as each publication is."""
+    tables = [dg.asset(name=name)(lambda: None) for name in PUBLISHED]
+    everything = dg.Definitions(tables).resolve_implicit_global_asset_job_def()
+    selected = [dg.AssetKey(name) for name in PUBLISHED]
+    assert everything.execute_in_process(instance=instance, asset_selection=selected).success
+
+
+def measured(instance: dg.DagsterInstance) -> None:
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
+    )
+
+
+def in_progress(project: Project, instance: dg.DagsterInstance, *names: str) -> None:
+    job = build_defs(project=project).resolve_implicit_global_asset_job_def()
+    selected = frozenset(map(dg.AssetKey, names))
+    tags = {"dagster/partition": "shared-vm-2core/cpu"} if "benchmark_runs" in names else {}
+    instance.create_run_for_job(
+        job.get_subset(asset_selection=selected),
+        asset_selection=selected,
+        tags=tags,
+        status=dg.DagsterRunStatus.STARTED,
+    )
 
 
 def test_being_switched_on_it_publishes_what_a_run_left_just_before(
     project: Project, instance: dg.DagsterInstance
 ) -> None:
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
-    )
+    measured(instance)
     first = requested(project, instance)
     assert {name for name in PUBLISHED if first.get_num_requested(dg.AssetKey(name))} == {
         *PUBLISHED
@@ -43,14 +62,50 @@ def test_a_new_run_of_one_rig_publishes_though_other_rigs_never_ran(
     published(instance)
     first = requested(project, instance, switched_on.cursor)
     assert first.total_requested == 0
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization("benchmark_runs", partition="shared-vm-2core/cpu")
-    )
+    measured(instance)
     after_a_run = requested(project, instance, first.cursor)
     assert after_a_run.get_num_requested(dg.AssetKey("run_files")) == 1
     assert after_a_run.get_num_requested(dg.AssetKey("site_pages")) == 1
     nothing_new = requested(project, instance, after_a_run.cursor)
     assert nothing_new.total_requested == 0
+
+
+def test_a_run_that_ends_while_another_is_published_is_published_too(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    switched_on = requested(project, instance)
+    measured(instance)
+    published(instance)  # of what was there as it began
+    again = requested(project, instance, switched_on.cursor)
+    assert again.get_num_requested(dg.AssetKey("run_files")) == 1
+    assert again.get_num_requested(dg.AssetKey("site_pages")) == 1
+    published(instance)
+    assert requested(project, instance, again.cursor).total_requested == 0
+
+
+def test_a_rig_that_measures_holds_back_no_other_ones_results(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    switched_on = requested(project, instance)
+    published(instance)
+    measured(instance)
+    in_progress(project, instance, "benchmark_runs")
+    found = requested(project, instance, switched_on.cursor)
+    assert found.get_num_requested(dg.AssetKey("site_pages")) == 1
+
+
+def test_while_it_publishes_it_does_not_begin_anew(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    switched_on = requested(project, instance)
+    published(instance)
+    measured(instance)
+    in_progress(project, instance, *PUBLISHED)
+    held = requested(project, instance, switched_on.cursor)
+    assert held.total_requested == 0
+    published(instance)
+    after = requested(project, instance, held.cursor)
+    assert after.get_num_requested(dg.AssetKey("site_pages")) == 1
 
 
 def test_it_never_starts_a_benchmark(project: Project, instance: dg.DagsterInstance) -> None:
