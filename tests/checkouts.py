@@ -17,7 +17,7 @@ from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.model import ModelFile
 from bench_pipeline.records.yaml.files import read_rigs
-from tests.short_runs import LOOK_S, READ_BYTES
+from tests.short_runs import LOOK_S, OF_A_CLIENT, READ_BYTES
 from tests.waiting import PATIENCE_S
 
 BIN = Path(sys.executable).parent
@@ -126,6 +126,14 @@ def with_short_looks(copy: Path) -> Path:
     with_constant(copy, "harness/quiet.py", "LOOK_S", LOOK_S)
     read = "_LEAST_BYTES, _MOST_BYTES"
     with_constant(copy, "inventory/bandwidth.py", read, (READ_BYTES, READ_BYTES))
+    return copy
+
+
+def with_starved_clients_heard(copy: Path) -> Path:
+    """A reply of 12 tokens is over within a blink of the client's: what that does to its times is
+    looked at in tests/harness/client, here it would end every command on a busy machine."""
+    for name, limit in OF_A_CLIENT.items():
+        with_constant(copy, "measures/formulas.py", name, limit)
     return copy
 
 

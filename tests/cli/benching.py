@@ -23,10 +23,10 @@ from tests.checkouts import (
     with_model,
     with_rules,
     with_short_looks,
+    with_starved_clients_heard,
     with_tiny_workloads,
 )
 from tests.engines.conftest import is_gone
-from tests.short_runs import OF_A_CLIENT
 from tests.waiting import PATIENCE_S, requests_begun, wait_until
 
 BENCH = ("python", "-m", "bench_pipeline", "bench")
@@ -39,10 +39,7 @@ def a_clone(folder: Path, model: ModelFile) -> Path:
     shutil.rmtree(Project(copy).runs)
     with_model(Project(copy), model)
     with_constant(copy, "models/catalogue.py", "DEFAULT_MODEL", model.slug)
-    # A reply of 12 tokens is over within a blink of the client's: what that does to its times is
-    # looked at in tests/harness/client, here it would end every command on a busy machine.
-    for name, limit in OF_A_CLIENT.items():
-        with_constant(copy, "measures/formulas.py", name, limit)
+    with_starved_clients_heard(copy)
     with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", min_waves="1", max_waves="1")
     return with_tiny_workloads(with_short_looks(copy), tokens=12)
 

@@ -16,7 +16,6 @@ import yaml
 from bench_pipeline.engines.builds.install import install
 from bench_pipeline.engines.builds.releases import RELEASES_API
 from bench_pipeline.inventory.identity import machine_id
-from bench_pipeline.measures.cells import believed
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.records.engines import WheelBuild
 from bench_pipeline.records.run import Run
@@ -27,6 +26,7 @@ from tests.checkouts import (
     copy_checkout,
     with_model,
     with_short_looks,
+    with_starved_clients_heard,
     with_tiny_workloads,
 )
 from tests.conftest import SMALL_MODEL
@@ -100,7 +100,7 @@ def clone(
     before = measured_run(rig="here", build=builds[0].build, workloads=["chat"], concurrencies=[1])
     write_run(before, project.runs)
     with_model(project, small_model[0])
-    with_short_looks(root)
+    with_starved_clients_heard(with_short_looks(root))
     return project
 
 
@@ -199,7 +199,5 @@ def test_a_new_build_is_measured_and_published_by_itself(
     eventually(
         lambda: table.exists() and run.run_id in unpacked(table), "the new build's page", clone
     )
-    # a machine this busy may keep the client from its clock: then the page believes no figure
-    if all(believed(cell.requests) for cell in run.cells):
-        assert newer.build in trend.read_text()
+    assert newer.build in trend.read_text()
     assert newer.build in (clone.site / "runs" / f"{run.run_id}.html").read_text()
