@@ -171,11 +171,11 @@ def test_the_run_stands_under_its_job_with_a_line_for_each_cell(
     )
     page.get_by_role("link", name=measured["runId"][:8]).first.click()
     page.get_by_placeholder("Filter…").fill("3 of 6")
-    line = page.get_by_text(re.compile(r"short, 4 streams: [\d.]+ tok/s each \(3 of 6"))
+    line = page.get_by_text(re.compile(r"short, 4 streams: [\d.,]+ tok/s each \(3 of 6"))
     line.first.wait_for()
     events = ask(LINES, run=measured["runId"])["logsForRun"]["events"]
     told = [event["message"] for event in events if event["__typename"] == "LogMessageEvent"]
-    cells = [line for line in told if re.match(r"short(er)?, \d streams?: [\d.]+ tok/s ", line)]
+    cells = [line for line in told if re.match(r"short(er)?, \d streams?: [\d.,]+ tok/s ", line)]
     assert [re.findall(r"\((\d) of 6", line) for line in cells] == [["1"], ["2"], ["3"], ["4"]]
 
 
