@@ -30,8 +30,11 @@ AFTER_ITS_SOURCES = (
     )
 )
 
+LOOK_EVERY_S = 30
+
 publish_new_runs = dg.AutomationConditionSensorDefinition(
     "publish_new_runs",
     target=PUBLISHED,
+    minimum_interval_seconds=LOOK_EVERY_S,
     description="After new runs: checks the files, refreshes the tables, builds the site.",
 )

@@ -24,6 +24,7 @@ from tests.checkouts import (
     as_on_a_new_machine,
     bare_environment,
     copy_checkout,
+    with_constant,
     with_model,
     with_short_looks,
     with_starved_clients_heard,
@@ -101,6 +102,7 @@ def clone(
     write_run(before, project.runs)
     with_model(project, small_model[0])
     with_starved_clients_heard(with_short_looks(root))
+    with_constant(root, "defs/automation.py", "LOOK_EVERY_S", 1)
     return project
 
 
