@@ -69,7 +69,12 @@ def pytest_xdist_auto_num_workers() -> int:
 MEASURES = (
     *("cli/test_bench", "cli/test_first_hour", "cli/test_two_users", "faults/", "harness/test_run"),
     *("harness/test_session", "harness/test_spill", "harness/test_setups", "harness/long/"),
-    *("harness/test_other_engine", "harness/carried/test_command", "defs/remote/"),
+    *(
+        "harness/test_other_engine",
+        "harness/test_engines_together",
+        "harness/carried/test_command",
+        "defs/remote/",
+    ),
     *("harness/client/test_real_streams", "engines/dialects/test_real_dasllama"),
 )
 """Files that measure with a real engine and look at what came of it. One worker takes them all, so

@@ -23,7 +23,7 @@ from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
 from tests.checkouts import with_model
 from tests.engines.llama_cpp.requantizing import as_q8_0
-from tests.engines.others.installing import environment, served
+from tests.engines.others.installing import DASLLAMA, environment, served
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.once import once
 
@@ -33,7 +33,13 @@ CONCURRENCIES = (1, 4)
 
 def with_dasllama(rig: Rig) -> Rig:
     """It knows no Q4_1, and by default writes a second copy of the model beside it."""
-    command = [str(environment() / "dasllama-server"), "--model", "{model}", "--port", "{port}"]
+    command = [
+        str(environment(DASLLAMA) / "dasllama-server"),
+        "--model",
+        "{model}",
+        "--port",
+        "{port}",
+    ]
     command += ["--gpu", "off", "--streams", "{slots}", "--ctx", "{context}", "--flat"]
     engine = EngineSetup(
         family="dasllama",

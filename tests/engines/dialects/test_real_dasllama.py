@@ -17,7 +17,7 @@ from bench_pipeline.harness.client.verdict import judge
 from bench_pipeline.harness.client.waves import run_wave
 from bench_pipeline.records.rig import EngineSetup
 from tests.engines.llama_cpp.requantizing import as_q8_0
-from tests.engines.others.installing import environment, served
+from tests.engines.others.installing import DASLLAMA, environment, served
 from tests.once import once
 
 TOKENS = 24
@@ -30,7 +30,13 @@ def command(small_model, tmp_path_factory) -> list[str]:
     """With four slots. It knows no Q4_1."""
     name = "q8_0.gguf"
     model = once(tmp_path_factory, "q8_0", lambda to: as_q8_0(small_model[1], to / name)) / name
-    found = [str(environment() / "dasllama-server"), "--model", str(model), "--port", "{port}"]
+    found = [
+        str(environment(DASLLAMA) / "dasllama-server"),
+        "--model",
+        str(model),
+        "--port",
+        "{port}",
+    ]
     return [*found, "--gpu", "off", "--streams", "4", "--threads", "1", "--ctx", "512", "--flat"]
 
 
