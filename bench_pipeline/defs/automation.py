@@ -13,7 +13,8 @@ _NEW = dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_
 # - A run that ends while its table is being made may have come too late for it. Eager takes an
 #   update of both between two looks for handled; here only asking for the table does that, and not
 #   where a run ended since it was asked for.
-# - Eager waits until no rig measures any more, which on a farm may be never.
+# - Eager waits until no rig measures any more, which on a farm may be never. Where the machine that
+#   publishes is the rig, the queue lets one of both run (deploy/coordinator.py).
 # - A rig that never ran here leaves its partitions of benchmark_runs missing for good.
 # At first sight too: a run that ended just before this was switched on is as new as one after it,
 # and publishing where nothing is new takes a moment.

@@ -9,10 +9,11 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
-from bench_pipeline.errors import RecordError
+from bench_pipeline.errors import RecordError, RigError
+from bench_pipeline.inventory.identity import this_rig
 from bench_pipeline.paths import Project, checkout
 from bench_pipeline.records.rig import Rig
-from bench_pipeline.records.yaml.files import read_record
+from bench_pipeline.records.yaml.files import read_record, read_what_can_be
 
 RIG_TAG = "bench/rig"
 QUEUE_TAG = "dagster-celery/queue"
@@ -25,6 +26,7 @@ believed."""
 PERSON, SENTINEL, CAMPAIGN = "20", "10", "0"
 """One run that somebody asks for by hand; a new build's, or the week's; a backfill over many
 places, and whatever automation wants."""
+AUTOMATION_TAG = "dagster/from_automation_condition"
 HELD_TAG, QUIET, NOT_HELD = "bench/held", "quiet hours", "no"
 """Of a queue, which launches nothing that is held (deploy/dagster.*.yaml)."""
 
@@ -41,11 +43,24 @@ class RigQueue(QueuedRunCoordinator):
         return super().submit_run(context)
 
     def tag_with_rig(self, run: dg.DagsterRun, now: datetime) -> None:
-        """The partition is `rig` or `rig/backend`; a run without one keeps no rig busy."""
+        """The partition is `rig` or `rig/backend`; a run without one keeps none busy but what
+        `kept_busy_by_publishing` says, where automation wants it. Who publishes by hand knows what
+        is measured meanwhile."""
         if key := run.tags.get("dagster/partition"):
-            rig, _, _backend = key.partition("/")
+            rig: str | None = key.partition("/")[0]
+        else:
+            rig = self.kept_busy_by_publishing() if AUTOMATION_TAG in run.tags else None
+        if rig is not None:
             tags = {PRIORITY_TAG: priority_of(run.tags), **self.tags_for(rig, now)}
             self._instance.add_run_tags(run.run_id, tags)
+
+    def kept_busy_by_publishing(self) -> str | None:
+        """This machine, if it is a rig: what is made of the runs would be measured with them."""
+        try:
+            here = this_rig(read_what_can_be(Rig, checkout().rigs)[0])
+        except RigError:  # two files claim it: who measures is told
+            return None
+        return here.slug if here else None
 
     def tags_for(self, rig: str, now: datetime) -> dict[str, str]:
         held = {HELD_TAG: QUIET} if is_quiet(checkout(), rig, now) else {}
@@ -53,7 +68,10 @@ class RigQueue(QueuedRunCoordinator):
 
 
 class FarmQueue(RigQueue):
-    """On a farm: and the rig's own worker takes it."""
+    """On a farm: and the rig's own worker takes it. What publishes is the control plane."""
+
+    def kept_busy_by_publishing(self) -> str | None:
+        return None
 
     def tags_for(self, rig: str, now: datetime) -> dict[str, str]:
         return {**super().tags_for(rig, now), QUEUE_TAG: queue_of(rig), **WHOLE_AGAIN}
@@ -68,7 +86,7 @@ def priority_of(tags: Mapping[str, str]) -> str:
     """By who asks, which Dagster notes in a run's tags."""
     if PRIORITY_TAG in tags:
         return tags[PRIORITY_TAG]
-    if "dagster/backfill" in tags or "dagster/from_automation_condition" in tags:
+    if "dagster/backfill" in tags or AUTOMATION_TAG in tags:
         return CAMPAIGN
     if "dagster/sensor_name" in tags or "dagster/schedule_name" in tags:
         return SENTINEL

@@ -22,6 +22,7 @@ from bench_pipeline.deploy.coordinator import HELD_TAG, QUIET, FarmQueue, QuietH
 from bench_pipeline.deploy.hours import quiet_hours_kept
 from bench_pipeline.deploy.instance import SINGLE_MACHINE
 from bench_pipeline.farm.access import TEMPLATE
+from bench_pipeline.inventory.identity import machine_id
 from bench_pipeline.paths import Project
 from bench_pipeline.records.rig import BackendSetup, Rig
 from tests.waiting import wait_until
@@ -29,6 +30,7 @@ from tests.waiting import wait_until
 NIGHT, DAY = datetime(2026, 1, 5, 23, 30, tzinfo=UTC), datetime(2026, 1, 6, 5, 0, tzinfo=UTC)
 BACKFILL = {"dagster/backfill": "abc"}
 SENSOR = {"dagster/sensor_name": "new_llama_cpp_build"}
+AUTOMATION = {"dagster/from_automation_condition": "true"}
 WEEKLY = {"dagster/schedule_name": "weekly_sentinel"}
 
 
@@ -67,12 +69,14 @@ def instance(farm_s: dg.DagsterInstance) -> dg.DagsterInstance:
     return farm_s
 
 
-def asked(instance: dg.DagsterInstance, place: str, tags: dict[str, str] | None = None) -> str:
-    """A run in the queue, by day."""
+def asked(
+    instance: dg.DagsterInstance, place: str | None, tags: dict[str, str] | None = None
+) -> str:
+    """A run in the queue, by day; of no place, what makes the tables and pages."""
     server = GrpcServerCodeLocationOrigin(host="localhost", socket="none", location_name="here")
     run = instance.create_run_for_job(
         dg.GraphDefinition("nothing").to_job(),
-        tags={"dagster/partition": place, **(tags or {})},
+        tags={**({"dagster/partition": place} if place else {}), **(tags or {})},
         status=dg.DagsterRunStatus.QUEUED,
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(server, "a"), "nothing"),
     )
@@ -107,6 +111,29 @@ def test_a_campaign_spreads_over_rigs(instance: dg.DagsterInstance, project: Pro
     places = ("awake/cpu", "awake/vulkan", "another/cpu", "another/vulkan")
     asked_for = [asked(instance, place, BACKFILL) for place in places]
     assert launched_next(instance) == [asked_for[0], asked_for[2]]
+
+
+def test_what_is_published_by_itself_waits_for_what_is_measured_on_the_same_machine(
+    project: Project,
+) -> None:
+    declared = {"title": "a", "backends": {"cpu": {}}, "machine_id": machine_id()}
+    (project.rigs / "here.yaml").write_text(yaml.safe_dump(declared))
+    with with_queue_of(SINGLE_MACHINE) as instance:
+        here, elsewhere = asked(instance, "here/cpu"), asked(instance, "awake/cpu")
+        by_itself, by_hand = asked(instance, None, AUTOMATION), asked(instance, None)
+        assert {*launched_next(instance)} == {here, elsewhere, by_hand}
+        for run in (here, elsewhere, by_hand):
+            instance.delete_run(run)
+        assert launched_next(instance) == [by_itself]
+
+
+def test_a_farm_s_control_plane_publishes_whatever_is_measured(
+    instance: dg.DagsterInstance, project: Project
+) -> None:
+    declared = {"title": "a", "backends": {"cpu": {}}, "machine_id": machine_id()}
+    (project.rigs / "here.yaml").write_text(yaml.safe_dump(declared))
+    here, by_itself = asked(instance, "here/cpu"), asked(instance, None, AUTOMATION)
+    assert {*launched_next(instance)} == {here, by_itself}
 
 
 def test_what_waits_for_a_rig_is_held_in_its_quiet_hours(
