@@ -137,10 +137,11 @@ def export_duckdb(
             connection.execute(
                 f'create view made."{table}" as from read_parquet({_quoted(file.name)})'
             )
-            for column, meaning in meanings[table].items():
-                connection.execute(
-                    f'comment on column made."{table}"."{column}" is {_quoted(meaning)}'
-                )
+            comments = (
+                f'comment on column made."{table}"."{column}" is {_quoted(meaning)};'
+                for column, meaning in meanings[table].items()
+            )
+            connection.execute("".join(comments))
         connection.execute("commit")
         connection.execute("detach made")
 
