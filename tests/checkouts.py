@@ -130,7 +130,7 @@ def with_short_looks(copy: Path) -> Path:
 
 
 def with_starved_clients_heard(copy: Path) -> Path:
-    """A reply of 12 tokens is over within a blink of the client's: what that does to its times is
+    """A short reply is over within a blink of the client's: what that does to its times is
     looked at in tests/harness/client, here it would end every command on a busy machine."""
     for name, limit in OF_A_CLIENT.items():
         with_constant(copy, "measures/formulas.py", name, limit)

@@ -41,7 +41,7 @@ def a_clone(folder: Path, model: ModelFile) -> Path:
     with_constant(copy, "models/catalogue.py", "DEFAULT_MODEL", model.slug)
     with_starved_clients_heard(copy)
     with_rules(copy, curve_depths="(32,)", curve_output_tokens="8", min_waves="1", max_waves="1")
-    return with_tiny_workloads(with_short_looks(copy), tokens=12)
+    return with_tiny_workloads(with_short_looks(copy), tokens=60)
 
 
 def without_its_runs(copy: Path) -> Path:
@@ -113,7 +113,7 @@ def benched(folder: Path, model: ModelFile) -> None:
     bench.communicate(timeout=PATIENCE_S)
     wait_until(lambda: is_gone(server.pid), "the server's end")
     left = [*runs_in(clone), *clone.rglob(".*.yaml.*")]
-    with_tiny_workloads(clone, tokens=12)
+    with_tiny_workloads(clone, tokens=60)
     said: dict[str, Any] = {"left by the killed one": [str(path) for path in left]}
     for which in ("first", "second"):
         done = run_in(clone, "make", "bench")

@@ -80,7 +80,7 @@ def clone(
     tmp_path: Path, cache: Path, small_model, builds: tuple[WheelBuild, WheelBuild]
 ) -> Project:
     """A checkout on a rig that takes upstream's releases, with a run of the older build."""
-    root = with_tiny_workloads(as_on_a_new_machine(copy_checkout(tmp_path / "clone")), tokens=12)
+    root = with_tiny_workloads(as_on_a_new_machine(copy_checkout(tmp_path / "clone")), tokens=60)
     project = Project(root)
     for path in (*project.runs.rglob("*.yaml"), *project.campaigns.glob("*.yaml")):
         path.unlink()
@@ -103,7 +103,17 @@ def clone(
     with_model(project, small_model[0])
     with_starved_clients_heard(with_short_looks(root))
     with_constant(root, "defs/automation.py", "LOOK_EVERY_S", 1)
+    with_a_brisk_queue(project)
     return project
+
+
+def with_a_brisk_queue(project: Project) -> None:
+    """It looks every second for what waits, not every five: nothing here is about that."""
+    settings = project.root / "bench_pipeline" / "deploy" / "dagster.single.yaml"
+    queue = "  class: RigQueue\n"
+    text = settings.read_text()
+    assert text.count(queue) == 1
+    settings.write_text(text.replace(queue, f"{queue}  config: {{dequeue_interval_seconds: 1}}\n"))
 
 
 @pytest.fixture
