@@ -39,7 +39,21 @@ def short_runs() -> Iterator[None]:
 def starved_clients_heard() -> Iterator[None]:
     """However much of a reply a client reads at once on a busy machine, its times are taken:
     `harness/client` and `harness/test_cell.py` are about that."""
+    with _limits(SHARES):
+        yield
+
+
+@contextmanager
+def late_clients_believed() -> Iterator[None]:
+    """And they stand on pages, where one looks for what else stands there: `measures/` is about
+    when they may not."""
+    with _limits(OF_A_CLIENT):
+        yield
+
+
+@contextmanager
+def _limits(limits: dict[str, float]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, limit in SHARES.items():
+        for name, limit in limits.items():
             patch.setattr(formulas, name, limit)
         yield

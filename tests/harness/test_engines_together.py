@@ -22,6 +22,7 @@ from tests.checkouts import with_model
 from tests.engines.others.installing import LOCKS, TRANSFORMERS, environment
 from tests.engines.others.unpacking import unpacked
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
+from tests.short_runs import late_clients_believed
 from tests.site.conftest import Made, make
 
 CONCURRENCIES = (1, 4)
@@ -91,7 +92,8 @@ def test_that_it_keeps_no_prompt_is_seen_at_each_start(runs: dict[str, Run]) -> 
 def test_each_stands_in_one_site_which_says_what_may_be_concluded(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    site: Made = make(tmp_path / "site", list(runs.values()))
+    with late_clients_believed():
+        site: Made = make(tmp_path / "site", list(runs.values()))
     flags = {row.engine: row.flags for row in site.view.rows if row.low is not None}
     assert wording.ONE_CLOCK in flags["transformers"]
     assert wording.ONE_CLOCK not in flags["llama.cpp"]
