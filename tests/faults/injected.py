@@ -108,5 +108,14 @@ class KillsServer(OnceInTheMiddle):
 
 
 class FreezesServer(OnceInTheMiddle):
+    """With what it had sent by then: it may be done before a busy proxy reads the tenth event."""
+
+    async def on_event(self, passage: Passage, event: Document) -> Document | None:
+        struck = passage.number == self.reply and passage.events == 10
+        passed_on = await super().on_event(passage, event)
+        if struck:
+            await asyncio.to_thread(passage.server.wait)
+        return passed_on
+
     def strike(self, server: psutil.Process) -> None:
         server.suspend()
