@@ -45,7 +45,7 @@ help:
 	@echo 'make mine    a site of your own: what is of others in content/ moves aside (asks twice)'
 	@echo 'make test    the style checks and every test'
 	@echo 'make engines-test'
-	@echo '             vLLM, really installed and measured (docs/engines.md)'
+	@echo '             vLLM and transformers, really installed and measured (docs/engines.md)'
 	@echo 'make packages'
 	@echo '             what the tests need of the system: installed as root, else named'
 	@echo 'make lint    the style checks alone'
@@ -105,7 +105,7 @@ test:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
 	@sh scripts/test.sh
 
-# 2.1 GB and some minutes: vLLM from an empty environment to the page.
+# 2.1 GB and some minutes: vLLM and transformers from an empty environment to the page.
 engines-test:
 	@PYTHON='$(PYTHON)' sh scripts/environment.sh test
 	@.venv/bin/python -m pytest -n0 -rA -m slow_engines tests/harness/test_slow_engines.py

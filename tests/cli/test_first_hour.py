@@ -173,7 +173,8 @@ def test_the_run_stands_under_its_job_with_a_line_for_each_cell(
     )
     page.get_by_role("link", name=measured["runId"][:8]).first.click()
     page.get_by_placeholder("Filter…").fill("3 of 6")
-    line = page.get_by_text(re.compile(r"short, 4 streams: [\d.,]+ tok/s each \(3 of 6"))
+    paced = r"\(3 of 6(, about \d+ s left)?\)"  # of less than a second nothing is said
+    line = page.get_by_text(re.compile(rf"short, 4 streams: [\d.,]+ tok/s each {paced}"))
     line.first.wait_for()
     events = ask(LINES, run=measured["runId"])["logsForRun"]["events"]
     told = [event["message"] for event in events if event["__typename"] == "LogMessageEvent"]

@@ -1,7 +1,6 @@
 """transformers, really installed and started, from a rig file to a page, beside a llama-server that
 was given the same weights."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from bench_pipeline.harness.run import make_runs
 from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import artefact_cache
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
-from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
+from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.site import wording
 from bench_pipeline.site.compare.configurations import catalogue
 from bench_pipeline.site.compare.pairs import natural_pairs
 from tests.checkouts import with_model
-from tests.engines.others.installing import LOCKS, TRANSFORMERS, environment
+from tests.engines.others.installing import TRANSFORMERS, environment
+from tests.engines.others.setups import on_its_cpu, transformers
 from tests.engines.others.unpacking import unpacked
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.short_runs import late_clients_believed
@@ -31,21 +31,8 @@ CONCURRENCIES = (1, 4)
 @pytest.fixture(scope="module")
 def rig(test_rig: Rig) -> Rig:
     """Where transformers is asked for as docs/engines.md says, to answer several at once."""
-    (version,) = re.findall(
-        r"^transformers==(\S+)", (LOCKS / f"{TRANSFORMERS}.txt").read_text(), re.M
-    )
-    command = [str(environment(TRANSFORMERS) / "transformers"), "serve", "{model}"]
-    command += ["--port", "{port}", "--dtype", "float32", "--continuous-batching"]
-    command += ["--cb-num-blocks", "64", "--cb-max-batch-tokens", "512"]
-    engine = EngineSetup(
-        family="transformers",
-        version=version,
-        command=command,
-        ready="/health",  # its list of models is of a hub cache that may not be there
-        env={"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-    )
-    setup = BackendSetup(**dict(test_rig.backends["cpu"]) | {"engines": [engine]})
-    return test_rig.model_copy(update={"backends": {"cpu": setup}})
+    batching = ("--continuous-batching", "--cb-num-blocks", "64", "--cb-max-batch-tokens", "512")
+    return on_its_cpu(test_rig, transformers(TRANSFORMERS, *batching))
 
 
 @pytest.fixture(scope="module")

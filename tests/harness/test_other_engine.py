@@ -18,12 +18,13 @@ from bench_pipeline.paths import Project
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
 from bench_pipeline.records.engines import EngineCatalogue
 from bench_pipeline.records.model import ModelFile, ModelPart
-from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
+from bench_pipeline.records.rig import EngineSetup, Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.yaml.files import read_run
 from tests.checkouts import with_model
 from tests.engines.llama_cpp.requantizing import as_q8_0
 from tests.engines.others.installing import DASLLAMA, environment, served
+from tests.engines.others.setups import on_its_cpu
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.once import once
 
@@ -33,13 +34,8 @@ CONCURRENCIES = (1, 4)
 
 def with_dasllama(rig: Rig) -> Rig:
     """It knows no Q4_1, and by default writes a second copy of the model beside it."""
-    command = [
-        str(environment(DASLLAMA) / "dasllama-server"),
-        "--model",
-        "{model}",
-        "--port",
-        "{port}",
-    ]
+    binary = str(environment(DASLLAMA) / "dasllama-server")
+    command = [binary, "--model", "{model}", "--port", "{port}"]
     command += ["--gpu", "off", "--streams", "{slots}", "--ctx", "{context}", "--flat"]
     engine = EngineSetup(
         family="dasllama",
@@ -47,8 +43,7 @@ def with_dasllama(rig: Rig) -> Rig:
         command=[*command, "--threads", "1"],
         env={"DASLLAMA_IMAGE_SAVE": "0"},
     )
-    setup = BackendSetup(**dict(rig.backends["cpu"]) | {"engines": [engine]})
-    return rig.model_copy(update={"backends": {"cpu": setup}})
+    return on_its_cpu(rig, engine)
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +147,10 @@ def test_one_that_was_running_is_measured_and_its_run_says_so(
             (called,) = client.get("/v1/models").json()["data"]
         found = {"base_url": base_url, "models": {model.slug: called["id"]}}
         engine = EngineSetup(family="dasllama", version="0.6.6", **found)
-        own = BackendSetup(**dict(test_rig.backends["cpu"]) | {"engines": [engine]})
         ((run, file),) = make_runs(
             replace(item, concurrencies=(1,)),
             project=short_project,
-            rig=test_rig.model_copy(update={"backends": {"cpu": own}}),
+            rig=on_its_cpu(test_rig, engine),
             cache=tmp_path / "cache",
         )
     assert run.status == "ok", run.failure
@@ -172,7 +166,7 @@ def test_one_that_was_running_is_measured_and_its_run_says_so(
         make_runs(
             other,
             project=short_project,
-            rig=test_rig.model_copy(update={"backends": {"cpu": own}}),
+            rig=on_its_cpu(test_rig, engine),
             cache=tmp_path / "cache",
         )
 

@@ -90,12 +90,11 @@ def test_every_cell_of_a_quick_run_holds_its_raw_requests(made):
         figures = figures_of(cell)
         assert figures.n == 3
         # a busy test machine may read so short a reply at once, and then it has no rate
-        if (rate := figures.decode_tok_s) and rate.n == 3:
-            assert rate.lo <= rate.median <= rate.hi
-        # the pipeline's own bound is 1 %; of a few tokens of 4 ms a busy test machine makes more
-        assert figures.decode_tok_s.median == pytest.approx(
-            figures.server_decode_tok_s.median, rel=0.5
-        )
+        if rate := figures.decode_tok_s:
+            if rate.n == 3:
+                assert rate.lo <= rate.median <= rate.hi
+            # the pipeline's own bound is 1 %; a busy test machine makes more of a few tokens
+            assert rate.median == pytest.approx(figures.server_decode_tok_s.median, rel=0.5)
         assert figures.aggregate_tok_s.median > 0
 
 

@@ -1,4 +1,5 @@
-"""vLLM, from an empty environment to the page: `make engines-test`.
+"""vLLM, from an empty environment to the page, and transformers where it answers in turn:
+`make engines-test`.
 
 2.1 GB of packages and a start of half a minute for each concurrency: too much for `make test`,
 which reads what it once sent.
@@ -15,13 +16,14 @@ from bench_pipeline.measures.cells import figures_of
 from bench_pipeline.paths import Project, artefact_cache
 from bench_pipeline.plausibility.judging import doubts_of_cell, doubts_of_run
 from bench_pipeline.records.model import ModelFile
-from bench_pipeline.records.rig import BackendSetup, EngineSetup, Rig
+from bench_pipeline.records.rig import EngineSetup, Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.site import wording
 from bench_pipeline.site.compare.configurations import catalogue
 from bench_pipeline.site.compare.pairs import natural_pairs
 from tests.checkouts import with_model
 from tests.engines.others.installing import SLOW, environment
+from tests.engines.others.setups import on_its_cpu, transformers
 from tests.engines.others.unpacking import unpacked
 from tests.harness.conftest import SHORT_WORKLOADS, with_short_workloads
 from tests.site.conftest import Made, make
@@ -29,18 +31,17 @@ from tests.site.conftest import Made, make
 pytestmark = [pytest.mark.slow_engines, pytest.mark.timeout(1800)]
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-CONCURRENCIES = (1, 4)
+CONCURRENCIES = {"vllm": (1, 4), "transformers": (1, 2)}
 
 
-def with_vllm(rig: Rig) -> Rig:
+def with_engines(rig: Rig) -> Rig:
     commands = environment(SLOW)
     vllm = [str(commands / "python"), "-m", "vllm.entrypoints.openai.api_server"]
     vllm += ["--model", "{model}", "--served-model-name", "m", "--port", "{port}"]
     vllm += ["--host", "127.0.0.1", "--max-num-seqs", "{slots}", "--max-model-len", "{context}"]
     vllm += ["--enforce-eager", "--no-enable-prefix-caching"]
     engine = EngineSetup(family="vllm", version="0.32.0", command=vllm, env=OFFLINE)
-    setup = BackendSetup(**dict(rig.backends["cpu"]) | {"engines": [engine]})
-    return rig.model_copy(update={"backends": {"cpu": setup}})
+    return on_its_cpu(rig, engine, transformers(SLOW))
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +61,13 @@ def project(model: ModelFile, small_model, tmp_path_factory) -> Project:
 @pytest.fixture(scope="module")
 def runs(model: ModelFile, project: Project, test_rig: Rig, engine, small_model) -> dict[str, Run]:
     """Of each family, by its name; llama.cpp beside them."""
-    rig, made = with_vllm(test_rig), dict[str, Run]()
-    (vllm,) = rig.backends["cpu"].engines
-    for build, given in ((vllm.build, model), (engine.build, small_model[0])):
+    rig, made = with_engines(test_rig), dict[str, Run]()
+    asked = [
+        (each.build, model, CONCURRENCIES[each.family]) for each in rig.backends["cpu"].engines
+    ]
+    for build, given, concurrencies in [*asked, (engine.build, small_model[0], (1, 4))]:
         item = PlanItem(rig.slug, "cpu", build, given.slug, given.sha256)
-        item = replace(item, concurrencies=CONCURRENCIES)
+        item = replace(item, concurrencies=concurrencies)
         ((run, _),) = make_runs(item, project=project, rig=rig, cache=artefact_cache())
         made[run.engine.name] = run
     return made
@@ -99,11 +102,24 @@ def test_vllm_is_measured_by_two_clocks_at_one_stream_and_four(runs: dict[str, R
         assert all(wave.server_decode_ms for wave in cell.waves)
 
 
+def test_transformers_is_measured_at_one_stream_and_refused_at_two(runs: dict[str, Run]) -> None:
+    run = runs["transformers"]
+    assert run.status == "ok" and doubts_of_run(run) == []
+    one = [cell for cell in run.cells if cell.concurrency == 1]
+    for cell in one:
+        assert cell.failure is None, cell.failure
+        assert figures_of(cell).clocks == 1
+    two = {cell.failure.kind for cell in run.cells if cell.concurrency == 2 and cell.failure}
+    assert two == {"refused"}  # it answers them in turn
+    assert [probe.caches for server in run.servers if (probe := server.cache_probe)][:1] == [False]
+
+
 def test_all_stand_in_one_site_and_it_says_what_may_be_concluded(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:
     site: Made = make(tmp_path / "site", list(runs.values()))
     flags = {row.engine: row.flags for row in site.view.rows if row.low is not None}
+    assert wording.ONE_CLOCK in flags["transformers"]
     assert wording.ONE_CLOCK not in flags.get("vllm", ()) + flags["llama.cpp"]
     kinds = {kind.title: kind.shown for kind in natural_pairs(catalogue(site.tables))}
     apart = kinds["Two engines on one machine, not the same weights"]

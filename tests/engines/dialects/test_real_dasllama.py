@@ -30,13 +30,8 @@ def command(small_model, tmp_path_factory) -> list[str]:
     """With four slots. It knows no Q4_1."""
     name = "q8_0.gguf"
     model = once(tmp_path_factory, "q8_0", lambda to: as_q8_0(small_model[1], to / name)) / name
-    found = [
-        str(environment(DASLLAMA) / "dasllama-server"),
-        "--model",
-        str(model),
-        "--port",
-        "{port}",
-    ]
+    binary = str(environment(DASLLAMA) / "dasllama-server")
+    found = [binary, "--model", str(model), "--port", "{port}"]
     return [*found, "--gpu", "off", "--streams", "4", "--threads", "1", "--ctx", "512", "--flat"]
 
 

@@ -113,6 +113,8 @@ class TestReasoning:
         for request in requests:
             assert request.output_tokens == 40
             assert 20 <= request.reasoning_tokens <= 26, "the budget, and the tag that closes it"
+            # unless a busy machine read the first hidden token and the first visible one at once
+            assert request.first_visible_ms > request.ttft_ms or request.shared_reads
             assert request.first_visible_ms >= request.ttft_ms
         assert modes.check_cell("baseline", cell_of(requests)).status == "ok"
 
