@@ -15,7 +15,7 @@ import pytest
 from bench_pipeline.defs.remote.ssh import SSH_VARIABLE
 from bench_pipeline.harness.rig_lock import LOCK_VARIABLE
 from bench_pipeline.paths import artefact_cache, checkout
-from tests.checkouts import with_rules, with_short_looks
+from tests.checkouts import with_rules, with_short_looks, with_starved_clients_heard
 from tests.farm.machines import free_ports
 from tests.once import once
 from tests.test_layers import make_rig_environment
@@ -133,7 +133,7 @@ def _light_install(environment: Path, folder: Path) -> None:
         (home / name).symlink_to(environment / name)
     package = folder / "package"
     shutil.copytree(checkout().root / "bench_pipeline", package / "bench_pipeline")
-    with_short_looks(package)
+    with_starved_clients_heard(with_short_looks(package))
     few = {"min_waves": "1", "max_waves": "1", "warmup_waves": "0", "curve_depths": "()"}
     with_rules(package, **few)
     (folder / "cache").mkdir()
