@@ -95,7 +95,11 @@ def test_every_cell_of_a_quick_run_holds_its_raw_requests(made):
                 assert rate.lo <= rate.median <= rate.hi
             # the pipeline's own bound is 1 %; a busy test machine makes more of a few tokens
             assert rate.median == pytest.approx(figures.server_decode_tok_s.median, rel=0.5)
-        assert figures.aggregate_tok_s.median > 0
+        # nor do streams that it served one after the other have a time in common
+        if whole := figures.aggregate_tok_s:
+            assert whole.median > 0
+        else:
+            assert cell.concurrency > 1 or any(request.decode_ms == 0 for request in cell.requests)
 
 
 def test_a_run_proves_what_ran(made, engine, small_model):
