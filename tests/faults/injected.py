@@ -90,7 +90,7 @@ class OnceInTheMiddle(Fault):
 
     async def on_event(self, passage: Passage, event: Document) -> Document | None:
         if passage.number == self.reply and passage.events == 10:
-            self.strike(passage.server)
+            await asyncio.to_thread(self.strike, passage.server)
         return event
 
     def strike(self, server: psutil.Process) -> None:
@@ -103,19 +103,17 @@ class CutsConnection(OnceInTheMiddle):
 
 
 class KillsServer(OnceInTheMiddle):
+    """With what it had sent by then: it may be done before a busy proxy reads the tenth event."""
+
     def strike(self, server: psutil.Process) -> None:
         server.kill()
+        server.wait()
+        raise CutConnection
 
 
 class FreezesServer(OnceInTheMiddle):
-    """With what it had sent by then: it may be done before a busy proxy reads the tenth event."""
-
-    async def on_event(self, passage: Passage, event: Document) -> Document | None:
-        struck = passage.number == self.reply and passage.events == 10
-        passed_on = await super().on_event(passage, event)
-        if struck:
-            await asyncio.to_thread(passage.server.wait)
-        return passed_on
+    """Nothing comes until somebody ends it, of what it had sent by then either."""
 
     def strike(self, server: psutil.Process) -> None:
         server.suspend()
+        server.wait()
