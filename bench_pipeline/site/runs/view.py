@@ -54,6 +54,7 @@ class RunLine:
     rig_href: str
     backend: str
     build: str
+    """With its family where that is not the usual one, as in `wording.build`."""
     mode: str
     profile: str
     when: str
@@ -151,6 +152,7 @@ class RunPageMaker:
         rig = self.rigs[run["rig"]]
         hardware = hardware_of(run, rig["title"] or rig["rig"], self.around.shared_devices)
         backend = wording.backend_name(run["backend"])
+        build = wording.build(run["engine"], run["build"])
         unknown = "no date printed" if run["provenance"] == "published" else "date unknown"
         when = wording.moment(run["started_at"]) if run["started_at"] else unknown
         mode = "" if run["mode"] == "baseline" else f", {run['mode']}"
@@ -162,13 +164,13 @@ class RunPageMaker:
         return RunPage(
             run_id=run_id,
             href=run_href(run_id),
-            title=f"{hardware.device}, {backend} {run['build']}{mode}, {when}",
+            title=f"{hardware.device}, {backend} {build}{mode}, {when}",
             model=file_name(run, self.around.shared_names),
             model_href=model_href(run["model"]),
             rig=run["rig"],
             rig_href=rig_href(run["rig"]),
             backend=run["backend"],
-            build=run["build"],
+            build=build,
             mode=run["mode"],
             profile=run["profile"] or "",
             when=when,
