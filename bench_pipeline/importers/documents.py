@@ -1,6 +1,7 @@
 """Files, folders, patterns and `-` as texts, and what each text holds."""
 
 import glob
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from bench_pipeline.records.yaml.strict import MAX_BYTES
 STDIN = "-"
 _SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".md", ".txt", ".log", ".sql", ".out", ""}
 """Of the files that are looked into within a folder."""
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+"""Colours, and other commands to a terminal, that a copy of its output keeps."""
 _MEND = "give the output of `llama-bench`, as docs/import.md lists what is read"
 
 
@@ -89,11 +92,20 @@ def _text_of(file: Path) -> str:
         ) from None
     if len(data) > MAX_BYTES:
         raise RecordError(f"has over {MAX_BYTES // 2**20} MiB", mend="divide it", where=file)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # what `>` of an older PowerShell writes
+        text = data.decode("utf-16", "replace")
+    else:
+        text = _of_bytes(data, file)
+    return _TERMINAL.sub("", text).replace("\0", " ").replace("\ufeff", "")
+
+
+def _of_bytes(data: bytes, file: Path) -> str:
     try:
-        utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # what `>` of an older PowerShell writes
-        text = data.decode("utf-16" if utf_16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        if b"\0" in data:
-            raise RecordError("is no text", mend=_MEND, where=file) from None
-        text = data.decode("cp1252", "replace")  # the sign of a table, written by Windows
-    return text.replace("\0", " ")
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data" and b"\0" not in data:
+            # written on, or cut off, within a sign
+            return data[: error.start].decode("utf-8-sig")
+    if b"\0" in data:
+        raise RecordError("is no text", mend=_MEND, where=file)
+    return data.decode("cp1252", "replace")  # the sign of a table, written by Windows

@@ -36,10 +36,16 @@ KEYS = {
 _SHAPE = re.compile(
     r"(?:pp ?(?P<pp>\d+))?(?:\s*\+\s*)?(?:tg ?(?P<tg>\d+))?(?:\s*@ ?d ?(?P<depth>\d+))?"
 )
-_OLD_MIXED = re.compile(r"pp ?(?P<pp>\d+)\+tg ?(?P<tg>\d+)")
 _SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _COUNTS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _AMOUNT = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[KMGT]iB|[KMBT])")
+_NUMBER = r"\d+(?:[ \u00a0\u2009\u202f'’]\d{3})*(?:[.,]\d+)*"
+_SPEED = re.compile(
+    rf"(?P<mean>{_NUMBER})(?:\s*[^\d.,\s][^\d]*(?P<sd>{_NUMBER})|\s+(?P<bare_sd>\d+\.\d+))?"
+)
+"""`2048.00 ± 8.00`, also where the sign was mangled, or lost, on its way."""
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+),\d+")
 
 
 def shape(words: str) -> dict[str, int] | None:
@@ -52,6 +58,28 @@ def shape(words: str) -> dict[str, int] | None:
         "n_gen": int(match["tg"] or 0),
         "n_depth": int(match["depth"] or 0),
     }
+
+
+def number(words: str) -> float | None:
+    """`1,234.56`, `1.234,56`, `1 234.56`, `524,39` as people and spreadsheets write it; None: no
+    number. Three digits after a comma alone are thousands: llama-bench writes two decimals."""
+    digits = re.sub(r"[ \u00a0\u2009\u202f'’]", "", words.strip())
+    if _THOUSANDS.fullmatch(digits):
+        digits = digits.replace(",", "")
+    elif _COMMA.fullmatch(digits):
+        digits = digits.replace(".", "").replace(",", ".")
+    return float(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits) else None
+
+
+def speed(words: str) -> tuple[float, float | None] | None:
+    """Mean and deviation of a cell of the table; None: no speed."""
+    match = _SPEED.fullmatch(words.strip())
+    mean = number(match["mean"]) if match else None
+    if match is None or mean is None:
+        return None
+    said = match["sd"] or match["bare_sd"]
+    deviation = number(said) if said else None
+    return None if said and deviation is None else (mean, deviation)
 
 
 def amount(words: str) -> int:
@@ -74,5 +102,6 @@ def typed(key: str, value: str) -> Any:
         try:
             return float(value)
         except ValueError:
-            return value
+            read = number(value)
+            return value if read is None else read
     return value

@@ -8,28 +8,31 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench_pipeline.importers.formats.columns import KEYS, amount, shape
+from bench_pipeline.importers.formats.columns import KEYS, amount, shape, speed
 from bench_pipeline.importers.rows import Found, Passed, Test, row_of
 from bench_pipeline.importers.words import plain
 
-_QUOTE = re.compile(r"^[\s>]*")
-_RULE = re.compile(r"[\s|:-]+")
-_SPEED = re.compile(r"(?P<mean>\d+(?:\.\d+)?)(?:[^\d.]+(?P<sd>\d+(?:\.\d+)?))?")
-"""`2048.00 ± 8.00`, also where the sign was mangled on its way."""
+_BEFORE = re.compile(r"^(?:\d{4}-\d\d-\d\dT[\d:.]+Z? |[\w.-]+-\d+ +\| )?[\s>]*", re.ASCII)
+"""What a quote, a log of CI (its time) or of `docker compose` (its service) puts before a line."""
+_RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
 _BUILD = re.compile(r"^build: (?P<commit>\S+) \((?P<number>\d{1,9})\)")
 _CARD = re.compile(
     r"^\s*Device \d+: (?P<cuda>.+?), (?:compute capability|gfx\d|VMM)|"
-    r"^ggml_vulkan: \d+ = (?P<vulkan>.+?) \((?!RADV|NVIDIA\))[^()]*\) \||"
-    r"^ggml_metal_\w+: GPU name: +(?P<metal>Apple .+)$"
+    r"^ggml_vulkan: \d+ = (?P<vulkan>.+?) \([^()]*\) \||"
+    r"^ggml_metal_\w+: GPU name: +(?:MTL\d+ \((?P<metal>[^()]+)\)|(?P<old_metal>Apple .+))$"
 )
+"""A line of Vulkan ends its card's name with the driver's, in brackets."""
 _INIT = re.compile(r"^ggml_\w+: found \d+|^ggml_vulkan: Found \d+", re.IGNORECASE)
 _NEEDED = {"model", "test", "t/s"}
+_OF_LLAMA_BENCHY = {"peak t/s", "ttfr (ms)", "e2e_ttft (ms)"}
 
 
 @dataclass
 class _Table:
     columns: list[str]
     cards: tuple[str, ...]
+    edged: bool
+    """Its lines begin with a bar."""
     rows: list[tuple[dict[str, Any], int]] = field(default_factory=list)
 
 
@@ -37,32 +40,29 @@ def found_in(text: str, where: str, file: str) -> Found:
     """The tests of every table in `text`; lines that belong to none are passed over."""
     found = Found()
     table: _Table | None = None
-    waiting: list[_Table] = []  # tables whose build has not been said yet
     cards: list[str] = []
+    taken = False  # the cards are those of a table that stands above
     loose: list[tuple[int, str]] = []
-    done: list[tuple[_Table, dict[str, Any]]] = []
+    order: list[_Table | dict[str, Any]] = []
     for number, raw in enumerate(text.splitlines(), 1):
-        line = _QUOTE.sub("", raw).rstrip()
-        cells = [cell.strip() for cell in line.strip("|").split("|")] if "|" in line else []
-        if len(cells) > 2 and set(cells) >= _NEEDED:
-            table = _Table(cells, tuple(cards))
-            waiting.append(table)
-        elif table and line.startswith("|") and _RULE.fullmatch(line):
+        line = _BEFORE.sub("", raw).rstrip()
+        cells = _cells(line)
+        if len(cells) > 2 and set(cells) >= _NEEDED and not set(cells) & _OF_LLAMA_BENCHY:
+            table, taken = _Table(cells, tuple(cards), line.startswith("|")), True
+            order.append(table)
+        elif table and cells and _RULE.fullmatch(line):
             continue
-        elif table and line.startswith("|"):
+        elif table and (line.startswith("|") or (not table.edged and len(cells) > 2)):
             _row(table, cells, number, where, found)
         elif build := _BUILD.match(line):
-            said = {"build_commit": build["commit"], "build_number": int(build["number"])}
-            done += [(each, said) for each in waiting]
-            table, waiting, cards = None, [], []
-        elif card := _CARD.match(raw.lstrip("> ")):
-            cards.append(next(name for name in card.groups() if name).strip())
-        elif _INIT.match(line):
-            cards = []
+            order.append({"build_commit": build["commit"], "build_number": int(build["number"])})
+            table, cards = None, [] if taken else cards
+        elif (card := _CARD.match(line)) or _INIT.match(line):
+            cards, taken = [] if taken or not card else cards, False
+            cards += [name.strip() for name in (card.groups() if card else ()) if name]
         elif line.strip("`~ "):
             loose.append((number, line))
-    done += [(each, {}) for each in waiting]
-    for each, said in done:
+    for each, said in _with_builds(order):
         for values, number in each.rows:
             row = row_of(values | said)
             place = f"{where}:{number}"
@@ -77,6 +77,27 @@ def found_in(text: str, where: str, file: str) -> Found:
     return found
 
 
+def _cells(line: str) -> list[str]:
+    """Of a line of markdown, or of a table that was copied as a page shows it; without the marks
+    of bold letters and code."""
+    parts = line.strip("|").split("|") if "|" in line else line.split("\t")
+    return [part.strip(" *`\u00a0").replace("\\_", "_") for part in parts] if parts[1:] else []
+
+
+def _with_builds(order: list[_Table | dict[str, Any]]) -> list[tuple[_Table, dict[str, Any]]]:
+    """Each table with its build. The program prints the build below; who moves the table out of a
+    block of code leaves it above: then no build stands below the last table."""
+    above = bool(order) and isinstance(order[0], dict) and isinstance(order[-1], _Table)
+    said: dict[str, Any] = {}
+    made = []
+    for each in order if above else reversed(order):
+        if isinstance(each, _Table):
+            made.append((each, said))
+        else:
+            said = each
+    return made if above else made[::-1]
+
+
 def _row(table: _Table, cells: list[str], number: int, where: str, found: Found) -> None:
     """Adds the test of one line, or says why it is none."""
     place = f"{where}:{number}"
@@ -86,8 +107,8 @@ def _row(table: _Table, cells: list[str], number: int, where: str, found: Found)
         )
         return
     said = dict(zip(table.columns, cells, strict=True))
-    form, speed = shape(said["test"]), _SPEED.fullmatch(said["t/s"])
-    if form is None or speed is None:
+    form, rate = shape(said["test"]), speed(said["t/s"])
+    if form is None or rate is None:
         words = plain(f"{said['test']} {said['t/s']}")
         found.passed.append(Passed(place, f"neither prefill nor decode: {words}"))
         return
@@ -98,7 +119,7 @@ def _row(table: _Table, cells: list[str], number: int, where: str, found: Found)
     }
     values |= {"model_size": amount(said.get("size", ""))}
     values |= {"model_n_params": amount(said.get("params", ""))}
-    values |= {**form, "avg_ts": float(speed["mean"])}
-    if speed["sd"] is not None:
-        values["stddev_ts"] = float(speed["sd"])
+    values |= {**form, "avg_ts": rate[0]}
+    if rate[1] is not None:
+        values["stddev_ts"] = rate[1]
     table.rows.append((values, number))
