@@ -43,15 +43,25 @@ WITHOUT_A_NAME = {
 _AMD = re.compile(r"\bAMD\b|Radeon|Instinct|\bgfx\d", re.IGNORECASE)
 _MOORE_THREADS = re.compile(r"\bMTT\b|Moore Threads")
 _ADDRESS = re.compile(
-    r"\bRPC\d*\b|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:]*:[0-9a-fA-F:]*\]|\b[\w-][\w.-]*:\d{2,5}\b"
+    r"\bRPC\d*\b|(?:^|,)\s*\d{1,3}(?:\.\d{1,3}){3}\s*(?:$|,)|\[[0-9a-fA-F:]*:[0-9a-fA-F:]*\]|"
+    r"\b[\w-][\w.-]*:\d{2,5}\b"
 )
-"""Another machine's: `192.168.7.9:50052`, `RPC0`, `box.lan:50052`."""
+"""Another machine's: `192.168.7.9:50052`, `RPC0`, `box.lan:50052`; not the version of a Raspberry
+Pi's GPU, `V3D 7.1.10.2`."""
+_USED_RPC = "+RPC"
+"""Behind the backend in tables of 2024 and of ik_llama.cpp, where other machines took part."""
 
 
 def backend_of(test: Test, asked: Backend | None) -> Backend:
     """Where the test ran. What `backends` names was merely compiled in. RecordError where that
     is another machine, no backend of a run file, or left open; `asked` closes what is open."""
     row, place = test.row, test.place
+    if asked is None and _says_no_backend(row):
+        raise RecordError(
+            "does not tell on which backend it was measured",
+            mend="give `--backend`",
+            where=place,
+        )
     possible = possible_backends(row, place)
     if _other_machines_unclear(test) and asked is None:
         raise RecordError(
@@ -59,7 +69,7 @@ def backend_of(test: Test, asked: Backend | None) -> Backend:
             mend="if it was this machine alone, say so by `--backend`; else leave it out",
             where=place,
         )
-    if asked is not None and asked not in possible:
+    if asked is not None and asked not in possible and not _says_no_backend(row):
         raise RecordError(
             f"was measured on {' or '.join(possible)}, not on {asked}",
             mend="leave `--backend` out",
@@ -72,6 +82,13 @@ def backend_of(test: Test, asked: Backend | None) -> Backend:
             where=place,
         )
     return asked or possible[0]
+
+
+def _says_no_backend(row: Row) -> bool:
+    """A table, or a list of somebody's own, that kept no column of it. A build for the CPU alone
+    had every flag of 2023, each of them off."""
+    flags = {*OLD_FLAGS, *_OLD_OTHERS, "gpu_blas", "blas"}
+    return row.backends is None and row.devices == "auto" and not flags & row.settings.keys()
 
 
 def _other_machines_unclear(test: Test) -> bool:
@@ -132,6 +149,8 @@ def _refuse_other_machines(row: Row, place: str) -> None:
     alone = [name for name in compiled if name not in {"", "BLAS", "AMX", "CPU"}] == ["RPC"]
     if (
         said not in ("", "none")
+        or row.settings.get("rpc") == "1"
+        or _USED_RPC in (row.backends or "")
         or "RPC" in row.devices
         or (row.devices == "auto" and (alone or _ADDRESS.search(row.gpu_info)))
     ):

@@ -20,7 +20,7 @@ _LIBRARIES = re.compile(
 """What llama-bench lists beside the processor, as it computes there too."""
 
 _VENDORS = {
-    "nvidia": r"NVIDIA|GeForce|Tesla|Quadro",
+    "nvidia": r"NVIDIA|GeForce|Tesla|Quadro|^Orin\b|^Xavier\b",
     "amd": r"\bAMD\b|Radeon|Instinct|\bgfx\d",
     "apple": r"Apple|^M\d\b",
     "intel": r"Intel|\bArc\b",
@@ -28,10 +28,12 @@ _VENDORS = {
 _SOFTWARE = re.compile(r"llvmpipe|lavapipe|SwiftShader|softpipe|Basic Render", re.IGNORECASE)
 _INTEGRATED = re.compile(
     r"U?HD Graphics|Iris|Intel\(R\) Graphics|Arc\(TM\) Graphics|\bArc Graphics|"
+    r"\bArc(?:\(TM\))? \w+ GPU\b|"  # of Lunar, Arrow and Panther Lake: cards are `... Graphics`
     r"Radeon(?:\(TM\)|™)? Graphics|Radeon(?:\(TM\)|™)? (?:RX )?Vega (?:3|6|7|8|10|11)\b|"
     r"Radeon(?:\(TM\)|™)? [5-9]\d0M\b|Radeon(?:\(TM\)|™)? 80[5-6]0S|"
-    r"\((?:RADV )?(?:GFX1151|GFX1150|GFX1103|GFX1036|PHOENIX|RAPHAEL_MENDOCINO|REMBRANDT|RENOIR)\b|"
-    r"^Apple|GB10|Tegra|\bOrin\b|Jetson",
+    r"\((?:RADV )?(?:GFX115\d|GFX1103|GFX1036|PHOENIX|RAPHAEL_MENDOCINO|REMBRANDT|RENOIR|RAVEN|"
+    r"VANGOGH)|^gfx(?:90c|1035|1036|1103|115\d)\b|"
+    r"^Apple|GB10|Tegra|\b(?:Orin|Xavier|Thor)\b|Jetson|^V3D\b|^Mali-|\bAdreno\b",
     re.IGNORECASE,
 )
 _OF_A_BACKEND = {"cuda": "nvidia", "rocm": "amd", "metal": "apple"}

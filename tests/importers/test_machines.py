@@ -22,12 +22,36 @@ def cards(run):
         {"backends": "CUDA,RPC", "devices": "CUDA0/RPC0"},
         {"rpc_servers": "10.1.2.3:50052"},
         {"backends": "RPC", "gpu_info": ""},
+        {"backends": None, "cuda": True, "rpc": "1"},
+        {"backends": "CUDA+RPC"},
+        {"backends": "Vulkan,RPC", "gpu_info": f"{NVIDIA}, 10.1.2.3"},
     ],
 )
 def test_what_other_machines_computed_is_no_figure_of_this_one(bring, values):
     with pytest.raises(RecordError, match="several machines, or on another one") as caught:
         bring(lines(row(**values)))
     assert "10.1.2.3" not in str(caught.value) and "cellar" not in str(caught.value)
+
+
+def test_the_version_of_a_raspberry_pi_s_gpu_is_no_address(bring):
+    (run,) = bring(lines(row(backends="Vulkan", gpu_info="V3D 7.1.10.2")))
+    assert cards(run) == ["V3D 7.1.10.2"]
+    assert run.inventory.gpus[0].unified_memory
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| model | test | t/s |\n|---|---|---|\n| llama 7B Q4_0 | pp256 | 99.00 ± 1.00 |\n",
+        lines(without(row(), "backends")),
+    ],
+)
+def test_what_kept_no_backend_is_the_processor_s_only_if_somebody_says_so(bring, text):
+    with pytest.raises(RecordError, match="does not tell on which backend") as caught:
+        bring(text)
+    assert "--backend" in caught.value.mend
+    (run,) = bring(text, backend="cuda")
+    assert run.backend == "cuda"
 
 
 def test_rpc_that_was_only_compiled_in_is_no_other_machine(bring):
@@ -141,6 +165,16 @@ def test_which_card_it_was_stays_open_where_the_file_does_not_tell(bring):
 @pytest.mark.parametrize(
     ("name", "backend", "unified"),
     [
+        ("Intel(R) Arc(TM) 140V GPU (16GB)", "SYCL", True),
+        ("Intel(R) Arc(TM) B390 GPU", "Vulkan", True),
+        ("Intel(R) Arc(TM) Pro B60 Graphics", "SYCL", False),
+        ("NVIDIA Thor", "CUDA", True),
+        ("Xavier", "CUDA", True),
+        ("AMD Custom GPU 0405 (RADV VANGOGH)", "Vulkan", True),
+        ("gfx1103", "ROCm", True),
+        ("gfx1100", "ROCm", False),
+        ("Mali-G610", "Vulkan", True),
+        ("Adreno (TM) 740", "Vulkan", True),
         ("Apple M4 Max", "MTL", True),
         ("AMD Radeon 8060S Graphics (RADV GFX1151)", "Vulkan", True),
         ("NVIDIA GB10", "CUDA", True),
