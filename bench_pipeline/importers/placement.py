@@ -29,6 +29,12 @@ def placement_of(settings: Mapping[str, str], backend: Backend) -> MemoryProof |
             verdict="spilled",
             reason=f"By its settings, {' and '.join(left)} lay in the host's memory.",
         )
+    if (margin := settings.get("fit_target", "0")) not in ("", "0"):
+        return MemoryProof(
+            verdict="unverified",
+            reason=f"The engine chose what to leave in the host's memory, so that {margin} MiB of "
+            "the GPU's stay free (-fitt); how much it was, its file does not say.",
+        )
     layers = settings.get("n_gpu_layers", "")
     if layers.isdecimal() and 0 < int(layers) < _ALL_LAYERS:
         return MemoryProof(

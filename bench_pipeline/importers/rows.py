@@ -5,6 +5,7 @@ samples, keys of forks. What would make another figure of it is not.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ SETTINGS = frozenset(
         # ik_llama.cpp's own
         *("mla_attn", "attn_max_batch", "ser", "repack", "fused_moe", "fused_up_gate"),
         *("graph_reuse", "k_cache_hadamard", "merge_qkv", "rope_cache", "grouped_expert_routing"),
+        *("reuse", "mqkv", "muge", "defer_experts", "grouped_er", "no_fused_up_gate", "use_thp"),
+        *("no_ooae", "rcache", "sas", "max_gpu", "cuda_params"),
         # a key for each backend, before `backends`
         *("cuda", "opencl", "clblast", "vulkan", "kompute", "metal", "sycl", "rpc", "gpu_blas"),
         "blas",
@@ -50,6 +53,8 @@ _OWN = {
     *("model_size", "model_n_params", "n_prompt", "n_gen", "n_depth", "test_time"),
     *("samples_ns", "samples_ts", "avg_ns", "stddev_ns", "avg_ts", "stddev_ts", "n_samples"),
 }
+_AFTER_A_PROMPT = re.compile(r"tg\d+@pp\d+")
+"""ik_llama.cpp's label of decoding after a prompt whose time is not counted: our depth."""
 _LOOKS = ("n_prompt", "n_gen")
 _MAX_ALSO = 40
 
@@ -230,10 +235,22 @@ def looks_like_a_test(found: Mapping[str, Any]) -> bool:
     )
 
 
+def _as_llama_cpp_says_it(found: Mapping[str, Any]) -> dict[str, Any]:
+    """With what ik_llama.cpp means by other keys, or by one key something else."""
+    said = {key: value for key, value in found.items() if key}
+    if "override_tensor" in said:
+        said.setdefault("tensor_buft_overrides", said.pop("override_tensor") or "none")
+    if said.get("cuda_params") == "":
+        del said["cuda_params"]
+    if _AFTER_A_PROMPT.fullmatch(str(said.get("test", ""))) and said.get("n_gen"):
+        said |= {"n_depth": said.get("n_prompt", 0), "n_prompt": 0}
+    return said
+
+
 def row_of(found: Mapping[str, Any]) -> Row | str:
     """The test that `found` is, or why it is none."""
     try:
-        return Row.model_validate({key: value for key, value in found.items() if key})
+        return Row.model_validate(_as_llama_cpp_says_it(found))
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = printable(".".join(map(str, fault["loc"])))

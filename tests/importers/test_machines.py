@@ -220,6 +220,7 @@ def test_a_rig_that_was_measured_here_takes_no_other_machine_s_results(bring, wi
         ({"tensor_buft_overrides": "ffn_.*_exps=CPU"}, "spilled", "-ot"),
         ({"no_kv_offload": True}, "spilled", "KV cache"),
         ({"n_gpu_layers": 20}, "unverified", "20 layers"),
+        ({"fit_target": 1024, "fit_min_ctx": 4096}, "unverified", "1024 MiB"),
         ({"n_gpu_layers": 99}, None, ""),
         ({"n_gpu_layers": -1}, None, ""),
         ({"devices": "none", "no_kv_offload": True}, None, ""),

@@ -24,18 +24,27 @@ KEYS = {
     "ot": "tensor_buft_overrides",
     "ncmoe": "n_cpu_moe",
     "lm": "load_mode",
+    "fitt": "fit_target",
+    "fitc": "fit_min_ctx",
     # ik_llama.cpp's
     "fmoe": "fused_moe",
     "rtr": "repack",
     "mla": "mla_attn",
     "amb": "attn_max_batch",
-    "gr": "graph_reuse",
+    "gr": "reuse",
+    "ger": "grouped_er",
+    "defer": "defer_experts",
+    "thp": "use_thp",
+    "no-fug": "no_fused_up_gate",
+    "no-ooae": "no_ooae",
+    "cuda": "cuda_params",
 }
 """The table's short names; any other column has the key's own name."""
 
 _SHAPE = re.compile(
     r"(?:pp ?(?P<pp>\d+))?(?:\s*\+\s*)?(?:tg ?(?P<tg>\d+))?(?:\s*@ ?d ?(?P<depth>\d+))?"
 )
+_AFTER_A_PROMPT = re.compile(r"(tg\d+)@pp(\d+)")
 _SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _COUNTS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _AMOUNT = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[KMGT]iB|[KMBT])")
@@ -49,7 +58,9 @@ _COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+),\d+")
 
 
 def shape(words: str) -> dict[str, int] | None:
-    """`pp512`, `tg128`, `pp512+tg128`, `tg128 @ d4096` as the three keys; None: no shape."""
+    """`pp512`, `tg128`, `pp512+tg128`, `tg128 @ d4096`, ik_llama.cpp's `tg128@pp4096` as the three
+    keys; None: no shape."""
+    words = _AFTER_A_PROMPT.sub(r"\1@d\2", words)
     match = _SHAPE.fullmatch(words.strip())
     if not match or not (match["pp"] or match["tg"]):
         return None
