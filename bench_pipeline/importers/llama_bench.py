@@ -42,6 +42,8 @@ from bench_pipeline.records.yaml.files import write_run
 from bench_pipeline.records.yaml.model_files import read_catalogue
 
 NO_BUILD = "Its build: the file does not name it."
+NO_ENGINE = "Its engine: the file does not name what answered."
+NOT_NAMED = "engine not named"
 
 
 @dataclass
@@ -254,13 +256,16 @@ class _Import:
         runs = []
         for results in groups.values():
             first, model = results[0], self._foreign_model(results[0])
-            name = plain(self.asked.engine or first.engine or "llama.cpp", 40)
+            name = plain(self.asked.engine or first.engine or "", 40)
+            untold = ["" if name else NO_ENGINE, "" if self.asked.build else NO_BUILD]
             place = Place(
                 rig=self.rig.slug,
                 backend=self._foreign_backend(first),
                 model=model.model,
-                engine=Engine(name=name, build=plain(self.asked.build or "unknown", 40)),
-                unknown=tuple(filter(None, (model.unknown, "" if self.asked.build else NO_BUILD))),
+                engine=Engine(
+                    name=name or NOT_NAMED, build=plain(self.asked.build or "unknown", 40)
+                ),
+                unknown=tuple(filter(None, (model.unknown, *untold))),
                 source_title=self.asked.source_title,
                 source_url=self.asked.source_url,
             )

@@ -100,7 +100,9 @@ def percent_span(low: float | None, high: float | None, places: int = 0) -> str:
 
 def build(engine: str, build: str) -> str:
     """`b10434`, and `dasllama 0.6.6` of another family than most are of."""
-    return build if engine == LLAMA_CPP else f"{engine} {build}"
+    if engine == LLAMA_CPP:
+        return build
+    return f"{engine}, build unknown" if build == "unknown" else f"{engine} {build}"
 
 
 def untold(names: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from bench_pipeline.records.cell import Quantity
 _NEEDED = {"pp", "tg", "n_kv", "speed_pp", "speed_tg"}
 _SETTINGS = {
     *("n_kv_max", "n_batch", "n_ubatch", "flash_attn", "is_pp_shared", "n_gpu_layers"),
-    *("n_threads", "n_threads_batch"),
+    *("n_threads", "n_threads_batch", "flash_attn_type", "is_tg_separate"),
 }
 BATCHED, SWEEP = "llama-batched-bench", "sweep-bench"
 
@@ -48,4 +48,5 @@ def foreign(value: dict[str, Any], place: str, file: str, settings: dict[str, st
         figures=tuple(figures.all),
         note=note if sequences else "Of one pass, no server.",
         settings=settings,
+        engine="llama.cpp",
     )

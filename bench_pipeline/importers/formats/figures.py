@@ -22,6 +22,7 @@ class Figures:
         statistic: Statistic | None = None,
         deviation: Any = None,
         factor: float = 1,
+        words: str | None = None,
         **about: Any,
     ) -> None:
         number = _number(value)
@@ -33,7 +34,7 @@ class Figures:
                 number=len(self.all),
                 what=what,
                 value=number * factor,
-                printed=str(value) if isinstance(value, str) else json.dumps(value),
+                printed=words or (value if isinstance(value, str) else json.dumps(value)),
                 statistic=statistic,
                 deviation=None if spread is None else spread * factor,
                 **{key: known for key, known in about.items() if known is not None},

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench_pipeline.importers.formats import llama_benchy
 from bench_pipeline.importers.formats.columns import KEYS, amount, shape, speed
 from bench_pipeline.importers.rows import Found, Passed, Test, row_of
 from bench_pipeline.importers.words import plain
@@ -24,7 +25,6 @@ _CARD = re.compile(
 """A line of Vulkan ends its card's name with the driver's, in brackets."""
 _INIT = re.compile(r"^ggml_\w+: found \d+|^ggml_vulkan: Found \d+", re.IGNORECASE)
 _NEEDED = {"model", "test", "t/s"}
-_OF_LLAMA_BENCHY = {"peak t/s", "ttfr (ms)", "e2e_ttft (ms)"}
 
 
 @dataclass
@@ -47,7 +47,7 @@ def found_in(text: str, where: str, file: str) -> Found:
     for number, raw in enumerate(text.splitlines(), 1):
         line = _BEFORE.sub("", raw).rstrip()
         cells = _cells(line)
-        if len(cells) > 2 and set(cells) >= _NEEDED and not set(cells) & _OF_LLAMA_BENCHY:
+        if len(cells) > 2 and set(cells) >= _NEEDED and not llama_benchy.is_head(cells):
             table, taken = _Table(cells, tuple(cards), line.startswith("|")), True
             order.append(table)
         elif table and cells and _RULE.fullmatch(line):

@@ -198,3 +198,107 @@ def test_a_build_is_said_by_who_brings_it(bring):
     (run,) = bring(json.dumps(VLLM), model=FABLE, backend="cuda", build="0.17.1")
     assert (run.engine.name, run.engine.build) == ("vllm", "0.17.1")
     assert not any("Its build" in sentence for sentence in run.unknown)
+
+
+TABLE_OF_BENCHY = """\
+| model     |             test |   t/s (total) |    t/s (req) | peak t/s |  e2e_ttft (ms) |
+|:----------|-----------------:|--------------:|-------------:|---------:|---------------:|
+| acme/f-7b |           pp2048 | 861.00 ± 8.20 | 861.0 ± 8.20 |          | 2375.13 ± 69.0 |
+| acme/f-7b |    tg128 @ d4096 |   6.92 ± 0.10 |  6.92 ± 0.10 | 7.67     |                |
+| acme/f-7b | tg128 @ d4 (c10) |  61.20 ± 0.50 |  6.12 ± 0.10 | 8.10     |                |
+| acme/f-7b |   ctx_pp @ d4096 | 900.00 ± 1.00 |  900.0 ± 1.0 |          |                |
+
+llama-benchy (0.4.0)
+"""
+
+
+def test_llama_benchy_s_table_is_none_of_llama_bench(bring):
+    (run,) = bring(TABLE_OF_BENCHY, model=FABLE, backend="cuda")
+    assert run.printed.program == "llama-benchy" and run.bare_engine is None
+    assert told(run) == [
+        ("prefill_tok_s", 861.0, "mean", 8.2, None, 1),
+        ("ttft_ms", 2375.13, "mean", 69.0, None, 1),
+        ("decode_tok_s", 6.92, "mean", 0.1, None, 1),
+        ("aggregate_tok_s", 61.2, "mean", 0.5, None, 10),
+        ("prefill_tok_s", 900.0, "mean", 1.0, None, 1),
+    ]
+    first, _, decoding, *_, loaded = run.printed.figures
+    assert (first.printed, first.prompt_tokens, first.depth_tokens) == ("861.00", 2048, 0)
+    assert (decoding.output_tokens, decoding.depth_tokens) == (128, 4096)
+    assert loaded.label == "context loaded"
+
+
+def test_its_table_of_one_stream_is_read_too(bring):
+    table = TABLE_OF_BENCHY.replace("t/s (total)", "t/s").replace("t/s (req)", "est_ppt (ms)")
+    (run,) = bring(table, model=FABLE, backend="cuda")
+    assert len(run.printed.figures) == 5
+
+
+REPORT = """\
+============ Serving Benchmark Result ============
+Successful requests:                     100       
+Maximum request concurrency:             25        
+Total input tokens:                      25600     
+Request throughput (req/s):              0.16      
+Output token throughput (tok/s):         80.41     
+Total Token throughput (tok/s):          723.84    
+---------------Time to First Token----------------
+Mean TTFT (ms):                          34710.68  
+P99 TTFT (ms):                           48000.10  
+----------------End-to-End Latency----------------
+Mean E2E Latency (ms):                   50000.00  
+==================================================
+"""
+OF_SGLANG = "Backend: {}\nSuccessful"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "program", "engine"),
+    [
+        (("E2E Latency", "E2EL"), "vLLM bench serve", "engine not named"),
+        (("Successful", OF_SGLANG.format("sglang-oai")), "SGLang bench_serving", "sglang"),
+        (("Successful", OF_SGLANG.format("vllm-chat")), "SGLang bench_serving", "vllm"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_report_that_a_client_prints_is_read(bring, replaced, program, engine, end):
+    text = f"Starting ...\n{REPORT.replace(*replaced)}".replace("\n", end)
+    (run,) = bring(text, model=FABLE, backend="cuda")
+    assert (run.printed.program, run.engine.name) == (program, engine)
+    assert told(run) == [
+        ("aggregate_tok_s", 80.41, None, None, 100, 25),
+        ("requests_per_s", 0.16, None, None, 100, 25),
+        ("end_to_end_tok_s", 723.84, None, None, 100, 25),
+        ("ttft_ms", 34710.68, "mean", None, 100, 25),
+        ("ttft_ms", 48000.1, "p99", None, 100, 25),
+        ("latency_ms", 50000.0, "mean", None, 100, 25),
+        ("prompt_tokens", 256.0, "mean", None, 100, 25),
+    ]
+
+
+@pytest.mark.parametrize("found", [BENCHY, GUIDE, VLLM | {"backend": "openai-chat"}])
+def test_a_server_that_no_file_names_is_not_said_to_be_llama_cpp(bring, found):
+    (run,) = bring(json.dumps(found), model=FABLE, backend="cuda")
+    assert run.engine.name == "engine not named"
+    assert any("Its engine" in sentence for sentence in run.unknown)
+
+
+def test_a_server_that_is_named_by_who_brings_it_is_that(bring):
+    (run,) = bring(json.dumps(BENCHY), model=FABLE, backend="cuda", engine="vllm")
+    assert run.engine.name == "vllm"
+    assert not any("Its engine" in sentence for sentence in run.unknown)
+
+
+def test_tables_of_two_settings_are_two_runs(bring):
+    said = (
+        "main: n_kv_max = 8192, n_batch = 2048, n_ubatch = 512, flash_attn = {}, is_pp_shared = 0"
+    )
+    table = (
+        "|    PP |   TG |  B | N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |\n"
+        "|-------|------|----|------|----------|----------|----------|----------|\n"
+        "|   512 |   32 |  1 |  544 |    0.337 |  {}.90 |    0.405 |    79.04 |\n"
+    )
+    text = "\n".join(f"{said.format(on)}\n\n{table.format(1500 + on)}" for on in (0, 1))
+    runs = bring(text, model=FABLE, backend="cuda")
+    assert [run.printed.figures[0].value for run in runs] == [1500.9, 1501.9]
+    assert ["flash_attn 0" in run.source.note for run in runs] == [True, False]
