@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 _QUANT = re.compile(
-    r"[-._](?P<quant>(?:UD-)?(?:I?Q\d\w*|TQ\d_\d|MXFP4\w*|NVFP4|BF16|FP16|F16|F32))$", re.IGNORECASE
+    r"[-._ ](?P<quant>(?:UD-)?(?:I?Q\d\w*|P?T?Q\d_\d|I2_S|MXFP4\w*|NVFP4|BF16|FP16|F16|F32)|"
+    r"FP8(?:-dynamic)?|AWQ|GPTQ(?:-Int\d)?|W\d+A\d+|\dbit)"
+    r"(?:[-.](?:i?mat\w*|\d+(?:\.\d+)?bpw|gguf))*$",
+    re.IGNORECASE,
 )
 _SIZE = re.compile(
     r"[-_ ](?P<size>[EA]?\d+(?:\.\d+)?(?:x\d+(?:\.\d+)?)?[BM](?![A-Za-z0-9]).*)$", re.IGNORECASE
@@ -16,12 +19,18 @@ _WORD = re.compile(
     re.IGNORECASE,
 )
 """What tells one of a family where no number of weights does: `GLM-4.5-Air`, `Phi-4-mini`."""
-_TYPE = re.compile(r"^(?P<family>.+?) (?P<size>\?|[A-Z]?[\d.x]+)(?P<unit>[BMK]\S*) (?P<quant>.+)$")
+_TYPE = re.compile(
+    r"^(?P<family>.+?) (?P<size>\?|[A-Z]?[\d.x]+)(?P<unit>[BMK]\S*)"
+    r"(?: \((?P<name>\w+)\))? (?P<quant>.+)$"
+)
 _MIX = re.compile(r" - (Small|Medium|Large)\b.*$")
 _CACHED = re.compile(
     r"^(?P<owner>[\w.-]+?)_(?P<repo>[\w.-]*?[-_.]gguf)_(?P<file>.+)$", re.IGNORECASE
 )
 """llama.cpp's own cache of `-hf owner/repo`: `owner_repo_file.gguf`."""
+_FOLDER = re.compile(r"^(?P<folder>.+?)_(?P<file>(?:.+[-._])?(?P=folder))$", re.IGNORECASE)
+"""A file of a folder of that repository: the cache writes its bar as `_` too, and such folders are
+called by the quant, or like the file: `Q4_K_M_Fable-7B-Q4_K_M`."""
 _HUB = re.compile(r"models--(?P<owner>[^/\\]+?)--[^/\\]+[/\\]snapshots[/\\]")
 _MAKERS = re.compile(
     r"^(?:Qwen|google|meta-llama|mistralai|microsoft|deepseek-ai|nvidia|ibm-granite|openai|zai-org|"
@@ -62,6 +71,8 @@ def named(path: str, model_type: str) -> Named:
         creator = hub["owner"]
     if cached := _CACHED.match(stem):
         creator, stem = cached["owner"], cached["file"]
+        if in_folder := _FOLDER.match(stem):
+            stem = in_folder["file"]
     stem = _MAKERS.sub("", stem)
     family_said, size_said, quant_said = _engine_s(model_type)
     if not stem or _NAMELESS.match(stem):
@@ -89,8 +100,10 @@ def _engine_s(model_type: str) -> tuple[str, str, str]:
     if not words:
         return "", "", ""
     mixed = _MIX.sub(lambda mix: f"_{mix[1][0]}", words["quant"])
-    quant = re.sub(r"^(all|mostly) | - .*$", "", mixed)
-    return words["family"], (words["size"] + words["unit"]).replace("?B", ""), quant
+    quant = re.sub(r"^(?:all|mostly) |(?: mix)?(?: - .*)?(?: \(guessed\))?$", "", mixed)
+    size = (words["size"] + words["unit"]).replace("?B", "")
+    unknown = quant.startswith("unknown,")  # `unknown, may not work`, of a file of another maker
+    return words["family"], "-".join(filter(None, (size, words["name"]))), "" if unknown else quant
 
 
 def slug_of(*parts: str) -> str:

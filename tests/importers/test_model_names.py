@@ -24,6 +24,21 @@ HASH = "0f" * 32
         ("Phi-4-mini-instruct-Q4_K_M.gguf", "Phi-4", "mini-instruct", "Q4_K_M", ""),
         ("GLM-4.5-Air-UD-Q2_K_XL-00001-of-00002.gguf", "GLM-4.5", "Air", "UD-Q2_K_XL", ""),
         ("Fable-30B-A3B-IQ4_XS.gguf", "Fable", "30B-A3B", "IQ4_XS", ""),
+        (
+            "acme_Fable-30B-A3B-GGUF_UD-Q4_K_XL_Fable-30B-A3B-UD-Q4_K_XL-00001-of-00002.gguf",
+            *("Fable", "30B-A3B", "UD-Q4_K_XL", "acme"),
+        ),
+        (
+            "acme_Fable-30B-GGUF_Fable-30B-UD-IQ1_S_Fable-30B-UD-IQ1_S-00001-of-00003.gguf",
+            *("Fable", "30B", "UD-IQ1_S", "acme"),
+        ),
+        ("Fable-7B-chat-Q4_K_M-imat.gguf", "Fable", "7B-chat", "Q4_K_M", ""),
+        ("Fable-7B-chat-Q4_K_S-3.89bpw.gguf", "Fable", "7B-chat", "Q4_K_S", ""),
+        ("Fable 7B Q4_K_M.gguf", "Fable", "7B", "Q4_K_M", ""),
+        ("Fable-7B-PTQ1_0.gguf", "Fable", "7B", "PTQ1_0", ""),
+        ("acme/Fable-7B-FP8", "Fable", "7B", "FP8", ""),
+        ("acme/Fable-7B-chat-GPTQ-Int4", "Fable", "7B-chat", "GPTQ-INT4", ""),
+        ("acme/Fable-7B-4bit", "Fable", "7B", "4BIT", ""),
     ],
 )
 def test_a_file_s_name_tells_family_variant_quant_and_maker(path, family, variant, quant, creator):
@@ -32,6 +47,24 @@ def test_a_file_s_name_tells_family_variant_quant_and_maker(path, family, varian
         *(family, variant, quant, creator),
     )
     assert not found.by_the_engine
+
+
+@pytest.mark.parametrize(
+    ("words", "family", "variant", "quant"),
+    [
+        ("llama4 17Bx16E (Scout) Q4_K - Medium", "llama4", "17Bx16E-Scout", "Q4_K_M"),
+        ("llama 7B Q4_0 (guessed)", "llama", "7B", "Q4_0"),
+        ("llama 7B Q4_K - Medium (guessed)", "llama", "7B", "Q4_K_M"),
+        ("llama 8B IQ3_S mix - 3.66 bpw", "llama", "8B", "IQ3_S"),
+        ("llama 13B all F32 (guessed)", "llama", "13B", "F32"),
+        ("bitnet 2B TQ1_0 - 1.69 bpw ternary", "bitnet", "2B", "TQ1_0"),
+        ("gptoss 20B unknown, may not work", "gptoss", "20B", ""),
+        ("llama ?B Q8_0", "llama", "", "Q8_0"),
+    ],
+)
+def test_the_engine_s_words_tell_family_size_and_quant(words, family, variant, quant):
+    found = named("", words)
+    assert (found.family, found.variant, found.quant) == (family, variant, quant)
 
 
 @pytest.mark.parametrize("path", [f"sha256-{HASH}", f"/root/.ollama/blobs/sha256:{HASH}", HASH])
