@@ -78,6 +78,18 @@ def decimal(value: float | None, places: int = 1) -> str:
     return MISSING if value is None else f"{value:.{places}f}"
 
 
+def deviation(value: float) -> str:
+    """`12.8`, `0.3`, and `0.04` where one decimal would say that there was none."""
+    return next(
+        (decimal(value, places) for places in (1, 2, 3) if round(value, places)), decimal(value)
+    )
+
+
+def rate_places(tok_s: float | None) -> int:
+    """Decimals of a speed: two below 1 tok/s, of a model that outgrew its machine."""
+    return 2 if tok_s is not None and tok_s < 1 else 1
+
+
 def span(low: float | None, high: float | None, places: int = 1) -> str:
     """`206.5 – 216.7`; one number where both read the same; empty if either is unknown."""
     if low is None or high is None:
@@ -100,9 +112,7 @@ def percent_span(low: float | None, high: float | None, places: int = 0) -> str:
 
 def build(engine: str, build: str) -> str:
     """`b10434`, and `dasllama 0.6.6` of another family than most are of."""
-    if engine == LLAMA_CPP:
-        return build
-    return f"{engine}, build unknown" if build == "unknown" else f"{engine} {build}"
+    return build if engine == LLAMA_CPP else f"{engine} {build}"
 
 
 def untold(names: Iterable[str]) -> tuple[str, ...]:

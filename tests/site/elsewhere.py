@@ -35,6 +35,10 @@ FABLE = Described(None, "2026-02", "Fable", "7B-chat", "Q5_K_M")
 PAIR = {"gpu_info": "NVIDIA A2, NVIDIA A2", "cpu_info": "Pair CPU"}
 OTHER = {"gpu_info": "NVIDIA A10", "cpu_info": "Builds CPU"}
 LATER = {"test_time": "2026-08-06T07:08:09Z"}
+SLOW = TABLE.replace("pp256 | 1280.00 ± 12.80", " pp96 |     2.99 ± 0.04").replace(
+    "tg64 @ d2048  |    71.25 ± 0.30", "tg48          |     0.35 ± 0.00"
+)
+"""Of a model that outgrew its machine; in lengths of its own, so that no chart holds it."""
 IMPORTS: list[tuple[str, list[str], Described, Backend | None]] = [
     ("plain", [lines(row()), lines(decode())], Described(released="2026-02"), None),
     ("fa", [lines(row(flash_attn=0), row(flash_attn=1))], Described(released="2026-02"), None),
@@ -59,6 +63,7 @@ IMPORTS: list[tuple[str, list[str], Described, Backend | None]] = [
         None,
     ),
     ("table", [TABLE], FABLE, None),
+    ("slow", [SLOW], FABLE, None),
     ("served", [json.dumps(BENCHY)], FABLE, "cuda"),
     ("fork", [lines(row(build_number=4105, test="pp256", also_new=3))], Described(), None),
     ("fork", [lines(row(build_number=4190, test="pp256", **LATER))], Described(), None),

@@ -207,7 +207,7 @@ def bare_rows(tests: list[Row]) -> tuple[BareRow, ...]:
         BareRow(
             what=_what(test),
             n=test["n"],
-            tok_s=wording.decimal(test["tok_s"]),
+            tok_s=wording.decimal(test["tok_s"], wording.rate_places(test["tok_s"])),
             interval=_beside(test),
             also=", ".join(f"{k} {v}" for k, v in json.loads(test["also_json"] or "{}").items()),
         )
@@ -217,9 +217,10 @@ def bare_rows(tests: list[Row]) -> tuple[BareRow, ...]:
 
 def _beside(test: Row) -> str:
     if test["statistic"] != "mean":
-        interval = wording.span(test["tok_s_lo"], test["tok_s_hi"])
+        places = wording.rate_places(test["tok_s"])
+        interval = wording.span(test["tok_s_lo"], test["tok_s_hi"], places)
         return ", ".join(filter(None, ("median" if test["n"] else "", interval)))
-    spread = "" if test["tok_s_sd"] is None else f" ± {wording.decimal(test['tok_s_sd'])}"
+    spread = "" if test["tok_s_sd"] is None else f" ± {wording.deviation(test['tok_s_sd'])}"
     return f"mean{spread}, no samples"
 
 

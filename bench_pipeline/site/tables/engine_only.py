@@ -209,7 +209,7 @@ def _speeds(tests: Iterable[Row], kind: str) -> tuple[Speed, ...]:
     own.sort(key=lambda test: (test["depth_tokens"], test[length], test["run_id"]))
     return tuple(
         Speed(
-            wording.decimal(test["tok_s"]),
+            wording.decimal(test["tok_s"], wording.rate_places(test["tok_s"])),
             f"{test[length]:,} tokens"
             + (f" after {test['depth_tokens']:,}" if test["depth_tokens"] else ""),
             how_taken(test),
@@ -225,10 +225,11 @@ def _speeds(tests: Iterable[Row], kind: str) -> tuple[Speed, ...]:
 def how_taken(test: Row) -> str:
     """`median of 3, 1,267.3 – 1,292.9`; `mean ± 12.8, no samples`. `test`: of `bare_tests`."""
     if test["statistic"] == "mean":
-        spread = "" if test["tok_s_sd"] is None else f" ± {wording.decimal(test['tok_s_sd'])}"
+        spread = "" if test["tok_s_sd"] is None else f" ± {wording.deviation(test['tok_s_sd'])}"
         of = f" of {test['n']}" if test["n"] else ""
         return f"mean{spread}{of}, no samples"
-    interval = wording.span(test["tok_s_lo"], test["tok_s_hi"])
+    places = wording.rate_places(test["tok_s"])
+    interval = wording.span(test["tok_s_lo"], test["tok_s_hi"], places)
     return f"median of {test['n']}" + (f", {interval}" if interval else "")
 
 
@@ -261,7 +262,7 @@ def printed_speed(figure: dict[str, Any]) -> Speed:
     statistic = figure.get("statistic")
     how = (statistic or "mean or median: not said") if figure.get("high") is None else "range"
     if spread is not None:
-        how += f" ± {wording.decimal(spread)}"
+        how += f" ± {wording.deviation(spread)}"
     if figure.get("n"):
         how += f" of {figure['n']:,}"
     if figure["what"] in ("latency_ms", "ttft_ms") and _scaled(figure):

@@ -96,6 +96,15 @@ def test_a_mean_without_samples_says_so_beside_the_figure(made: Made, site: Site
     assert "mean ± 12.8, no samples" in page(made, found.href)
 
 
+def test_what_is_small_is_not_rounded_to_nothing(made: Made, site: Site):
+    (found,) = rows_of(site, "slow")
+    (prefill,), (decode,) = found.prefill, found.decode
+    assert (prefill.text, prefill.how) == ("3.0", "mean ± 0.04, no samples")
+    assert (decode.text, decode.how) == ("0.35", "mean ± 0.0, no samples")
+    for words in ("mean ± 0.04, no samples", "0.35"):
+        assert words in page(made, found.href)
+
+
 def test_other_programs_figures_stand_in_their_own_digits(made: Made, site: Site):
     (found,) = rows_of(site, "served")
     assert found.kind == "as published" and found.decode[0].text == "61.507 tok/s"
