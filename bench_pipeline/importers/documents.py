@@ -12,7 +12,10 @@ from bench_pipeline.importers.rows import Found, Passed
 from bench_pipeline.records.yaml.strict import MAX_BYTES
 
 STDIN = "-"
-_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".md", ".txt", ".log", ".sql", ".out", ""}
+_SUFFIXES = {
+    *(".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".markdown", ".txt", ".log", ".sql"),
+    *(".out", ""),
+}
 """Of the files that are looked into within a folder."""
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 """Colours, and other commands to a terminal, that a copy of its output keeps."""

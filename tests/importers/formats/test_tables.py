@@ -133,3 +133,21 @@ def test_a_file_of_powershell_that_was_cut_off_is_read(bring, tmp_path):
     file.write_bytes(TABLE.encode("utf-16")[:-1])
     (run,) = bring(files=[file])
     assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["ffn_(up|down)_exps=CPU", "blk.(1|2|3)..*|output.*=CPU;x=CUDA0", "exps=CPU"]
+)
+def test_a_bar_in_a_pattern_divides_no_row(bring, done, pattern):
+    table = TABLE.replace("| ngl |", "| ot | ngl |").replace("| --: |", "| --- | --: |")
+    (run,) = bring(table.replace("|  99 |", f"| {pattern} |  99 |"))
+    assert run.bare_engine.settings["tensor_buft_overrides"] == pattern
+    assert means(run) == [(1280.0, 12.8), (71.25, 0.3)] and done[-1].passed == []
+    assert run.bare_engine.memory.verdict == "spilled"
+
+
+def test_a_folder_s_tables_with_tabs_are_found(bring, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "copied.tsv").write_text(with_tabs(TABLE))
+    (run,) = bring(files=[tmp_path / "kept"])
+    assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
