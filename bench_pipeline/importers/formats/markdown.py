@@ -10,6 +10,7 @@ from typing import Any
 
 from bench_pipeline.importers.formats import llama_benchy
 from bench_pipeline.importers.formats.columns import KEYS, amount, shape, speed
+from bench_pipeline.importers.formats.wrapped import unwrapped
 from bench_pipeline.importers.rows import Found, Passed, Test, row_of
 from bench_pipeline.importers.words import plain
 
@@ -47,7 +48,7 @@ def found_in(text: str, where: str, file: str) -> Found:
     taken = False  # the cards are those of a table that stands above
     loose: list[tuple[int, str]] = []
     order: list[_Table | dict[str, Any]] = []
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in unwrapped(text):
         line = _BEFORE.sub("", raw).rstrip()
         cells = _cells(line)
         if len(cells) > 2 and set(cells) >= _NEEDED and not llama_benchy.is_head(cells):

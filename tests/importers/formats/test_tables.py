@@ -151,3 +151,18 @@ def test_a_folder_s_tables_with_tabs_are_found(bring, tmp_path):
     (tmp_path / "kept" / "copied.tsv").write_text(with_tabs(TABLE))
     (run,) = bring(files=[tmp_path / "kept"])
     assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
+
+
+@pytest.mark.parametrize("width", [40, 57, 60, 72, 80, 93])
+@pytest.mark.parametrize("kept_spaces", [True, False])
+def test_a_table_that_a_terminal_broke_is_put_together(bring, done, width, kept_spaces):
+    broken = [
+        line[start : start + width]
+        for line in TABLE.splitlines()
+        for start in range(0, max(1, len(line)), width)
+    ]
+    text = "$ llama-bench\n" + "\n".join(line if kept_spaces else line.rstrip() for line in broken)
+    (run,) = bring(text)
+    assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
+    assert (run.model.slug, run.engine.build) == ("llama-7b-q5_k_m", "b9100")
+    assert [passed.why for passed in done[-1].passed] == ["no test: $ llama-bench"]
