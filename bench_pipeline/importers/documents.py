@@ -19,6 +19,8 @@ _SUFFIXES = {
 """Of the files that are looked into within a folder."""
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 """Colours, and other commands to a terminal, that a copy of its output keeps."""
+_LOGGED = re.compile(r"^(?:\d{4}-\d\d-\d\dT[\d:.]+Z ?|[\w.-]+-\d+ +\| )", re.MULTILINE | re.ASCII)
+"""What a log of CI (its time) or of `docker compose` (its service) puts before each line."""
 _MEND = "give the output of `llama-bench`, as docs/import.md lists what is read"
 
 
@@ -99,7 +101,7 @@ def _text_of(file: Path) -> str:
         text = data.decode("utf-16", "replace")
     else:
         text = _of_bytes(data, file)
-    return _TERMINAL.sub("", text).replace("\0", " ").replace("\ufeff", "")
+    return _LOGGED.sub("", _TERMINAL.sub("", text)).replace("\0", " ").replace("\ufeff", "")
 
 
 def _of_bytes(data: bytes, file: Path) -> str:

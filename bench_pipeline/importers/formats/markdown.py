@@ -14,18 +14,21 @@ from bench_pipeline.importers.formats.wrapped import unwrapped
 from bench_pipeline.importers.rows import Found, Passed, Test, row_of
 from bench_pipeline.importers.words import plain
 
-_BEFORE = re.compile(r"^(?:\d{4}-\d\d-\d\dT[\d:.]+Z? |[\w.-]+-\d+ +\| )?[\s>]*", re.ASCII)
-"""What a quote, a log of CI (its time) or of `docker compose` (its service) puts before a line."""
+_QUOTE = re.compile(r"^[\s>]*")
 _RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
 _BUILD = re.compile(r"^build: (?P<commit>\S+) \((?P<number>\d{1,9})\)")
 _CARD = re.compile(
     r"^\s*Device \d+: (?P<cuda>.+?), (?:compute capability|gfx\d|VMM)|"
     r"^ggml_vulkan: \d+ = (?P<vulkan>.+?) \([^()]*\) \||"
+    r"^\|\s*\d+\|\s*\[level_zero:gpu:\d+\]\|\s*(?P<sycl>[^|]+?)\s*\||"
     r"^ggml_metal_\w+: GPU name: +(?:MTL\d+ \((?P<metal>[^()]+)\)|(?P<old_metal>Apple .+))$"
 )
 """A line of Vulkan ends its card's name with the driver's, in brackets."""
 _INIT = re.compile(r"^ggml_\w+: found \d+|^ggml_vulkan: Found \d+", re.IGNORECASE)
 _NEEDED = {"model", "test", "t/s"}
+_FIRST, _LAST = ("model", "size", "params", "backend"), ("test", "t/s")
+"""Of every table of the program."""
+_OTHER_NAMES = {"tok/s": "t/s", "tokens/s": "t/s"}
 _MARKED = re.compile(r"^(\*\*|\*|`)(.*)\1$")
 _WITH_BARS = "ot"
 """A column whose patterns may hold bars: `ffn_(up|down)_exps=CPU`."""
@@ -48,20 +51,28 @@ def found_in(text: str, where: str, file: str) -> Found:
     taken = False  # the cards are those of a table that stands above
     loose: list[tuple[int, str]] = []
     order: list[_Table | dict[str, Any]] = []
+    head: list[str] = []
+    cells: list[str] = []
     for number, raw in unwrapped(text):
-        line = _BEFORE.sub("", raw).rstrip()
-        cells = _cells(line)
-        if len(cells) > 2 and set(cells) >= _NEEDED and not llama_benchy.is_head(cells):
-            table, taken = _Table(cells, tuple(cards), line.startswith("|")), True
+        line = _QUOTE.sub("", raw).rstrip()
+        above, cells = cells, _cells(line)
+        names = _names(cells)
+        translated = [] if table or names else _translated(head, cells)
+        if names or translated:
+            table, taken = _Table(names or translated, tuple(cards), line.startswith("|")), True
             order.append(table)
-        elif table and cells and _RULE.fullmatch(line):
+            loose = [each for each in loose if not translated or _cells(each[1]) != head]
+        card = _CARD.match(line)
+        if names:
             continue
-        elif table and (line.startswith("|") or (not table.edged and len(cells) > 2)):
+        if cells and _RULE.fullmatch(line):
+            head = above
+        elif table and not card and (line.startswith("|") or (not table.edged and len(cells) > 2)):
             _row(table, cells, number, where, found)
         elif build := _BUILD.match(line):
             order.append({"build_commit": build["commit"], "build_number": int(build["number"])})
             table, cards = None, [] if taken else cards
-        elif (card := _CARD.match(line)) or _INIT.match(line):
+        elif card or _INIT.match(line):
             cards, taken = [] if taken or not card else cards, False
             cards += [name.strip() for name in (card.groups() if card else ()) if name]
         elif line.strip("`~ "):
@@ -87,6 +98,22 @@ def _cells(line: str) -> list[str]:
     parts = line.strip("|").split("|") if "|" in line else line.split("\t")
     plain_parts = (_MARKED.sub(r"\2", part.strip()) for part in parts)
     return [part.replace("\\_", "_") for part in plain_parts] if parts[1:] else []
+
+
+def _names(cells: list[str]) -> list[str]:
+    """The columns of a table of the program, as it writes them; none: no head of one."""
+    names = [_OTHER_NAMES.get(cell.lower(), cell.lower()) for cell in cells]
+    return names if set(names) >= _NEEDED and not llama_benchy.is_head(names) else []
+
+
+def _translated(head: list[str], cells: list[str]) -> list[str]:
+    """The columns of a table whose head somebody translated, told by its first row."""
+    if len(cells) != len(head) or len(cells) < len(_FIRST + _LAST):
+        return []
+    told = "iB" in cells[1] and amount(cells[1]) and amount(cells[2])
+    if not told or shape(cells[-2]) is None or speed(cells[-1]) is None:
+        return []
+    return [*_FIRST, *map(str.lower, head[len(_FIRST) : -len(_LAST)]), *_LAST]
 
 
 def _with_builds(order: list[_Table | dict[str, Any]]) -> list[tuple[_Table, dict[str, Any]]]:

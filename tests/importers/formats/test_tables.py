@@ -1,9 +1,11 @@
 """llama-bench's table as people copy, decorate and move it: its numbers, its build, its cards."""
 
+import json
+
 import pytest
 
 from bench_pipeline.errors import RecordError
-from tests.importers.results import TABLE
+from tests.importers.results import TABLE, decode, row
 
 BUILD = "\nbuild: 0c1d2e3f (9100)\n"
 HEAD, _, ONE, OTHER = TABLE.splitlines()[:4]
@@ -62,6 +64,12 @@ def with_tabs(text):
         pytest.param(with_tabs, id="copied from a page"),
         pytest.param(lambda text: text.replace("\n", "\r\n"), id="lines of Windows"),
         pytest.param(lambda text: text.replace("| model ", "| **model** "), id="bold heads"),
+        pytest.param(lambda text: text.replace(HEAD, HEAD.title()), id="large letters"),
+        pytest.param(lambda text: text.replace("t/s |", "tok/s |"), id="another unit's name"),
+        pytest.param(
+            lambda text: text.replace("model ", "模型 ").replace("test |", "测试 |"),
+            id="translated",
+        ),
     ],
 )
 def test_a_table_is_read_from_wherever_it_was_copied(bring, done, written):
@@ -113,6 +121,11 @@ def test_a_card_above_its_build_is_that_of_the_table_below(bring):
         ),
         ("ggml_metal_device_init: GPU name:   MTL0 (Apple M4 Max)", "MTL,BLAS", "Apple M4 Max"),
         ("ggml_metal_init: GPU name:   Apple M2", "Metal", "Apple M2"),
+        (
+            "| 0| [level_zero:gpu:0]|   Intel Arc B580 Graphics|   20.1|    160| 12168M|",
+            "SYCL",
+            "Intel Arc B580 Graphics",
+        ),
     ],
 )
 def test_the_card_of_a_log_is_named_without_its_driver(bring, line, backend, name):
@@ -166,3 +179,9 @@ def test_a_table_that_a_terminal_broke_is_put_together(bring, done, width, kept_
     assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
     assert (run.model.slug, run.engine.build) == ("llama-7b-q5_k_m", "b9100")
     assert [passed.why for passed in done[-1].passed] == ["no test: $ llama-bench"]
+
+
+def test_other_forms_too_are_read_from_a_log_of_ci(bring, done):
+    text = json.dumps([row(), decode()], indent=2)
+    (run,) = bring("".join(f"2026-05-06T07:08:09.1234567Z {line}\n" for line in text.splitlines()))
+    assert len(run.bare_engine.tests) == 2 and done[-1].passed == []
