@@ -47,7 +47,9 @@ _SHAPE = re.compile(
 _AFTER_A_PROMPT = re.compile(r"(tg\d+)@pp(\d+)")
 _SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _COUNTS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-_AMOUNT = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[KMGT]iB|[KMBT])")
+_MOST = 10**6
+"""Of any unit: no model has as many."""
+_AMOUNT = re.compile(r"(?P<number>[\d.,]+) ?(?P<unit>[KMGT]iB|[KMBT])")
 _NUMBER = r"\d+(?:[ \u00a0\u2009\u202f'’]\d{3})*(?:[.,]\d+)*"
 _SPEED = re.compile(
     rf"(?P<mean>{_NUMBER})(?:\s*[^\d.,\s][^\d]*(?P<sd>{_NUMBER})|\s+(?P<bare_sd>\d+\.\d+))?"
@@ -98,11 +100,9 @@ def amount(words: str) -> int:
     match = _AMOUNT.fullmatch(words.strip())
     if not match:
         return 0
+    read = number(match["number"])
     unit = (_SIZES | _COUNTS)[match["unit"]]
-    try:
-        return round(float(match["number"]) * unit)
-    except ValueError:
-        return 0
+    return round(read * unit) if read is not None and read < _MOST else 0
 
 
 def typed(key: str, value: str) -> Any:

@@ -37,6 +37,12 @@ def test_a_speed_is_the_number_that_was_written_in_whatever_country(bring, writt
     assert means(run) == [figure, (71.25, 0.3)]
 
 
+@pytest.mark.parametrize("size", ["4,45 GiB", "4.45 GiB", "9" * 400 + " GiB", "4.4.5 GiB"])
+def test_a_size_in_whatever_country_is_no_obstacle(bring, size):
+    (run,) = bring(TABLE.replace("4.45 GiB", size))
+    assert means(run) == [(1280.0, 12.8), (71.25, 0.3)]
+
+
 def bare(text):
     return "".join(f"{line.strip('| ')}\n" for line in text.splitlines())
 
