@@ -41,4 +41,7 @@ def found_in(text: str, where: str, file: str) -> Found:
                 found.passed.append(Passed(place, f"a row of {len(cells)} columns"))
             else:
                 found.foreign.append(row)
+    empty = [each for each in found.foreign if not each.figures]
+    found.passed += [Passed(each.place, f"of {each.program}, without a figure") for each in empty]
+    found.foreign = [each for each in found.foreign if each.figures]
     return found

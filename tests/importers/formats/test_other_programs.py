@@ -234,6 +234,17 @@ def test_its_table_of_one_stream_is_read_too(bring):
     assert len(run.printed.figures) == 5
 
 
+def test_a_row_without_a_figure_is_named(bring, done):
+    table = TABLE_OF_BENCHY.replace("61.20 ± 0.50", "         N/A")
+    (run,) = bring(table, model=FABLE, backend="cuda")
+    assert len(run.printed.figures) == 4
+    assert [passed.why for passed in done[-1].passed] == ["of llama-benchy, without a figure"]
+    with pytest.raises(RecordError, match="without a figure"):
+        bring(
+            "\n".join(TABLE_OF_BENCHY.splitlines()[:2]) + "\n| a | pp512 | | | | |\n", model=FABLE
+        )
+
+
 REPORT = """\
 ============ Serving Benchmark Result ============
 Successful requests:                     100       
