@@ -20,6 +20,12 @@ _INTEGRATED = re.compile(r"\b(?:GB10|N1X?|Thor|Orin|Xavier|Tegra|Jetson)\b|nvgpu
 _INTEGRATED_CHIPS = {"5.3", "6.2", "7.2", "8.7", "10.1", "11.0", "12.1"}
 """Compute capabilities that only boards without memory of their own have: Tegra, Orin, Thor,
 GB10."""
+_CARD_CHIPS = {
+    *("5.0", "5.2", "6.0", "6.1", "7.0", "7.5", "8.0", "8.6", "8.9", "9.0"),
+    *("10.0", "10.3", "12.0"),
+}
+"""Those that only cards have, with memory of their own: 32 GiB of it beside 32 GiB of the machine's
+are no sign that both are the same."""
 _SAME_TOTAL = 0.03
 """By which the driver's count of the machine's memory may differ from the kernel's."""
 
@@ -74,10 +80,13 @@ def _shares_memory(
     """Whether the GPU has none of its own; `total_mib`: what the driver counts, None where it
     supports no such question.
 
-    On such boards one driver refuses the question, another answers 0, a third the machine's total.
+    On such boards one driver refuses the question, another answers 0, a third the machine's total,
+    which tells only of chips that are not known here.
     """
     if not total_mib or _INTEGRATED.search(name) or capability in _INTEGRATED_CHIPS:
         return True
+    if capability in _CARD_CHIPS:
+        return False
     return host_mib is not None and abs(total_mib / host_mib - 1) < _SAME_TOTAL
 
 

@@ -103,6 +103,28 @@ def test_a_card_that_counts_the_machine_s_memory_as_its_own_has_none(tree):
         assert gpu.unified_memory is unified
 
 
+@pytest.mark.parametrize(
+    ("name", "capability", "total_mib", "host_mib"),
+    [
+        ("NVIDIA GeForce RTX 5090", (12, 0), 32607, 31900),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", (12, 0), 97887, 96300),
+        ("NVIDIA GeForce RTX 4080", (8, 9), 16376, 15930),
+        ("Tesla P40", (6, 1), 24576, 24050),
+    ],
+)
+def test_a_card_as_large_as_the_machine_s_memory_has_its_own(
+    tree, name, capability, total_mib, host_mib
+):
+    root = tree({"proc/meminfo": f"MemTotal:       {host_mib * 1024} kB"})
+    answers = {
+        "nvmlDeviceGetName": name,
+        "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=total_mib * 2**20),
+        "nvmlDeviceGetCudaComputeCapability": capability,
+    }
+    (gpu,), _ = read_nvidia(Nvml(answers), root)
+    assert (gpu.unified_memory, gpu.memory_mib) == (False, total_mib)
+
+
 def test_a_name_that_is_no_text_costs_the_name_alone():
     broken = UnicodeDecodeError("utf-8", b"\xf8", 0, 1, "invalid start byte")
     (gpu,), (gap,) = read_nvidia(Nvml({**RTX, "nvmlDeviceGetName": broken}))
