@@ -71,7 +71,7 @@ def gpu_backends(gpus: Sequence[Gpu], asked: Backend | None = None) -> list[str]
 def _pinned(backend: Backend, own: Sequence[Gpu], listed: Sequence[Gpu]) -> str:
     """One card of `own`, the first with the most memory; its number is its place in `listed`."""
     best = max(own, key=lambda gpu: gpu.memory_mib or 0)
-    order = sorted(listed, key=_on_the_bus)
+    order = sorted(listed, key=_cards_first if backend == "sycl" else _on_the_bus)
     names = {id(gpu): f"{_DEVICES[backend]}{number}" for number, gpu in enumerate(order)}
     kinds = counted(own)
     if len(own) == 1:
@@ -82,7 +82,8 @@ def _pinned(backend: Backend, own: Sequence[Gpu], listed: Sequence[Gpu]) -> str:
         others = "; ".join(f"{names[id(gpu)]} is {gpu.name}" for gpu in own if gpu is not best)
         comment = [f"{best.name}, which has the most memory; {others}."]
     if len(order) > 1:
-        comment.append("Numbers go by the PCI bus; compare with `llama-server --list-devices`.")
+        by = "the PCI bus, integrated GPUs last" if backend == "sycl" else "the PCI bus"
+        comment.append(f"Numbers go by {by}; compare with `llama-server --list-devices`.")
     if len(own) > 1:
         every = ",".join(names[id(gpu)] for gpu in own)
         comment.append(f"To share models among all: `device: {every}` and `split_mode: layer`.")
@@ -95,6 +96,11 @@ def _pinned(backend: Backend, own: Sequence[Gpu], listed: Sequence[Gpu]) -> str:
 
 def _on_the_bus(gpu: Gpu) -> tuple[str, int]:
     return gpu.pcie_address or "", gpu.index
+
+
+def _cards_first(gpu: Gpu) -> tuple[bool, str, int]:
+    """oneAPI's order: whatever the bus says, integrated GPUs come after cards."""
+    return (gpu.unified_memory, *_on_the_bus(gpu))
 
 
 def _left_out(gpus: Sequence[Gpu]) -> str:

@@ -50,7 +50,12 @@ def devices(*gpus: Gpu, asked: Any = None) -> dict[str, str | None]:
         ([UHD], {"sycl": "SYCL0", "vulkan": "Vulkan0"}),
         # beside a real card it is not, wherever on the bus it stands
         ([gpu("GeForce RTX 4070"), RYZEN, UHD], {"cuda": "CUDA0", "vulkan": "Vulkan0"}),
-        ([UHD, gpu("Intel Arc A770", 3)], {"sycl": "SYCL1", "vulkan": "Vulkan0"}),
+        # of which oneAPI lists cards first, ROCm what comes first on the bus
+        ([UHD, gpu("Intel Arc A770", 3)], {"sycl": "SYCL0", "vulkan": "Vulkan0"}),
+        (
+            [UHD, gpu("Intel Arc A380", 3, 6), gpu("Intel Arc B580", 7, 12)],
+            {"sycl": "SYCL1", "vulkan": "Vulkan1"},
+        ),
         (
             [gpu("Radeon RX 9060 XT", 0x10), RYZEN],
             {"rocm": "ROCm1", "vulkan": "Vulkan0"},
