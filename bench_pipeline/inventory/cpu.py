@@ -83,14 +83,16 @@ def linux_cpu(root: Path = SYSTEM) -> Cpu:
     processors = [_fields(block) for block in text.split("\n\n")]
     merged = {key: value for block in reversed(processors) for key, value in block.items()}
     flags = (merged.get("flags") or merged.get("Features") or "").split()
-    logical = sum("processor" in block for block in processors)
+    shown = sum("processor" in block for block in processors)
+    # lxcfs shows a container its share in /proc, and in /sys all that the machine has
+    logical = max(shown, len(_topologies(root)))
     return Cpu(
         model=_model(merged, root),
         architecture=platform.machine() or None,
         physical_cores=_physical_cores(root, processors),
         logical_cores=logical or None,
         performance_cores=_performance_cores(root),
-        usable_cores=_usable_cores(root, logical),
+        usable_cores=_usable_cores(root, logical, shown or logical),
         max_mhz=_max_mhz(root),
         flags=sorted(filter(_ENGINE_FLAGS.fullmatch, set(flags))),
         hypervisor=_hypervisor(root, flags),
@@ -116,13 +118,18 @@ def _model(fields: dict[str, str], root: Path) -> str:
 
 def _physical_cores(root: Path, processors: list[dict[str, str]]) -> int | None:
     """Threads of one core name the same siblings, on every architecture."""
-    topologies = list(root.glob("sys/devices/system/cpu/cpu[0-9]*/topology"))
+    topologies = _topologies(root)
     for name in ("core_cpus_list", "thread_siblings_list"):  # the second before Linux 5.3
         siblings = {read_text(topology / name) for topology in topologies} - {None}
         if siblings:
             return len(siblings)
     cores = {(p.get("physical id"), p["core id"]) for p in processors if "core id" in p}
     return len(cores) or None
+
+
+def _topologies(root: Path) -> list[Path]:
+    """One for each hardware thread that is online."""
+    return list(root.glob("sys/devices/system/cpu/cpu[0-9]*/topology"))
 
 
 def _cores_of(root: Path, numbers: Iterable[int]) -> int:
@@ -153,8 +160,9 @@ def _performance_cores(root: Path) -> int | None:
     return _cores_of(root, fast) if 0 < len(fast) < len(capacities) else None
 
 
-def _usable_cores(root: Path, logical: int) -> float | None:
-    """Cores' worth that quota and affinity leave; None where they leave all."""
+def _usable_cores(root: Path, logical: int, shown: int) -> float | None:
+    """Cores' worth that quota, affinity and a container's own view of them (`shown`, of all
+    `logical` ones) leave; None where they leave all."""
     allowed, quota = allowed_cpus(root), cpu_quota(root)
     everything = _cores_of(root, range(logical))
     found = []
@@ -162,6 +170,8 @@ def _usable_cores(root: Path, logical: int) -> float | None:
         found.append(float(_cores_of(root, allowed)))
     if quota is not None:
         found.append(quota)
+    if shown < logical:
+        found.append(float(shown))
     least = min(found, default=everything)
     return least if 0 < least < everything else None
 

@@ -205,3 +205,16 @@ def test_quota_and_affinity_bound_the_threads(tree, files, usable, threads):
     cpu = linux_cpu(tree({**cores(16), **files}))
     assert (cpu.physical_cores, cpu.usable_cores) == (16, usable)
     assert engine_threads(cpu) == threads
+
+
+@pytest.mark.parametrize(
+    ("allowed", "usable", "threads"),
+    [("3,7,12,15", 4.0, 3), ("4-7", 2.0, 1), ("0-31", 4.0, 3)],
+    ids=["a thread each of four cores", "two whole cores", "by quota"],
+)
+def test_what_lxcfs_shows_a_container_bounds_the_threads(tree, allowed, usable, threads):
+    four = {"proc/cpuinfo": cores(2)["proc/cpuinfo"]}
+    status = {"proc/self/status": f"Cpus_allowed_list:\t{allowed}"}
+    cpu = linux_cpu(tree({**cores(16), **four, **status}))
+    assert (cpu.physical_cores, cpu.logical_cores, cpu.usable_cores) == (16, 32, usable)
+    assert engine_threads(cpu) == threads
