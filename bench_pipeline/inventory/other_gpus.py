@@ -120,7 +120,8 @@ def _name(device: PciDevice, maker: str, root: Path) -> str:
             elif inside and line.startswith(f"\t{device.device} "):
                 name = line.strip().split(None, 1)[1]
                 product = re.search(r"\[(.+)\]", name)
-                return f"{maker} {product[1] if product else name}"
+                name = product[1] if product else name
+                return name if name.startswith(f"{maker} ") else f"{maker} {name}"
     return f"{maker} GPU {device.vendor}:{device.device}"
 
 

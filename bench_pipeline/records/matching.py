@@ -212,9 +212,11 @@ def name_forms(name: str) -> frozenset[frozenset[str]]:
     """The words of each name that `name` stands for, without order and ornaments.
 
     `AMD Radeon RX 7900 XTX (RADV NAVI31)` is one, `AMD Radeon RX 6800/6800 XT` are two, and of
-    `Battlemage G21 [Arc B580]` the words in brackets are the product's.
+    `Battlemage G21 [Arc B580]` the words in brackets are the product's; those of
+    `Intel(R) Graphics [0xe20b]` are a chip's that oneAPI has no name for.
     """
     text = re.sub(r"\((?:R|TM|C)\)", " ", _SLICE.sub("", name), flags=re.IGNORECASE)
+    text = re.sub(r"\s*\[0x[0-9a-f]+\]$", "", text, flags=re.IGNORECASE)
     if product := re.search(r"\[(.+)\]", text):
         text = product[1]
     while (shorter := re.sub(r"\s*\([^()]*\)\s*$", "", text)) != text:

@@ -40,6 +40,12 @@ def test_an_integrated_one_shares_the_memory_and_is_plugged_in_nowhere(pci, tree
     assert (gpu.memory_mib, gpu.pcie_width_max) == (None, None)
 
 
+def test_a_maker_that_the_list_names_too_is_named_once(pci, tree):
+    tree({"usr/share/misc/pci.ids": "8086  Intel\n\t7d55  Meteor Lake-P [Intel Arc Graphics]"})
+    (gpu,), _ = read_others(pci("0000:00:02.0", {**LAPTOP, "device": "0x7d55"}))
+    assert gpu.name == "Intel Arc Graphics"
+
+
 def test_what_no_list_names_goes_by_number(pci):
     (gpu,), _ = read_others(pci("0000:03:00.0", ARC))
     assert (gpu.name, gpu.driver) == ("Intel GPU 8086:56a5", "xe")

@@ -86,6 +86,19 @@ def test_a_name_of_many_is_told_by_the_size():
     assert slots(gpus, devices, "ROCm0", "ROCm1") == [3, 4]
 
 
+def test_a_chip_that_oneapi_calls_by_its_number_is_told_by_the_size():
+    gpus = [
+        card("Intel UHD Graphics 770", 0, vendor="intel", unified_memory=True),
+        card("Intel Arc B580", 3, 12288, vendor="intel"),
+    ]
+    devices = [
+        device("SYCL0", "Intel(R) Graphics [0xe20b]", 12216),
+        device("SYCL1", "Intel(R) UHD Graphics 770", 60000),
+    ]
+    assert slots(gpus, devices, "SYCL0") == [3]
+    assert slots(gpus, devices, "SYCL1") == [0]
+
+
 def test_a_list_that_knows_a_chip_by_two_names_means_either():
     gpus = [card("AMD Radeon RX 6800/6800 XT / 6900 XT", n, 16368, "amd") for n in (3, 7)]
     devices = [device(f"Vulkan{n}", "AMD Radeon RX 6900 XT (RADV NAVI21)", 16368) for n in (0, 1)]
