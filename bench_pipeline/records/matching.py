@@ -27,6 +27,8 @@ _ORNAMENTS = {
 """Words of a name that one list prints and another leaves out."""
 _SOFTWARE = re.compile(r"llvmpipe|lavapipe|swiftshader|softpipe|basic render", re.IGNORECASE)
 _SLICE = re.compile(r"\s+MIG\s+\S+$")
+_OVER_DIRECT3D = re.compile(r"^Microsoft Direct3D12 \((?P<card>.+)\)$")
+"""How Mesa's Dozen, the Vulkan of WSL, names a card."""
 _NUMBERED = re.compile(r"\b[0-9a-f]{4}:[0-9a-f]{4}$")
 
 _SIZES = (0.88, 1.06)
@@ -146,8 +148,9 @@ def _name_and_size(device: EngineDevice, gpu: Gpu) -> bool:
 
 
 def _size_alone(device: EngineDevice, gpu: Gpu) -> bool:
-    """For cards that one side does not name."""
-    return _nameless(device, gpu) and _same_size(device, gpu) is True
+    """For cards that one side does not name: `Battlemage G21 [Intel Graphics]` is a card too."""
+    named = not _nameless(device, gpu) and not (_same_maker(device, gpu) and _is_generic(gpu.name))
+    return not named and _same_size(device, gpu) is True
 
 
 def _shared_memory(device: EngineDevice, gpu: Gpu) -> bool:
@@ -215,7 +218,8 @@ def name_forms(name: str) -> frozenset[frozenset[str]]:
     `Battlemage G21 [Arc B580]` the words in brackets are the product's; those of
     `Intel(R) Graphics [0xe20b]` are a chip's that oneAPI has no name for.
     """
-    text = re.sub(r"\((?:R|TM|C)\)", " ", _SLICE.sub("", name), flags=re.IGNORECASE)
+    text = _OVER_DIRECT3D.sub(r"\g<card>", _SLICE.sub("", name))
+    text = re.sub(r"\((?:R|TM|C)\)", " ", text, flags=re.IGNORECASE)
     text = re.sub(r"\s*\[0x[0-9a-f]+\]$", "", text, flags=re.IGNORECASE)
     if product := re.search(r"\[(.+)\]", text):
         text = product[1]

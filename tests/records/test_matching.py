@@ -99,6 +99,18 @@ def test_a_chip_that_oneapi_calls_by_its_number_is_told_by_the_size():
     assert slots(gpus, devices, "SYCL1") == [0]
 
 
+def test_a_card_that_the_list_of_pci_devices_does_not_name_is_told_by_the_size():
+    gpus = [
+        card("Intel Graphics", 0, vendor="intel", unified_memory=True),
+        card("Intel Graphics", 3, 24480, vendor="intel"),
+    ]
+    devices = [
+        device("Vulkan0", "Intel(R) Arc(tm) Pro B60 Graphics (BMG G21)", 24480),
+        device("Vulkan1", "Intel(R) Graphics (RPL-S)", 60000),
+    ]
+    assert slots(gpus, devices, "Vulkan0", "Vulkan1") == [3, 0]
+
+
 def test_a_list_that_knows_a_chip_by_two_names_means_either():
     gpus = [card("AMD Radeon RX 6800/6800 XT / 6900 XT", n, 16368, "amd") for n in (3, 7)]
     devices = [device(f"Vulkan{n}", "AMD Radeon RX 6900 XT (RADV NAVI21)", 16368) for n in (0, 1)]
@@ -156,6 +168,7 @@ def test_nothing_is_said_where_nothing_is_open(gpus):
     [
         ("Intel(R) Arc(tm) A770 Graphics (DG2)", "DG2 [Arc A770]", True),
         ("NVIDIA GeForce RTX 2060 (NVK TU106)", "GeForce RTX 2060", True),
+        ("Microsoft Direct3D12 (NVIDIA RTX 4000 Ada)", "NVIDIA RTX 4000 Ada", True),
         ("Radeon 780M Graphics (RADV PHOENIX)", "AMD Radeon 780M", True),
         ("NVIDIA GeForce RTX 2060 SUPER", "NVIDIA GeForce RTX 2060", False),
         ("AMD Radeon RX 6800 XT", "AMD Radeon RX 6800", False),
