@@ -37,8 +37,14 @@ _BITS = {
     "tq1_0": 1.6875,
     "tq2_0": 2.0625,
     "mxfp4": 4.25,
+    "nvfp4": 4.5,
+    "q1_0": 1.125,
+    "q2_0": 2.25,
 }
 """Per weight, scales included: block size and type size of ggml (`GGML_QUANT_SIZES` in gguf-py)."""
+
+_INDICES = {"i8", "i16", "i32", "i64"}
+"""Types of tables of numbers, which no embedding has."""
 
 
 def largest_mib(weights: int, bits: float | None) -> float:
@@ -56,7 +62,7 @@ def possible_mib(token: int, per_layer: int, types: Iterable[str]) -> list[float
     Either embedding may be of any of the types, or lie on the device too (0: a model whose
     output layer is its embedding has a copy there). None: the types are not known.
     """
-    types = list(types)
+    types = [name for name in types if name not in _INDICES]
     if not types or any(name not in _BITS for name in types):
         return None
     bits = [0.0, *(_BITS[name] for name in types)]

@@ -210,6 +210,13 @@ class TestOnAGpu:
             "a copy of the embedding serves as the output layer"
         )
 
+    @pytest.mark.parametrize("type_name", ["nvfp4", "q1_0", "q2_0", "i32"])
+    def test_weights_left_behind_are_seen_beside_tensors_of_every_type(self, type_name):
+        types = [*TYPES, TYPES[0].replace("f32", type_name)]
+        proof = judge([*types, *gpu_log(host_mib=700, device_mib=3600)], HOST, H100)
+        assert (proof.verdict, proof.reason[:7]) == ("spilled", "711 MiB")
+        assert judge([*types, *gpu_log()], HOST, H100).verdict == "fits"
+
     def test_a_type_of_weights_that_is_not_known_contradicts_nothing(self):
         log = [TYPES[0].replace("f32", "q99"), *gpu_log(host_mib=400, device_mib=3916)]
         assert judge(log, HOST, H100).verdict == "fits"
