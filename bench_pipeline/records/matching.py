@@ -26,6 +26,9 @@ _ORNAMENTS = {
 }
 """Words of a name that one list prints and another leaves out."""
 _SOFTWARE = re.compile(r"llvmpipe|lavapipe|swiftshader|softpipe|basic render", re.IGNORECASE)
+_LIBRARIES = {"BLAS", "ZenDNN"}
+"""Devices of the engine's list without memory: `BLAS: Accelerate (0 MiB, 0 MiB free)` on every
+Mac."""
 _SLICE = re.compile(r"\s+MIG\s+\S+$")
 _OVER_DIRECT3D = re.compile(r"^Microsoft Direct3D12 \((?P<card>.+)\)$")
 """How Mesa's Dozen, the Vulkan of WSL, names a card."""
@@ -45,7 +48,7 @@ def kind_of(device_id: str) -> str:
 
 def is_software(device: EngineDevice) -> bool:
     """Whether it is the CPU, dressed as a GPU."""
-    return _SOFTWARE.search(device.name) is not None
+    return device.id in _LIBRARIES or _SOFTWARE.search(device.name) is not None
 
 
 def slice_of(device: EngineDevice) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench_pipeline.records.engines import build_number
 from bench_pipeline.records.inventory import EngineDevice, Gpu, Inventory, Settings
-from bench_pipeline.records.matching import is_software
+from bench_pipeline.records.matching import is_software, kind_of
 from bench_pipeline.records.rig import plain_backend
 from bench_pipeline.site import wording
 from bench_pipeline.site.devices import device_of, headlines, on_cpu, short
@@ -228,9 +228,7 @@ def summary(inventory: Inventory, gpu_ran: bool = False) -> str:
         host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
         first += f", inside a virtual machine{host}"
     gpus = _counted(_gpu_words(gpu) for gpu in inventory.gpus)
-    for device in listed_gpus(inventory):
-        size = f" with {wording.gib(device.total_mib)}" if device.total_mib else ""
-        gpus.append(f"{short(device.name)}{size} as the engine lists it")
+    gpus += _counted(_listed_words(device) for device in listed_gpus(inventory))
     none = "Its GPU was not read" if gpu_ran else "No GPU: the engine computes on the CPU"
     return f"{first}. {wording.listed(gpus) or none}."
 
@@ -242,11 +240,23 @@ def _counted(names: Iterable[str]) -> list[str]:
 
 
 def listed_gpus(inventory: Inventory) -> list[EngineDevice]:
-    """GPUs that the engine lists, once each, on a machine where no driver told of any."""
+    """GPUs that the engine lists, on a machine where no driver told of any. One that several of its
+    backends list, or several drivers of Vulkan, is one."""
     if inventory.gpus:
         return []
-    found = {device.name: device for device in inventory.engine_devices if not is_software(device)}
-    return list(found.values())
+    alike: dict[tuple[str, str, str | None], list[EngineDevice]] = defaultdict(list)
+    for device in inventory.engine_devices:
+        if not is_software(device):
+            alike[device.name, kind_of(device.id), device.driver].append(device)
+    most: dict[str, list[EngineDevice]] = {}
+    for (name, _, _), devices in alike.items():
+        most[name] = max(most.get(name, []), devices, key=len)
+    return [device for devices in most.values() for device in devices]
+
+
+def _listed_words(device: EngineDevice) -> str:
+    size = f" with {wording.gib(device.total_mib)}" if device.total_mib else ""
+    return f"{short(device.name)}{size} as the engine lists it"
 
 
 def _gpu_words(gpu: Gpu) -> str:

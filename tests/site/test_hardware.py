@@ -69,6 +69,7 @@ def test_memory_that_is_wholly_the_system_s_is_the_engine_s_figure():
     [
         ([("MTL0", "Apple M1 Max", 24576)], True, "Apple M1 Max with 24 GiB as the engine lists"),
         ([("Vulkan0", "llvmpipe (LLVM 19)", 9)], False, "No GPU: the engine computes on the CPU"),
+        ([("BLAS", "Accelerate", 0)], False, "No GPU: the engine computes on the CPU"),
         ([], False, "No GPU: the engine computes on the CPU"),
         ([], True, "Its GPU was not read"),
     ],
@@ -76,6 +77,18 @@ def test_memory_that_is_wholly_the_system_s_is_the_engine_s_figure():
 def test_no_gpu_is_said_only_where_none_computed(devices, gpu_ran, words):
     listed = [EngineDevice(id=id, name=name, total_mib=mib) for id, name, mib in devices]
     assert words in summary(machine(devices=listed), gpu_ran)
+
+
+def test_cards_that_only_the_engine_lists_are_counted():
+    arc, geforce = "Intel(R) Arc(TM) B580 Graphics", "NVIDIA GeForce RTX 3060"
+    devices = [
+        *(EngineDevice(id=f"Vulkan{n}", name=arc, total_mib=12288) for n in (0, 1)),
+        EngineDevice(id="Vulkan2", name=geforce, total_mib=12288),
+        EngineDevice(id="CUDA0", name=geforce, total_mib=12288),
+    ]
+    words = summary(machine(devices=devices))
+    assert "2 × Intel Arc B580 Graphics with 12 GiB" in words
+    assert "and GeForce RTX 3060 with 12 GiB" in words
 
 
 def test_a_cap_of_several_cards_is_of_all_of_them():
