@@ -20,7 +20,7 @@ from bench_pipeline.records.base import (
 )
 from bench_pipeline.records.devices import EngineDevice as EngineDevice
 from bench_pipeline.records.devices import Gpu as Gpu
-from bench_pipeline.records.matching import as_used, matched, why_unmatched
+from bench_pipeline.records.matching import as_used, matched, named, why_unmatched
 
 
 class Cpu(Record):
@@ -120,6 +120,10 @@ class Inventory(Record):
         found = matched(self.engine_devices, self.gpus)
         devices = {device.id: device for device in self.engine_devices}
         return [as_used(devices[name], found[name]) for name in device_ids if name in found]
+
+    def named_gpus(self) -> list[Gpu]:
+        """`gpus`, by the engine's names for those that their drivers only number."""
+        return named(self.engine_devices, self.gpus)
 
     def why_unknown(self, device_ids: Sequence[str]) -> str | None:
         """A sentence where the card behind one of these names cannot be told, else None."""

@@ -67,11 +67,26 @@ def matched(devices: Sequence[EngineDevice], gpus: Sequence[Gpu]) -> dict[str, G
 def as_used(device: EngineDevice, gpu: Gpu) -> Gpu:
     """The card as the device has it: whole, or a slice whose cap and bandwidth nobody tells."""
     if not slice_of(device):
-        return gpu
+        return _named_by(device, gpu)
     unknown = ("power_cap_w", "power_default_w", "power_min_w", "power_max_w", "memory_bus_bits")
     return gpu.model_copy(
         update={"name": device.name, "memory_mib": device.total_mib, **dict.fromkeys(unknown)}
     )
+
+
+def named(devices: Sequence[EngineDevice], gpus: Sequence[Gpu]) -> list[Gpu]:
+    """`gpus`, each by the name that the engine has for it where its driver's list has only its
+    number: cards are newer than a system's lists, and small systems have none."""
+    by_card = {id(gpu): name for name, gpu in matched(devices, gpus).items()}
+    listed = {device.id: device for device in devices}
+    return [_named_by(listed[by_card[id(g)]], g) if id(g) in by_card else g for g in gpus]
+
+
+def _named_by(device: EngineDevice, gpu: Gpu) -> Gpu:
+    if _NUMBERED.search(gpu.name) is None or slice_of(device) or _is_generic(device.name):
+        return gpu
+    name = re.sub(r"\s*\([^()]*\)\s*$", "", _OVER_DIRECT3D.sub(r"\g<card>", device.name))
+    return gpu.model_copy(update={"name": name})
 
 
 def why_unmatched(

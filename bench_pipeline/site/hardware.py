@@ -130,7 +130,7 @@ def hardware_of(run: Row, rig_title: str, shared: Collection[str], price: str = 
 
 
 def _row_memory(run: Row, inventory: Inventory) -> str:
-    for gpu in inventory.gpus:
+    for gpu in inventory.named_gpus():
         if gpu.unified_memory and gpu.name == run["gpu"]:
             return shared_words(gpu) or "memory shared with the CPU"
     return wording.gib(run["gpu_memory_mib"]) if run["gpu_memory_mib"] else ""
@@ -227,7 +227,7 @@ def summary(inventory: Inventory, gpu_ran: bool = False) -> str:
     if cpu.hypervisor:
         host = "" if cpu.hypervisor == "unknown" else f" ({cpu.hypervisor})"
         first += f", inside a virtual machine{host}"
-    gpus = _counted(_gpu_words(gpu) for gpu in inventory.gpus)
+    gpus = _counted(_gpu_words(gpu) for gpu in inventory.named_gpus())
     gpus += _counted(_listed_words(device) for device in listed_gpus(inventory))
     none = "Its GPU was not read" if gpu_ran else "No GPU: the engine computes on the CPU"
     return f"{first}. {wording.listed(gpus) or none}."
@@ -295,7 +295,7 @@ def _facts(inventory: Inventory) -> list[tuple[str, str]]:
         machine = memory.machine_total_mib
         of = f" of the machine's {wording.gib(machine)}" if machine else ""
         facts.append(("Memory", f"{wording.gib(memory.total_mib)}{of}{swap}"))
-    for gpu in inventory.gpus:
+    for gpu in inventory.named_gpus():
         facts += _gpu_facts(gpu, f"GPU {gpu.index}" if len(inventory.gpus) > 1 else "GPU")
     for device in listed_gpus(inventory):
         size = f", {wording.gib(device.total_mib)}" if device.total_mib else ""

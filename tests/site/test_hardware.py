@@ -56,6 +56,19 @@ def test_shared_memory_is_named_by_carve_out_and_what_may_be_mapped():
     assert "with 768 MiB + up to 30 GiB shared." in summary(there)
 
 
+def test_a_card_that_its_driver_only_numbers_has_the_engine_s_name():
+    halo = APU.model_copy(update={"name": "AMD GPU 1002:1586", "shared_memory_mib": 122880})
+    device = EngineDevice(
+        id="Vulkan0", name="AMD Radeon 8060S Graphics (RADV STRIX_HALO)", total_mib=123648
+    )
+    there = machine([halo], [device])
+    _, text = row_of(there, "vulkan", "--device", "Vulkan0")
+    assert text == "AMD Radeon 8060S Graphics · 768 MiB + up to 120 GiB shared"
+    assert "AMD Radeon 8060S Graphics with 768 MiB" in summary(there)
+    unnamed = device.model_copy(update={"name": "AMD Radeon Graphics (RADV GFX1151)"})
+    assert "AMD GPU 1002:1586 with 768 MiB" in summary(machine([halo], [unnamed]))
+
+
 def test_memory_that_is_wholly_the_system_s_is_the_engine_s_figure():
     board = Gpu(index=0, vendor="nvidia", name="NVIDIA Thor", unified_memory=True)
     there = machine([board], [EngineDevice(id="CUDA0", name="NVIDIA Thor", total_mib=120000)])

@@ -121,7 +121,7 @@ def hardware_card(inventory: Inventory) -> str:
         ("Memory", wording.gib(memory.total_mib) if memory.total_mib else "unknown"),
         ("System", " · ".join(filter(None, [inventory.os.name, inventory.os.kernel]))),
         ("Virtual machine on", cpu.hypervisor),
-        *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in inventory.gpus),
+        *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in inventory.named_gpus()),
     ]
     listed = listed_gpus(inventory)
     facts += [("GPU", f"{device.name}, as the engine lists it") for device in listed]
