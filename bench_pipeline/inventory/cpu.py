@@ -31,6 +31,22 @@ _APPLE_FEATURES = {
 }
 """`sysctl hw.optional.*` to the name that Linux gives the same instructions."""
 
+_ARM_CORES = {
+    ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd0b"): "Cortex-A76",
+    ("0x41", "0xd0c"): "Neoverse-N1",
+    ("0x41", "0xd40"): "Neoverse-V1",
+    ("0x41", "0xd49"): "Neoverse-N2",
+    ("0x41", "0xd4f"): "Neoverse-V2",
+    ("0x41", "0xd84"): "Neoverse-V3",
+    ("0x41", "0xd85"): "Cortex-X925",
+    ("0x41", "0xd87"): "Cortex-A725",
+    ("0xc0", "0xac3"): "Ampere-1",
+    ("0xc0", "0xac4"): "Ampere-1a",
+}
+"""Maker and part of /proc/cpuinfo, as `lscpu` names them: machines with ACPI instead of a device
+tree (DGX Spark, Grace, Graviton, Ampere) tell nothing else."""
+
 _HOSTS = {"kvm": "KVM", "xen": "Xen", "hyperv": "Hyper-V"}
 """By the names of their paravirtual clocks, which a guest has even without DMI tables."""
 
@@ -87,7 +103,7 @@ def linux_cpu(root: Path = SYSTEM) -> Cpu:
     # lxcfs shows a container its share in /proc, and in /sys all that the machine has
     logical = max(shown, len(_topologies(root)))
     return Cpu(
-        model=_model(merged, root),
+        model=_model(merged, root) or _arm_cores(processors),
         architecture=platform.machine() or None,
         physical_cores=_physical_cores(root, processors),
         logical_cores=logical or None,
@@ -104,16 +120,24 @@ def _fields(block: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def _model(fields: dict[str, str], root: Path) -> str:
-    """ARM kernels print no model name: then the board's, else maker and part by number."""
+def _model(fields: dict[str, str], root: Path) -> str | None:
+    """ARM kernels print no model name: then the board's, where it has a device tree."""
     for key in ("model name", "cpu model", "cpu", "Model Name", "Model", "uarch"):
         if name := fields.get(key):
             return " ".join(name.split())
     if board := read_text(root / "proc/device-tree/model"):
         return board.rstrip("\0")
-    if "CPU part" in fields:
-        return f"ARM CPU, implementer {fields.get('CPU implementer')}, part {fields['CPU part']}"
-    return f"unnamed {platform.machine()} CPU"
+    return None
+
+
+def _arm_cores(processors: list[dict[str, str]]) -> str:
+    """Of each sort, the first one first; by numbers what has no name here."""
+    numbers = [(p.get("CPU implementer"), p["CPU part"]) for p in processors if "CPU part" in p]
+    names = [
+        _ARM_CORES.get((maker or "", part), f"ARM CPU, implementer {maker}, part {part}")
+        for maker, part in dict.fromkeys(numbers)
+    ]
+    return " + ".join(names) or f"unnamed {platform.machine()} CPU"
 
 
 def _physical_cores(root: Path, processors: list[dict[str, str]]) -> int | None:

@@ -140,7 +140,11 @@ def _powers_the_machine(supply: Path) -> bool:
 def title(inventory: Inventory, host_name: str) -> str:
     """`vm (2-core Intel Xeon Processor)`, `box (4 × NVIDIA GeForce RTX 3090, 8-core ...)`."""
     cpu = inventory.cpu
-    model = re.sub(r"\((R|TM)\)|\bCPU\b|@.*|\b\S+-Core Processor|w/ .*|with .*", "", cpu.model)
+    model = re.sub(
+        r"\((R|TM)\)|\bCPU\b(?!,| version)|@.*|\b\S+-Core Processor|\b\d+-Cores\b|w/ .*|with .*",
+        "",
+        cpu.model,
+    )
     cores = f"{cpu.physical_cores}-core " if cpu.physical_cores else ""
     declared, _left_out = cards(inventory.gpus)
     parts = [*counted(declared), cores + " ".join(model.split())]

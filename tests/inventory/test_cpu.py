@@ -93,14 +93,14 @@ def test_a_guest_says_whose_it_is(tree, flags, files, hypervisor):
 @pytest.mark.parametrize(
     ("files", "model"),
     [
-        ({}, "ARM CPU, implementer 0x41, part 0xd0c"),
+        ({}, "Neoverse-N1"),
         (
             {"proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0"},
             "Raspberry Pi 5 Model B Rev 1.0",
         ),
     ],
 )
-def test_an_arm_cpu_without_a_name_is_called_by_its_board_or_numbers(tree, files, model):
+def test_an_arm_cpu_without_a_name_is_called_by_its_board_or_cores(tree, files, model):
     text = (
         "processor\t: 0\nFeatures\t: fp asimd asimddp sve i8mm\n"
         "CPU implementer\t: 0x41\nCPU part\t: 0xd0c"
@@ -108,6 +108,22 @@ def test_an_arm_cpu_without_a_name_is_called_by_its_board_or_numbers(tree, files
     cpu = linux_cpu(tree({"proc/cpuinfo": text, **files}))
     assert cpu.model == model
     assert cpu.flags == ["asimd", "asimddp", "i8mm", "sve"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "model"),
+    [
+        (["0xd87", "0xd87", "0xd85", "0xd85"], "Cortex-A725 + Cortex-X925"),
+        (["0xfff", "0xfff"], "ARM CPU, implementer 0x41, part 0xfff"),
+    ],
+    ids=["two sorts", "unknown"],
+)
+def test_every_sort_of_an_arm_cpu_s_cores_is_named(tree, parts, model):
+    blocks = [
+        f"processor\t: {n}\nCPU implementer\t: 0x41\nCPU part\t: {part}"
+        for n, part in enumerate(parts)
+    ]
+    assert linux_cpu(tree({"proc/cpuinfo": "\n\n".join(blocks)})).model == model
 
 
 def test_a_mac_answers_through_sysctl():

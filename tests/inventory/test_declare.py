@@ -160,6 +160,14 @@ def test_no_name_can_break_the_file(new, name):
             inventory(cpu="AMD RYZEN AI MAX+ 395 w/ Radeon 8060S"),
             "vm (8-core AMD RYZEN AI MAX+ 395)",
         ),
+        (
+            inventory(cpu="AMD Ryzen Threadripper PRO 3945WX 12-Cores"),
+            "vm (8-core AMD Ryzen Threadripper PRO 3945WX)",
+        ),
+        (
+            inventory(cpu="ARM CPU, implementer 0x41, part 0xfff"),
+            "vm (8-core ARM CPU, implementer 0x41, part 0xfff)",
+        ),
     ],
 )
 def test_a_title_says_what_the_machine_is(captured, expected):
