@@ -1,5 +1,6 @@
 """Unpacking what came from elsewhere: nothing lands outside the folder, no disk runs full."""
 
+import errno
 import gzip
 import lzma
 import shutil
@@ -26,6 +27,13 @@ _DAMAGED = (
     # What zipfile raises of a password, an unknown method, a size beyond C's numbers
     *(RuntimeError, NotImplementedError, ValueError, OverflowError, struct.error, KeyError),
 )
+
+_OF_THE_ARCHIVE = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+)
+"""What a disk says of members that no folder can hold beside each other, of a name that is too long
+for any or that this one cannot write, and of a place before the archive's begin; `bz2` raises an
+OSError without a number. Every other one is about the disk."""
 
 
 class _Member(tarfile.TarInfo):
@@ -58,11 +66,20 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             _untar(archive, folder)
     except _DAMAGED as error:
-        raise EngineError(
-            f"the archive cannot be unpacked: {error}",
-            mend="run it again: it is downloaded anew",
-            where=archive.name,
-        ) from None
+        raise _unfit(archive, str(error)) from None
+    except OSError as error:
+        if error.errno is not None and error.errno not in _OF_THE_ARCHIVE:
+            raise
+        named = f"`{Path(error.filename).name[:60]}`: " if error.filename else ""
+        raise _unfit(archive, f"{named}{error.strerror or error}") from None
+
+
+def _unfit(archive: Path, problem: str) -> EngineError:
+    return EngineError(
+        f"the archive cannot be unpacked: {problem}",
+        mend="run it again: it is downloaded anew",
+        where=archive.name,
+    )
 
 
 def _unzip(archive: Path, folder: Path) -> None:

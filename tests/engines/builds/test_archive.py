@@ -103,6 +103,7 @@ def test_programs_stay_programs_and_nothing_else_of_owner_and_mode_is_taken(unpa
         ([entry("a"), entry("a")], "`a`: File exists"),
         ([entry("a"), link("a", "b")], "`a`: File exists"),
         ([entry("a"), entry("a/b")], "`a/b`: "),
+        ([entry("x" * 300)], f"`{'x' * 60}`: File name too long"),
     ],
 )
 def test_a_tar_that_leads_outside_or_holds_what_is_no_file_is_refused(
@@ -145,3 +146,34 @@ def test_a_zip_that_leads_outside_its_folder_is_refused(tmp_path, name):
     with pytest.raises(EngineError, match=re.escape(f"`{name}` leads outside")):
         unpack(archive, folder)
     assert list(folder.iterdir()) == [] and not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("a", "a/b"), "`b`: Not a directory"),
+        (("a", "a/"), "`a`: File exists"),
+        (("x" * 300,), f"`{'x' * 60}`: File name too long"),
+    ],
+)
+def test_a_zip_whose_files_no_folder_can_hold_is_one_clear_error(tmp_path, names, problem):
+    archive, folder = tmp_path / "a.whl", tmp_path / "inside"
+    folder.mkdir()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for name in names:
+            zipped.writestr(name, "x")
+    with pytest.raises(EngineError, match=re.escape(f"cannot be unpacked: {problem}")):
+        unpack(archive, folder)
+
+
+def test_a_zip_that_says_it_begins_before_its_file_is_one_clear_error(tmp_path):
+    archive, folder = tmp_path / "a.whl", tmp_path / "inside"
+    folder.mkdir()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("a", "x")
+    content = bytearray(archive.read_bytes())
+    directory = content.rfind(b"PK\5\6") + 16  # where it says that the list of its files begins
+    content[directory : directory + 4] = (2**31).to_bytes(4, "little")
+    archive.write_bytes(content)
+    with pytest.raises(EngineError, match="cannot be unpacked"):
+        unpack(archive, folder)
