@@ -56,6 +56,10 @@ class _ByEnvironment(httpx.BaseTransport):
             said = str(error) or type(error).__name__
             through = f"{said} (through the proxy {shown(proxy)} of `{variable}`)"
             raise type(error)(through, request=request) from None
+        except UnicodeError:  # of the resolver: a redirect may lead to `https://../x`
+            raise httpx.UnsupportedProtocol(
+                f"`{request.url.host[:60]}` can be no host's name", request=request
+            ) from None
 
     def close(self) -> None:
         for transport in self._transports.values():

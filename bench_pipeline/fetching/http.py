@@ -16,6 +16,8 @@ WORTH_BYTES = 2**20
 """A try that brought this much counts as progress: the pauses begin anew."""
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be gone at the next try."""
+_PIECE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
+"""No file has a size of more digits."""
 
 
 class Target(Protocol):
@@ -127,12 +129,12 @@ def _take(response: httpx.Response, target: Target) -> None:
         raise _Cut(f"the server answers {status}")
     if response.status_code not in (200, 206):
         raise DownloadRefused(f"the server answers {status}", response.status_code)
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise DownloadRefused("the server compresses the file although asked not to")
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None
     if response.status_code == 206:
-        told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        told = _PIECE.fullmatch(response.headers.get("Content-Range", ""))
         known = target.total_bytes
         if (
             not told
@@ -148,6 +150,8 @@ def _take(response: httpx.Response, target: Target) -> None:
 
 
 def _validator(response: httpx.Response) -> str | None:
-    """What tells whether the file is still the same; a weak ETag may not be used for ranges."""
-    tag = response.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    """What tells whether the file is still the same; a weak ETag may not be used for ranges, and
+    one with other letters than ASCII, as of a file's name, cannot be sent back."""
+    tag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+    strong = None if tag and tag.startswith("W/") else tag
+    return next((told for told in (strong, modified) if told and told.isascii()), None)

@@ -21,6 +21,8 @@ class Hub(ThreadingHTTPServer):
         self.ranges = True
         self.sizes = True
         """Whether a Content-Length is sent; without, the reply is chunked."""
+        self.told_size: str | None = None
+        """Instead of the file's own, beside a piece of it."""
         self.answers: list[int] = []
         """Statuses of the next requests, before the file is served."""
         self.cuts: list[int] = []
@@ -78,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             if begin >= len(content):
                 return self._status(416, Content_Range=f"bytes */{len(content)}")
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            size = hub.told_size or len(content)
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{size}")
         else:
             self.send_response(200)
         if hub.etag:

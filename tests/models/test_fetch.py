@@ -67,6 +67,18 @@ def test_a_cut_connection_goes_on_where_it_stopped(
     assert [headers.get("if-range") for _, headers in hub.seen] == [None, etag, etag]
 
 
+def test_a_tag_that_cannot_be_sent_back_is_not(hub: Hub, tmp_path: Path) -> None:
+    hub.etag, hub.cuts = '"m\xe4rz.gguf"', [1_500_000]
+    assert fetch_model(model_of(CONTENT), tmp_path).read_bytes() == CONTENT
+    assert [headers.get("if-range") for _, headers in hub.seen] == [None, None]
+
+
+def test_a_piece_of_a_file_larger_than_any_is_not_taken(hub: Hub, tmp_path: Path) -> None:
+    hub.cuts, hub.told_size = [1_500_000], "9" * 5000
+    assert fetch_model(model_of(CONTENT), tmp_path).read_bytes() == CONTENT
+    assert hub.asked_ranges == [None, "bytes=1500000-", None]
+
+
 def test_a_connection_that_stays_cut_is_an_error_and_the_next_run_resumes(
     hub: Hub, tmp_path: Path
 ) -> None:
@@ -172,8 +184,9 @@ def test_a_gated_file_comes_with_the_right_token(
     assert fetch_model(model_of(CONTENT), tmp_path).exists()
 
 
-def test_an_address_that_leads_nowhere_http_is_refused(hub: Hub, tmp_path: Path) -> None:
-    hub.redirect = "ftp://127.0.0.1"
+@pytest.mark.parametrize("base", ["ftp://127.0.0.1", "http://..", f"http://{'a' * 64}.example"])
+def test_an_address_that_leads_nowhere_http_is_refused(hub: Hub, tmp_path: Path, base: str) -> None:
+    hub.redirect = base
     with pytest.raises(ModelError, match="cannot be downloaded") as caught:
         fetch_model(model_of(CONTENT), tmp_path)
     assert "source" in caught.value.mend
