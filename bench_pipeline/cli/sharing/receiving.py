@@ -18,7 +18,8 @@ from bench_pipeline.records.rig import Rig
 if TYPE_CHECKING:
     from bench_pipeline.warehouse.receiving import Receiver
 
-_RUN_FILE = re.compile(r"[^.].*-[0-9a-f]{12}\.ya?ml", re.IGNORECASE)
+_RUN_FILE = re.compile(r"[^.].*-[0-9a-f]{12}(?![0-9a-z]).*\.ya?ml", re.IGNORECASE)
+"""Also a second copy, as browsers and file managers name it: `…-3343ec021fcb (1).yaml`."""
 _DEEPEST = 7
 """Folders from a list of sums down to a run file: content/benchmarks/runs/<rig>/<backend>."""
 
@@ -44,7 +45,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
     counts: Counter[str] = Counter()
     faults = 0
     sums = _Sums()
-    for folder in (path for path in options.paths if path.is_dir()):
+    for folder in filter(_is_folder, options.paths):
         faults += _rig_files(project, folder, sums) if options.declare else 0
     receiver = Receiver(project, from_others=options.from_others)
     for path in options.paths:
@@ -91,13 +92,16 @@ def _receive(receiver: "Receiver", file: Path, sums: "_Sums") -> str:
 
 def _run_files(path: Path, sums: "_Sums") -> Iterator[Path]:
     """`path` itself, or what is named as a run file below it, where lists of sums are noted too."""
-    if not path.is_dir():
+    if not _is_folder(path):
         yield path
         return
-    for here, folders, files in os.walk(path):
+    closed: list[OSError] = []
+    for here, folders, files in os.walk(path, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         sums.note(Path(here).absolute())
-        yield from (Path(here) / name for name in sorted(files) if _RUN_FILE.fullmatch(name))
+        named = (name for name in (*files, *folders) if _RUN_FILE.fullmatch(name))
+        yield from (Path(here) / name for name in sorted(named))
+    yield from (Path(error.filename) for error in closed)  # reading it says why
 
 
 def _logs(file: Path, sums: "_Sums") -> dict[str, bytes]:
@@ -106,7 +110,12 @@ def _logs(file: Path, sums: "_Sums") -> dict[str, bytes]:
     from bench_pipeline.warehouse.receiving import is_log_of
 
     logs = {}
-    for log in sorted(file.parent.iterdir()):
+    try:
+        beside = sorted(file.parent.iterdir())
+    except OSError as error:
+        print(f"  without logs: {file.parent}: {error.strerror}", file=sys.stderr)
+        return {}
+    for log in beside:
         if not is_log_of(file, log.name):
             continue
         try:
@@ -126,13 +135,29 @@ def _logs(file: Path, sums: "_Sums") -> dict[str, bytes]:
 def _root_of(file: Path) -> Path | None:
     """The folder that bench-rig left, if `file` lies in one."""
     parents = [*file.absolute().parents][:_DEEPEST]
-    return next((parent for parent in parents if (parent / "content" / "rigs").is_dir()), None)
+    return next((parent for parent in parents if _is_folder(parent / "content" / "rigs")), None)
+
+
+def _is_folder(path: Path) -> bool:
+    return _kind(path) == stat.S_IFDIR
+
+
+def _is_file(path: Path) -> bool:
+    return _kind(path) == stat.S_IFREG
+
+
+def _kind(path: Path) -> int:
+    """0: nothing is there, as far as can be told: its folder may be closed, its name too long."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return 0
 
 
 def _rig_file_of(file: Path) -> Path | None:
     root = _root_of(file)
     path = root / "content" / "rigs" / f"{file.parent.parent.name}.yaml" if root else None
-    return path if path and path.is_file() else None
+    return path if path and _is_file(path) else None
 
 
 def _rig_files(project: Project, folder: Path, sums: "_Sums") -> int:
@@ -216,7 +241,7 @@ class _Sums:
         """The list in `folder`, if there is one; what is wrong with it, if it is none."""
         from bench_pipeline.harness.carried.sums import read_sums
 
-        if folder not in self._lists and (folder / self._name).is_file():
+        if folder not in self._lists and _is_file(folder / self._name):
             try:
                 self._lists[folder] = read_sums(folder)
             except RecordError as error:
@@ -230,7 +255,7 @@ class _Sums:
                 yield listed
                 continue
             for name in listed:
-                if not (folder / name).is_file():
+                if not _is_file(folder / name):
                     yield RecordError(
                         f"{self._name} names it, and it is not there",
                         mend="copy it from the rig again",

@@ -1,7 +1,11 @@
 """`python -m bench_pipeline receive`: what is whole is taken in, all else is named."""
 
 import os
+import shutil
+import tempfile
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,6 +90,14 @@ def test_what_the_list_names_and_is_not_there_is_missed(receive, project: Projec
     assert SENT[0].name in told and "it is not there" in told
 
 
+def test_a_name_in_the_list_that_no_file_can_have_is_missed(receive, project: Project, home: Path):
+    with (home / SUMS).open("a") as sums:
+        sums.write(f"{'0' * 64}  {'x' * 300}\n")
+    code, told = receive(home)
+    assert (code, len(names(project))) == (1, 2)
+    assert "it is not there" in told
+
+
 def test_a_list_that_is_none_is_named(receive, project: Project, home: Path):
     (home / SUMS).write_text("0000  ../../../etc/passwd\n")
     code, told = receive(home)
@@ -166,6 +178,63 @@ def test_what_only_looks_like_a_file_holds_nothing_up(receive, project: Project,
     code, told = receive(home)
     assert (code, names(project)) == (1, [SENT[1].name])
     assert SENT[0].name in told and "mend: " in told
+
+
+def test_a_second_copy_as_a_browser_names_it_is_known(receive, project: Project, home: Path):
+    file = in_folder(home, SENT[0])
+    file.rename(file.with_name(f"{file.stem} (1).yaml"))
+    (home / SUMS).unlink()
+    code, told = receive(home)
+    assert (code, names(project)) == (0, [file.name for file in SENT])
+    assert "2 taken in" in told
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def everywhere() -> Iterator[Path]:
+    """A folder that every user of the machine may go to, as none of pytest's is."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may look into everything, so then as nobody."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+
+
+def test_what_may_not_be_looked_into_is_named(
+    project: Project, home: Path, everywhere: Path, capsys
+):
+    """A stick or an archive that another user wrote."""
+    stick = shutil.copytree(home, everywhere / "stick")
+    here = Project(shutil.copytree(project.root, everywhere / "project", symlinks=True))
+    if os.geteuid() == 0:
+        for path in (here.root, *here.root.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    runs = in_folder(stick, SENT[0]).parent
+    closed = runs.parents[1] / "other-rig"
+    closed.mkdir(mode=0)
+    try:
+        with without_rights():
+            options = {"declare": False, "from_others": False}
+            asked = [stick, closed / SENT[0].name]
+            code = receiving.run(here, Namespace(paths=asked, **options))
+            told = "".join(capsys.readouterr())
+    finally:
+        closed.chmod(0o700)
+    assert (code, names(here)) == (1, [file.name for file in SENT])
+    assert f"{closed}: cannot be read: Permission denied" in told
+    assert f"{closed / SENT[0].name}: cannot be read: Permission denied" in told
 
 
 def test_nothing_there_is_told(receive, tmp_path: Path):
