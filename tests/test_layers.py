@@ -64,7 +64,14 @@ FLOORS: dict[str, list[set[str]]] = {
         {"llama_bench", "published"},
     ],
     "plausibility": [{"rule"}, {"machine", "parts", "requests", "runs"}, {"judging"}],
-    "engines": [{"guard"}, {"guarded"}, {"llama_cpp"}, {"dialects"}, {"others"}, {"builds"}],
+    "engines": [
+        {"guard", "secrets"},
+        {"guarded"},
+        {"llama_cpp"},
+        {"dialects"},
+        {"others"},
+        {"builds"},
+    ],
     "harness": [
         {"shared_file"},
         {"rig_lock", "blocks", "pace", "planning", "telemetry"},

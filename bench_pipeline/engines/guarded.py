@@ -14,6 +14,7 @@ from typing import Any, Self
 import psutil
 
 from bench_pipeline.engines import guard
+from bench_pipeline.engines.secrets import arguments_without_secrets
 from bench_pipeline.errors import EngineError
 
 LOG_TAIL_LINES = 15
@@ -94,7 +95,7 @@ class GuardedServer(ABC):
     @property
     def public_argv(self) -> list[str]:
         """The whole command, binary and model by file name; empty if it never came to one."""
-        return [self._scrub(argument) for argument in self._argv]
+        return [self._scrub(argument) for argument in arguments_without_secrets(self._argv)]
 
     def planned_devices(self) -> list[str]:
         """`devices`, before it is started."""

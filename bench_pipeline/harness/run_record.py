@@ -13,6 +13,7 @@ from bench_pipeline.engines.dialects.families import FAMILIES, untold
 from bench_pipeline.engines.llama_cpp.environment import SET, left_out, recorded
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
 from bench_pipeline.engines.llama_cpp.placement import Placement
+from bench_pipeline.engines.secrets import variables_without_secrets
 from bench_pipeline.harness.planning.plan import PlanItem
 from bench_pipeline.harness.power.capped import Cap
 from bench_pipeline.inventory.capture import capture_inventory
@@ -100,7 +101,7 @@ class RunRecord:
     def as_run(self, host_load: HostLoad, failure: Failure | None = None) -> Run:
         inventory, started = self.inventory, self.engine.started
         setup = self.rig.backends[self.item.backend]
-        env = started.env if started else setup.env
+        env = variables_without_secrets(started.env if started else setup.env)
         placement = self.placement or Placement()
         return Run(
             schema_version=4,

@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bench_pipeline.engines.llama_cpp.command import remote_endpoints
 from bench_pipeline.engines.llama_cpp.log_reading import without_addresses
+from bench_pipeline.engines.secrets import (
+    arguments_without_secrets,
+    variables_without_secrets,
+)
 from bench_pipeline.errors import RecordError
 from bench_pipeline.harness.planning.plan import PlanItem, expand, satisfied
 from bench_pipeline.paths import Project
@@ -206,7 +210,11 @@ def _plan_item(row: Row) -> PlanItem:
 
 def _rig_row(rig: Rig) -> Row:
     backends = {
-        name: setup.model_dump(exclude_none=True, exclude={"engines"})  # the rig's own paths
+        name: {
+            **setup.model_dump(exclude_none=True, exclude={"engines"}),  # the rig's own paths
+            "args": arguments_without_secrets(setup.args),
+            "env": variables_without_secrets(setup.env),
+        }
         for name, setup in rig.backends.items()
     }
     hosts = [h for setup in rig.backends.values() for h in remote_endpoints(setup.args)]

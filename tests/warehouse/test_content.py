@@ -57,6 +57,18 @@ def test_every_declared_rig_has_a_row(declared):
     assert set(found["gaming-desktop"][1]) == {"vulkan", "cuda"}
 
 
+def test_no_key_of_a_rig_s_setup_gets_into_a_table(project, put, small, rows):
+    rig = project.rigs / "shared-vm-2core.yaml"
+    text = (
+        "title: x\nbackends:\n  cpu:\n    args: [--hf-token, s3cret]\n    env: {HF_TOKEN: s3cret}\n"
+    )
+    rig.write_text(text)
+    refresh(project)
+    [(told,)] = rows("select backends_json from rigs where rig = 'shared-vm-2core'")
+    setup = json.loads(told)["cpu"]
+    assert (setup["args"], setup["env"]) == (["--hf-token", "hidden"], {"HF_TOKEN": "hidden"})
+
+
 def test_a_rig_that_only_a_run_names_is_shown_under_its_slug(project, put, small, rows):
     path = put(small(rig="visiting-laptop"))
     refresh(project)

@@ -30,6 +30,7 @@ from bench_pipeline.engines.llama_cpp.environment import launch_environment
 from bench_pipeline.engines.llama_cpp.installed import InstalledEngine, does_not_run
 from bench_pipeline.engines.llama_cpp.llama_bench_output import BenchRow, read_rows
 from bench_pipeline.engines.llama_cpp.log_reading import ending, out_of_memory, scrub
+from bench_pipeline.engines.secrets import arguments_without_secrets
 from bench_pipeline.progress import Reporter, Step
 from bench_pipeline.records.cell import Failure
 from bench_pipeline.records.rig import Backend, BackendSetup
@@ -287,5 +288,5 @@ def _public(commands: Sequence[Sequence[str]], private: Sequence[Path]) -> list[
     words: list[str] = []
     for command in commands:
         words += [";"] if words else []
-        words += [scrub(word, private) for word in command]
+        words += [scrub(word, private) for word in arguments_without_secrets(command)]
     return words

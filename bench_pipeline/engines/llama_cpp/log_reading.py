@@ -6,6 +6,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench_pipeline.engines.secrets import without_secrets
+
 _PATH = re.compile(
     r"(?P<url>(?<![\w+.-])(?!(?i:file):)[A-Za-z][\w+.-]*://(?:[^\s/'\"@]*@)?)(?P<rest>[^\s'\"]*)"
     r"|(?:(?i:file):/*(?=/))?(?<![\w/.])/+(?:[^/\s'\":]+/+)+"
@@ -18,10 +20,17 @@ _HOME = re.compile(
     r"|(?<!\w)[A-Za-z]:[\\/]+(?i:Users)[\\/]+[^\\/\s'\":,;)\]]+(?![\w\\/.])"
 )
 """Somebody's own folder, where a path ends with it: its last part is a name, not a file's."""
+_SPACED_HOME = re.compile(
+    r"(?<![\w/.:])/+(?:[^/\s'\":]+/+)*(?:home|Users)/+[^/\s'\":]+(?: [^/\s'\":]+){1,3}/+"
+    r"(?:[^/\s'\":]+/+)*"
+    r"|(?<!\w)[A-Za-z]:[\\/]+(?i:Users)[\\/]+[^\\/\s'\":]+(?: [^\\/\s'\":]+){1,3}[\\/]+"
+    r"(?:[^\\/\s'\":]+[\\/]+)*"
+)
+"""A path through a folder that is named as its owner: `C:\\Users\\Ann Lee\\`, which _HOME and _PATH
+take to end at the blank."""
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_SECRET = re.compile(r"(--api-key|--hf-token|-hft|--api-key-file)([ =,]+)\S+")
 LONGEST_LINE = 2000
 """Characters of what an engine says that are kept of a line."""
 
@@ -57,7 +66,7 @@ def scrub(line: str, private: Sequence[Path] = (), hosts: Sequence[str] = ()) ->
     line = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], line[:LONGEST_LINE])
     for folder in private:
         line = line.replace(f"{folder}/", "")
-    line = _SECRET.sub(r"\1\2hidden", line)
+    line = _SPACED_HOME.sub("", without_secrets(line))
     return without_addresses(_PATH.sub(_without_folder, _HOME.sub("~", line)), hosts)[:LONGEST_LINE]
 
 

@@ -15,6 +15,9 @@ from bench_pipeline.engines.llama_cpp.log_reading import decisive_line, scrub
         ("see https://example.org/a/b/c", "see https://example.org/a/b/c"),
         ("12/31 layers, 5 t/s, ./ggml/src/x.c", "12/31 layers, 5 t/s, ./ggml/src/x.c"),
         ("--log-file=/var/log/x.log", "--log-file=x.log"),
+        ("load C:\\Users\\Ann Lee\\models\\a.gguf", "load a.gguf"),
+        ("load /mnt/c/Users/Ann van Lee/models/a.gguf", "load a.gguf"),
+        ("copy /home/ann to /srv/m/a.gguf", "copy ~ to a.gguf"),
     ],
 )
 def test_folders_go_and_the_rest_stays(line, published):
