@@ -3,9 +3,10 @@
 import platform
 import secrets
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bench_pipeline import __version__
 from bench_pipeline.engines.builds.install import InstalledEngine
@@ -53,6 +54,7 @@ class RunRecord:
         self.inventory = inventory
         self.run_id = secrets.token_hex(6)
         self.started_at = datetime.now(UTC).replace(microsecond=0)
+        self._started_s = time.monotonic()
         self.code_commit = code_commit()  # now: the checkout may change while this runs
         self.servers: list[Server] = []
         self.probes: dict[int, CacheProbe] = {}
@@ -80,6 +82,13 @@ class RunRecord:
     @property
     def file_stem(self) -> str:
         return f"{self.started_at:%Y%m%dT%H%M%SZ}-{self.run_id}"
+
+    def _ended_at(self) -> datetime:
+        """By this machine's clock, but no earlier than time has passed: a clock that is put back
+        amid a run (the network's time reaches a board without a battery, a guest is resumed) would
+        make it one that ended before it began."""
+        passed = timedelta(seconds=time.monotonic() - self._started_s)
+        return max(datetime.now(UTC), self.started_at + passed).replace(microsecond=0)
 
     def check_cap(self) -> None:
         """RigError where the cap that was set does not hold: then nothing of it may be kept."""
@@ -110,7 +119,7 @@ class RunRecord:
             status="failed" if failure else "ok",
             failure=failure,
             started_at=self.started_at,
-            finished_at=datetime.now(UTC).replace(microsecond=0),
+            finished_at=self._ended_at(),
             profile=self.item.profile,
             parts=None if self.item.parts == ("usual",) else list(self.item.parts),
             harness=Harness(

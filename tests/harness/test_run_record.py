@@ -1,5 +1,6 @@
 """What a run learns of its cards from the first server, and what it says of them."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -44,6 +45,14 @@ def record():
         return made
 
     return make
+
+
+def test_a_run_ends_as_long_after_its_start_as_it_took_though_the_clock_is_put_back(record):
+    made = record([], 0, [])
+    assert abs(made._ended_at() - datetime.now(UTC)) < timedelta(seconds=5)
+    made.started_at += timedelta(hours=2)  # as the clock stood then
+    made._started_s -= 600
+    assert made._ended_at() - made.started_at >= timedelta(seconds=600)
 
 
 def test_the_cap_is_that_of_the_card_that_held_the_model(record):
