@@ -33,7 +33,7 @@ class OnlyOwnPages:
         if scope["type"] in ("http", "websocket") and (why := self.refusal(scope)):
             await _refuse(scope, receive, send, why)
             return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _unframed(send))
 
     def refusal(self, scope: Scope) -> str | None:
         """None: it may pass."""
@@ -45,7 +45,7 @@ class OnlyOwnPages:
         if _name(f"//{host}") not in self._hosts:
             # else a stranger's name that is pointed here would make his page ours
             return f"this is no `{host[:100]}`; a proxy's name goes into {HOSTS_VARIABLE}"
-        if any(urlsplit(origin).netloc.lower() != host for origin in headers.get("origin", [])):
+        if any(_place(origin) != host for origin in headers.get("origin", [])):
             return "a page of another origin asks"
         if scope["type"] == "websocket":
             return None
@@ -73,6 +73,25 @@ def _name(address: str) -> str | None:
         return urlsplit(address).hostname
     except ValueError:
         return None
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _unframed(send: Send) -> Send:
+    """Shown in a page of another origin, ours could be clicked by who sees only that one."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"x-frame-options", b"SAMEORIGIN")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:

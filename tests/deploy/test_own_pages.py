@@ -25,10 +25,24 @@ def answer(
     hosts: tuple[str, ...] = (),
 ) -> int:
     """The status, 200 where the application behind it was reached; of a closed socket its code."""
+    (first, *_) = answered(method, path, headers, host=host, query=query, kind=kind, hosts=hosts)
+    return int(first.get("status") or first["code"])
+
+
+def answered(
+    method: str = "GET",
+    path: str = "/graphql",
+    headers: Mapping[str, str] | None = None,
+    *,
+    host: str | None = "localhost:3000",
+    query: str = "",
+    kind: str = "http",
+    hosts: tuple[str, ...] = (),
+) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"status": 200})
+        await send({"type": "http.response.start", "status": 200})
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -45,7 +59,7 @@ def answer(
         "headers": [(name.encode(), value.encode()) for name, value in pairs],
     }
     asyncio.run(OnlyOwnPages(app, hosts)(scope, receive, send))
-    return int(sent[0].get("status") or sent[0]["code"])
+    return sent
 
 
 def test_its_own_pages_and_programs_on_this_machine_are_answered() -> None:
@@ -94,8 +108,16 @@ def test_what_a_form_can_send_is_refused(kind: str) -> None:
 
 def test_another_origin_is_refused_also_in_json_over_a_socket_and_for_reports() -> None:
     assert answer("POST", headers=JSON | EVIL) == 403
+    assert answer("POST", headers=JSON | {"origin": "http://["}) == 403
     assert answer(kind="websocket", headers=EVIL) == 1008
     assert answer("POST", path="/report_asset_materialization/x", headers=EVIL) == 403
+
+
+def test_no_page_of_another_origin_can_show_ours_within_it() -> None:
+    framed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    for headers in ({}, framed):
+        (begun,) = answered(path="/runs", headers=headers)
+        assert begun["headers"] == [(b"x-frame-options", b"SAMEORIGIN")]
 
 
 @pytest.mark.parametrize("host", ["evil.example:3000", "localhost.evil.example", "", None, "[::1"])
