@@ -15,9 +15,14 @@ _SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 _LAST_CHUNK = b"0\r\n\r\n"
 """Of a chunked body; a chunk itself ends with an event's empty line, never so."""
 
-_PINGS = re.compile(rb"(?:HTTP/1.*?\r\n\r\n)?(?:[0-9a-fA-F]{1,8}\r\n|:[^\n]*\n|\s)*", re.DOTALL)
-"""Headers and comments (`: ping`), chunked or not. llama-server's HTTP thread sends them by itself
-while the thread that computes hangs: a reply lives by all else that comes."""
+_PINGS = re.compile(
+    rb"(?:HTTP/1.*?\r\n\r\n)?"
+    rb"(?:[0-9a-fA-F]{1,8}\r\n|(?:event|id|retry)?:[^\n]*\n|data: ?\r?\n|\s)*",
+    re.DOTALL,
+)
+"""Headers and what keeps a connection open without an event's content, chunked or not: comments
+(`: ping`), fields beside it, none in it. llama-server's HTTP thread sends such by itself while the
+thread that computes hangs: a reply lives by all else that comes."""
 
 clock = time.perf_counter
 

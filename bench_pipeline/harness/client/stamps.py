@@ -63,6 +63,8 @@ class Stamps:
         """
         if self.counted:
             self._rest(finished_at, tokens, server_ms)
+            if not self.times:
+                raise Unlike(f"text came {self.events} times, but the server counts no token")
             self.span = self.times[0], self.times[-1]
             return
         first, last = self._marks[0][0], self._marks[-1][0]

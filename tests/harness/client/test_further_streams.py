@@ -47,6 +47,11 @@ def test_times_within_usage_are_a_second_clock() -> None:
         MISTRAL_RS.see({**last, "usage": counts | {"total_completion_time_sec": "0.35"}})
 
 
+def test_text_of_which_the_server_counts_no_token_is_a_failed_reply() -> None:
+    with pytest.raises(StreamFailed, match="text came 8 times, but the server counts no token"):
+        read(ended(words(), said_by_vllm(0, reason="length"), usage(0)), SGLANG)
+
+
 def test_sglang_counts_on_its_events_and_has_one_clock() -> None:
     sent = [(0.3 + n * STEP_S, said_by_vllm(n + 1)) for n in range(ASKED - 1)]
     last = said_by_vllm(ASKED, reason="length") + usage(prompt=44)

@@ -58,9 +58,10 @@ def test_a_length_that_is_none_breaks_the_reply(length: bytes) -> None:
         reply_of(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\nx")
 
 
-def test_pings_alone_are_a_hang() -> None:
+@pytest.mark.parametrize("said", [b": ping", b":", b"data:", b"event: ping", b"retry: 900\nid: 1"])
+def test_pings_alone_are_a_hang(said: bytes) -> None:
     """llama-server's HTTP thread sends them by itself, also when the one that computes is stuck."""
-    ping = b"8\r\n: ping\n\n\r\n"
+    ping = b"%x\r\n%s\n\n\r\n" % (len(said) + 2, said)
     with pytest.raises(ReplyBroke, match="nothing but pings") as caught:
         reply_of(HEAD, *[ping] * 30, pause_s=0.05, silence_s=0.6)
     assert caught.value.silent
