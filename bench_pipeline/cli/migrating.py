@@ -26,9 +26,10 @@ def run(project: Project, options: argparse.Namespace) -> int:
     """Exit code: 1 if a file had to be left as it was."""
     from bench_pipeline.records.run import SCHEMA_VERSION
     from bench_pipeline.records.yaml.files import run_files
+    from bench_pipeline.records.yaml.finding import real
     from bench_pipeline.records.yaml.rewriting import rewrite_run
 
-    paths = [path.resolve() for path in options.files] or list(run_files(project.runs))
+    paths = [real(path) for path in options.files] or list(run_files(project.runs))
     rewritten, left = [], 0
     for path in paths:
         shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path

@@ -21,7 +21,7 @@ from bench_pipeline.records.rig import Rig
 from bench_pipeline.records.run import Run
 from bench_pipeline.records.site import SiteFacts
 from bench_pipeline.records.yaml.files import read_record, read_what_can_be, run_files
-from bench_pipeline.records.yaml.finding import content_of
+from bench_pipeline.records.yaml.finding import content_of, real
 from bench_pipeline.records.yaml.model_files import read_catalogue
 from bench_pipeline.senders.trust import why_stranger
 from bench_pipeline.warehouse.admission import admit
@@ -52,10 +52,10 @@ class Checker:
         self._site = read_record(SiteFacts, project.site_facts) if there else SiteFacts()
         self._models: Mapping[str, ModelFile] = read_catalogue(project.models)[0]
         self._rigs = read_what_can_be(Rig, project.rigs)[0]
-        self._here = {path.resolve(): path.name for path in run_files(project.runs)}
+        self._here = {real(path): path.name for path in run_files(project.runs)}
 
     def check(self, file: Path) -> Checked:
-        file = file.resolve()
+        file = real(file)
         try:
             run, doubts = self.judge(file, content_of(file))
         except RecordError as error:

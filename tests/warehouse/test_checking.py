@@ -68,6 +68,21 @@ def test_a_file_in_another_rig_s_folder_is_refused(real: Run, project: Project):
     assert f"belongs at `{real.rig}/{real.backend}/" in checked.reasons[0]
 
 
+def test_a_link_to_itself_among_the_runs_is_refused_and_keeps_no_other_from_a_verdict(
+    real: Run, project: Project
+):
+    folder = project.runs / "shared-vm-2core/cpu"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "loop.yaml"
+    link.symlink_to(link.name)
+    good = write_run(real, project.runs)
+    looking = Checker(project)
+    refused = looking.check(link)
+    assert (refused.file, refused.verdict) == (link, "refuse")
+    assert "it is a link to itself" in refused.reasons[0]
+    assert looking.check(good).verdict == "accept"
+
+
 def test_markup_is_refused_and_an_engine_s_angle_brackets_are_not(check: Check):
     def with_note(text: str) -> Callable[[dict[str, Any]], None]:
         return lambda record: record["inventory"]["os"].update(name=text)

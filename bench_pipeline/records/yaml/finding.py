@@ -1,6 +1,7 @@
 """Which files of a folder are meant to be records, and the bytes of one: never more than a record
 may have, never of anything but a plain file, which a device, a pipe or a folder named so is not."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -90,6 +91,15 @@ def content_of(path: Path) -> bytes:
     return text
 
 
+def real(path: Path) -> Path:
+    """Where its links lead; of one that leads to itself, which git can carry, itself: reading it
+    says so."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # the latter until Python 3.12
+        return path.absolute()
+
+
 def shown(path: Path) -> str:
     """A path whose name is no text, so that it can be printed and kept in a table."""
     folder = str(path.parent).encode("utf-8", "backslashreplace").decode()
@@ -97,6 +107,6 @@ def shown(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        f"cannot be read: {error.strerror}", mend="check its permissions", where=path
-    )
+    leads_to_itself = error.errno == errno.ELOOP
+    mend = "remove it: it is a link to itself" if leads_to_itself else "check its permissions"
+    return RecordError(f"cannot be read: {error.strerror}", mend=mend, where=path)
