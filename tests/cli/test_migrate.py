@@ -1,5 +1,6 @@
 """`python -m bench_pipeline migrate`: older run files rewritten, or left as they were."""
 
+import os
 import re
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def test_what_cannot_be_read_is_left_and_the_others_are_rewritten(
     assert "1 left as they were" in told.out
     assert told.err.startswith(f"left as it was: {broken}:")
     assert "is cut off" in told.err and "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("older", [LIGHT[:1]], indirect=True)
+def test_what_only_looks_like_a_run_file_holds_nothing_up(older: Project, capsys: Printed) -> None:
+    (folder,) = {path.parent for path in older.runs.rglob("*.yaml")}
+    (folder / "endless.yaml").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.yaml")
+    assert main(["migrate"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("is no plain file but a device or a pipe") == 2
+    assert "1 run files rewritten" in printed.out
 
 
 def test_what_would_not_read_back_the_same_is_left(older: Project, capsys: Printed) -> None:

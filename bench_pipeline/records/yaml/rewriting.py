@@ -6,6 +6,7 @@ from typing import NamedTuple
 from bench_pipeline.errors import RecordError
 from bench_pipeline.records.run import SCHEMA_VERSION
 from bench_pipeline.records.yaml.files import dump_record, read_run, write_atomically
+from bench_pipeline.records.yaml.finding import content_of
 from bench_pipeline.records.yaml.strict import parse_yaml
 
 
@@ -22,11 +23,7 @@ def rewrite_run(path: Path) -> Rewritten | None:
     RecordError, and it is left as it was: it cannot be read, or what would be written reads back
     as another run.
     """
-    try:
-        before = path.read_bytes()
-    except OSError:
-        read_run(path)  # says why
-        raise
+    before = content_of(path)
     run = read_run(path, before)
     schema = parse_yaml(before, path)["schema_version"]
     if schema == SCHEMA_VERSION:
