@@ -81,6 +81,7 @@ def deciding_files() -> list[Path]:
         "harness/quiet.py",
         "engines/llama_cpp/command.py",
         "engines/llama_cpp/log_reading.py",
+        "engines/secrets.py",
     )
     return sorted(
         [
