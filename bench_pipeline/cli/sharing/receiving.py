@@ -58,7 +58,7 @@ def run(project: Project, options: argparse.Namespace) -> int:
             faults += 1
             continue
         for file in found:
-            outcome = _receive(receiver, file, sums)
+            outcome = _receive(receiver, file, path, sums)
             counts[outcome] += 1
     for fault in sums.faults():
         print(f"missing or damaged: {fault}", file=sys.stderr)
@@ -69,11 +69,13 @@ def run(project: Project, options: argparse.Namespace) -> int:
     return 1 if counts["refused"] or faults else 0
 
 
-def _receive(receiver: "Receiver", file: Path, sums: "_Sums") -> str:
-    """Says what became of `file`, in a word or two that it returns."""
+def _receive(receiver: "Receiver", file: Path, given: Path, sums: "_Sums") -> str:
+    """Says what became of `file`, which is `given` or lies below it, in a word or two that it
+    returns."""
     from bench_pipeline.records.yaml.finding import content_of
 
     try:
+        _refuse_outside(file, given)
         content = content_of(file)
         sums.compare(file, content)
         _refuse_another_machine(receiver.project, file)
@@ -88,6 +90,14 @@ def _receive(receiver: "Receiver", file: Path, sums: "_Sums") -> str:
     for doubt in received.doubts:
         print(f"  look at: {' '.join(doubt.split())}")
     return outcome
+
+
+def _refuse_outside(file: Path, given: Path) -> None:
+    """RecordError of a link that a stranger's folder would have us read another file by."""
+    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(given)):
+        raise RecordError(
+            f"is a link that leads out of {given}", mend="copy the file itself", where=file
+        )
 
 
 def _run_files(path: Path, sums: "_Sums") -> Iterator[Path]:

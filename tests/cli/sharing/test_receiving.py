@@ -180,6 +180,23 @@ def test_what_only_looks_like_a_file_holds_nothing_up(receive, project: Project,
     assert SENT[0].name in told and "mend: " in told
 
 
+def test_a_link_leads_nowhere_but_within_what_was_given(receive, project: Project, home: Path):
+    """Whoever names a link himself means what it leads to."""
+    first, second = (in_folder(home, file) for file in SENT)
+    outside = home.parent / first.name
+    first.rename(outside)
+    first.symlink_to(outside)
+    kept = home / "kept" / second.name
+    kept.parent.mkdir()
+    second.rename(kept)
+    second.symlink_to(kept)
+    code, told = receive(home)
+    assert (code, names(project)) == (1, [SENT[1].name])
+    assert f"{first}: is a link that leads out of {home}" in told
+    code, told = receive(first)
+    assert (code, names(project)) == (0, [file.name for file in SENT])
+
+
 def test_a_second_copy_as_a_browser_names_it_is_known(receive, project: Project, home: Path):
     file = in_folder(home, SENT[0])
     file.rename(file.with_name(f"{file.stem} (1).yaml"))
