@@ -85,6 +85,10 @@ def deviation(value: float) -> str:
     )
 
 
+def rate(tok_s: float | None) -> str:
+    return decimal(tok_s, rate_places(tok_s))
+
+
 def rate_places(tok_s: float | None) -> int:
     """Decimals of a speed: two below 1 tok/s, of a model that outgrew its machine."""
     return 2 if tok_s is not None and tok_s < 1 else 1

@@ -14,18 +14,9 @@ EVIL = {"origin": "http://evil.example"}
 MUTATION = "query=mutation%7BlaunchRun%7D"
 
 
-def answer(
-    method: str = "GET",
-    path: str = "/graphql",
-    headers: Mapping[str, str] | None = None,
-    *,
-    host: str | None = "localhost:3000",
-    query: str = "",
-    kind: str = "http",
-    hosts: tuple[str, ...] = (),
-) -> int:
+def answer(*asked: Any, **more: Any) -> int:
     """The status, 200 where the application behind it was reached; of a closed socket its code."""
-    (first, *_) = answered(method, path, headers, host=host, query=query, kind=kind, hosts=hosts)
+    (first, *_) = answered(*asked, **more)
     return int(first.get("status") or first["code"])
 
 

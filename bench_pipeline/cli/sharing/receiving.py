@@ -94,7 +94,9 @@ def _receive(receiver: "Receiver", file: Path, given: Path, sums: "_Sums") -> st
 
 def _refuse_outside(file: Path, given: Path) -> None:
     """RecordError of a link that a stranger's folder would have us read another file by."""
-    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(given)):
+    from bench_pipeline.records.yaml.finding import real
+
+    if not real(file).is_relative_to(real(given)):
         raise RecordError(
             f"is a link that leads out of {given}", mend="copy the file itself", where=file
         )

@@ -93,11 +93,8 @@ def content_of(path: Path) -> bytes:
 
 def real(path: Path) -> Path:
     """Where its links lead; of one that leads to itself, which git can carry, itself: reading it
-    says so."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # the latter until Python 3.12
-        return path.absolute()
+    says so. `Path.resolve` raises there until Python 3.13."""
+    return Path(os.path.realpath(path))
 
 
 def shown(path: Path) -> str:

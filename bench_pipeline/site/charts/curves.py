@@ -207,7 +207,7 @@ def bare_rows(tests: list[Row]) -> tuple[BareRow, ...]:
         BareRow(
             what=_what(test),
             n=test["n"],
-            tok_s=wording.decimal(test["tok_s"], wording.rate_places(test["tok_s"])),
+            tok_s=wording.rate(test["tok_s"]),
             interval=_beside(test),
             also=", ".join(f"{k} {v}" for k, v in json.loads(test["also_json"] or "{}").items()),
         )

@@ -17,7 +17,6 @@ from bench_pipeline.site.tables.rows import digest, file_name, model_href, run_h
 from bench_pipeline.site.tables.settings_told import settings_told
 
 ENGINE_ONLY, AS_PRINTED = "engine only", "as published"
-_KINDS = ("prefill", "decode")
 _PRINTED = "printed-"
 """How the shape of a figure as printed begins."""
 
@@ -209,7 +208,7 @@ def _speeds(tests: Iterable[Row], kind: str) -> tuple[Speed, ...]:
     own.sort(key=lambda test: (test["depth_tokens"], test[length], test["run_id"]))
     return tuple(
         Speed(
-            wording.decimal(test["tok_s"], wording.rate_places(test["tok_s"])),
+            wording.rate(test["tok_s"]),
             f"{test[length]:,} tokens"
             + (f" after {test['depth_tokens']:,}" if test["depth_tokens"] else ""),
             how_taken(test),
